@@ -1,0 +1,119 @@
+"""Putting released weights into a network, with messages that say what the file looks like."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dicface.checkpoints import load_state
+from dicface.errors import WeightsError
+
+# Released checkpoints wrap their tensors; the averaged weights come first, as in the releases.
+WRAPPERS = ("params_ema", "params", "g_ema", "state_dict")
+
+# Key prefixes that give a network away, the most telling first.
+_SIGNS = (
+    ("kalman_filter.", "KEEP"),
+    ("conditionnet.", "PGTFormer"),
+    ("dir_dist_layers.", "DicFace"),
+    ("fuse_convs_dict.", "CodeFormer"),
+    ("quantize.embedding.", "a VQ autoencoder"),
+    ("conv_body_first.", "GFPGAN"),
+    ("ecd0.", "GPEN"),
+    ("generator_ema.image_cleaning.", "RealBasicVSR"),
+    ("generator.deform_align.", "BasicVSR++"),
+)
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Reads the tensors of a .safetensors file or of a PyTorch checkpoint, on the CPU.
+
+    A checkpoint may wrap them under one of `WRAPPERS`.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or holds anything but tensors.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such weights file. Check the path.") from error
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path}: is no checkpoint of tensors alone ({_first_line(error)}). It is damaged, "
+            "another kind of file, or would run code when opened, which is refused; get it from "
+            "its authors."
+        ) from error
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path}: cannot be read as weights ({_first_line(error)}). The file looks damaged or "
+            "cut short; delete it and get it again."
+        ) from error
+    for wrapper in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+            break
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise WeightsError(
+            f"{path}: holds {_kind_of(content)}; expected named tensors, alone or under "
+            f"{', '.join(WRAPPERS)}. Get the file from its authors."
+        )
+    return content
+
+
+def load_into(network: nn.Module, path: str | Path, *, label: str) -> None:
+    """Loads a released weights file into `network`, every name and shape exactly.
+
+    Args:
+        network: Takes the weights; unchanged if the file does not fit.
+        path: A .safetensors file or a PyTorch checkpoint.
+        label: What the network is, for messages: "CodeFormer".
+
+    Raises:
+        WeightsError: The file is damaged, or belongs to another network or another size of it; the
+            message lists a few tensors that do not fit and says what the file looks like.
+    """
+    state = read_state(path)
+    try:
+        load_state(network, state, str(path))
+    except WeightsError as error:
+        raise WeightsError(
+            f"{error} The file looks like {looks_like(state)}; expected {label} "
+            f"({_extent(network.state_dict())})."
+        ) from None
+
+
+def looks_like(state: dict[str, Tensor]) -> str:
+    """Says which network a state dict seems to belong to, and how large it is.
+
+    >>> looks_like({"dir_dist_layers.0.norm1.weight": torch.zeros(512)})
+    'DicFace (1 tensors, 0.0 M parameters)'
+    """
+    name = "an unknown network"
+    for sign, network in _SIGNS:
+        if any(key.startswith(sign) for key in state):
+            name = network
+            break
+    return f"{name} ({_extent(state)})"
+
+
+def _extent(state: dict[str, Tensor]) -> str:
+    parameters = sum(tensor.numel() for tensor in state.values())
+    return f"{len(state)} tensors, {parameters / 1e6:.1f} M parameters"
+
+
+def _kind_of(content: object) -> str:
+    if isinstance(content, dict):
+        return f"a dictionary with {', '.join(map(str, list(content)[:3]))}"
+    return f"a {type(content).__name__}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")

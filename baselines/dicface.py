@@ -1,0 +1,102 @@
+"""DicFace with its authors' weights: windows of five frames, one frame of each is kept.
+
+Departures from the release, both settings with the release's value: the centre frame of a window
+is kept, as in the paper, where the released command keeps the first of five (`position`); and the
+expected code weights are taken, where the release draws them once, unseeded (`samples`). The
+release's refusal of clips shorter than a window is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from baselines._method import TASKS, Method, MethodFacts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dicface.models import DicFace as Network
+
+
+@dataclass(kw_only=True)
+class Windowed(Method):
+    """What the released and the trained DicFace share.
+
+    Attributes:
+        position: Which frame of a window is kept: "centre" (paper) or "release".
+        fidelity_w: Weight of the encoder's skips in the decoder; the release uses 1.
+        aggregation: "dirichlet", "average" or "topK"; None for what the network was trained with.
+        samples: "mean" for the expected code weights, or the number of seeded draws to average (the
+            release: 1).
+        batch: Frames computed at once; None for as many as are worth it at their size.
+    """
+
+    position: Literal["centre", "release"] = "centre"
+    fidelity_w: float = 1.0
+    aggregation: str | None = None
+    samples: int | Literal["mean"] = "mean"
+    batch: int | None = None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network with its weights, on its device."""
+        raise NotImplementedError
+
+    def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
+        """Slides a window over the clip; see `Method.restore` and `dicface.restore.stream`."""
+        from dicface.restore import StreamSettings, stream
+
+        settings = StreamSettings(
+            position=self.position,
+            fidelity_w=self.fidelity_w,
+            aggregation=self.aggregation,
+            samples=self.samples,
+            batch=self.batch,
+        )
+        yield from stream(self.network, frames, clip=clip, settings=settings)
+
+
+@dataclass(kw_only=True)
+class DicFace(Windowed):
+    """DicFace as released, for its three tasks."""
+
+    facts = MethodFacts(
+        name="dicface",
+        label="DicFace (released)",
+        tasks=TASKS,
+        window=5,
+        weights={
+            "bfr": ("dicface_bfr",),
+            "inpainting": ("dicface_inpainting",),
+            "colorization": ("dicface_colorization",),
+        },
+        licence="S-Lab License 1.0 (README; there is no licence file), non-commercial",
+        source="fudan-generative-vision/DicFace @ df08bb76d0512899d24dad2732fcb1adb79433a4",
+        citation="DicFace: Dirichlet-Constrained Variational Codebook Learning for Temporally "
+        "Coherent Video Face Restoration, 2025",
+        notes=(
+            "Windows of five, centre frame kept (the paper); position='release' keeps the first.",
+            "Expected code weights; samples=1 draws once, as its release does, but seeded.",
+            "Its release turns the result grey where the input is grey; this is left out.",
+        ),
+    )
+
+    @cached_property
+    def network(self) -> Network:
+        """The released network with the authors' weights.
+
+        Raises:
+            MethodError: The weights are not at hand.
+            WeightsError: They are damaged or of another network.
+        """
+        from baselines._weights import load_into
+        from dicface.models import build
+        from dicface.restore import prepare_for_inference
+
+        (path,) = self.weights_files()
+        network = build("dicface")
+        load_into(network, path, label=self.facts.label)
+        return prepare_for_inference(network).to(self.device)

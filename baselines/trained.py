@@ -1,0 +1,98 @@
+"""CodeFormer and DicFace with weights of one's own: those of the run, or any file of `train`.
+
+A weights file says which network it holds and with which settings it was built, so that any size
+works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from baselines._method import TASKS, MethodFacts
+from baselines.codeformer import FrameByFrame
+from baselines.dicface import Windowed
+from dicface.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from dicface.models import CodeFormer, DicFace
+
+_LICENCE = "Apache-2.0, as the code that trained them"
+
+
+@dataclass(kw_only=True)
+class CodeFormerTrained(FrameByFrame):
+    """CodeFormer trained in the run, with fidelity weight 1 and no AdaIN, as it was trained."""
+
+    fidelity_w: float = 1.0
+    adain: bool = False
+
+    facts = MethodFacts(
+        name="codeformer_trained",
+        label="CodeFormer (trained)",
+        size=None,
+        trained=True,
+        licence=_LICENCE,
+        commercial=True,
+        citation="Zhou et al., Towards Robust Blind Face Restoration with Codebook Lookup "
+        "Transformer, NeurIPS 2022",
+        notes=("Trained in the run; w = 1 and no AdaIN, as in its training.",),
+    )
+
+    @cached_property
+    def network(self) -> CodeFormer:
+        """The trained network; raises as `load_trained`."""
+        return load_trained(self.weights_files()[0], "codeformer", self.device)
+
+
+@dataclass(kw_only=True)
+class DicFaceTrained(Windowed):
+    """DicFace trained in the run."""
+
+    facts = MethodFacts(
+        name="dicface_trained",
+        label="DicFace (trained)",
+        tasks=TASKS,
+        window=5,
+        size=None,
+        trained=True,
+        licence=_LICENCE,
+        commercial=True,
+        citation="DicFace: Dirichlet-Constrained Variational Codebook Learning for Temporally "
+        "Coherent Video Face Restoration, 2025",
+        notes=("Trained in the run; centre frame kept, expected code weights.",),
+    )
+
+    @cached_property
+    def network(self) -> DicFace:
+        """The trained network; raises as `load_trained`."""
+        return load_trained(self.weights_files()[0], "dicface", self.device)
+
+
+def load_trained(path: Path, name: str, device: str) -> Module:
+    """Builds the network that a weights file of `train` describes, ready for inference.
+
+    Args:
+        path: The file.
+        name: What it must hold, "codeformer" or "dicface".
+        device: Where it will run.
+
+    Raises:
+        WeightsError: The file is damaged, was not written by `dicface train`, or holds another
+            network.
+    """
+    from dicface.checkpoints import load_network, read_facts
+    from dicface.restore import prepare_for_inference
+
+    found = read_facts(path).get("network")
+    if found != name:
+        raise WeightsError(
+            f"{path}: holds the network '{found}', expected '{name}'. "
+            f"Give the weights of the training stage that makes '{name}'."
+        )
+    network, _ = load_network(path)
+    return prepare_for_inference(network).to(device)

@@ -1,0 +1,210 @@
+"""`dicface …`: one subcommand a stage of the workflow; each also works by hand.
+
+Heavy packages are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dicface import __version__
+from dicface.config import STAGES, Config, load
+from dicface.errors import ConfigError, DicfaceError
+
+EXIT_USER_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        options.command(options, load(options.config))
+    except DicfaceError as error:
+        sys.stderr.write(f"dicface {options.name}: {error}\n")
+        return EXIT_USER_ERROR
+    return 0
+
+
+def render(options: argparse.Namespace, config: Config) -> None:
+    """Render a split of the demo's talking heads."""
+    from dicface.data.demo import render_split
+
+    render_split(options.out, config, options.split, workers=options.workers)
+
+
+def import_clips(options: argparse.Namespace, config: Config) -> None:
+    """Find, smooth and align the faces of a folder of videos."""
+    from dicface.faces.importer import import_folder
+
+    import_folder(
+        config.test_clips or config.data.test.folder,
+        options.out,
+        size=config.data.size,
+        detector=config.data.detector,
+        max_frames=config.data.test.max_frames or None,
+    )
+
+
+def degrade(options: argparse.Namespace, config: Config) -> None:
+    """Degrade every clip of a folder."""
+    from dicface.data.degrade import BlindDegradation
+    from dicface.data.degraded_set import degrade_set
+    from dicface.workflow import degradation_settings
+
+    degrade_set(
+        options.clips,
+        options.out,
+        degradation_settings(config, BlindDegradation),
+        seed_name=config.seed_name,
+    )
+
+
+def train(options: argparse.Namespace, config: Config) -> None:
+    """Train one stage; go on where a killed run stopped."""
+    from dicface.dry_run import describe
+    from dicface.train import train_stage
+
+    _set_threads(config)
+    if options.dry_run:
+        sys.stdout.write(describe(config, options.stage))
+        return
+    train_stage(config, options.stage, clips=options.clips, out=options.out)
+
+
+def restore(options: argparse.Namespace, config: Config) -> None:
+    """Restore every degraded clip with one method."""
+    from dicface.restored_set import run_method
+
+    _set_threads(config)
+    run_method(config, options.method, options.input, options.out, weights=options.weights)
+
+
+def analyse(options: argparse.Namespace, config: Config) -> None:
+    """Analyse the true clips once: boxes, landmarks, identities, video features."""
+    from dicface.metrics.scorer import analyse_set
+
+    analyse_set(
+        options.truth, options.out, prefer=config.metrics.backbones, workers=options.workers
+    )
+
+
+def score(options: argparse.Namespace, config: Config) -> None:
+    """Score the restored clips of one method with all metrics."""
+    from dicface.metrics.scorer import score_set
+
+    score_set(
+        "bfr",
+        options.method,
+        options.restored,
+        options.truth,
+        options.out,
+        analysis_folder=options.analysis,
+        prefer=config.metrics.backbones,
+        workers=options.workers,
+    )
+
+
+def noise_floor(options: argparse.Namespace, config: Config) -> None:
+    """Measure what the face metrics give on the truth itself."""
+    from dicface.metrics.noise_floor import measure_noise_floor
+
+    measure_noise_floor(
+        options.truth, options.analysis, options.out, prefer=config.metrics.backbones
+    )
+
+
+def table(options: argparse.Namespace, config: Config) -> None:
+    """Write Table 1 and print it."""
+    from dicface.report.table1 import write_table1
+
+    sys.stdout.write(write_table1(config, options.run, options.train, options.out))
+
+
+def picture(options: argparse.Namespace, config: Config) -> None:
+    """Draw input, CodeFormer, DicFace and truth side by side."""
+    from dicface.report.table1 import draw_demo_picture
+
+    draw_demo_picture(config, options.run, options.out)
+
+
+def _set_threads(config: Config) -> None:
+    # A fixed number, so that results repeat bit for bit whatever --cores says.
+    os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
+    import torch
+
+    torch.set_num_threads(config.threads)
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device: '{config.device}' was asked for and torch sees no CUDA device. "
+            "Set device: cpu, or install a driver that fits this torch."
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dicface", description="Stages of the face-video restoration benchmark."
+    )
+    parser.add_argument("--version", action="version", version=f"dicface {__version__}")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable, *, workers: bool = False, **folders: str) -> None:
+        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        sub.set_defaults(command=command)
+        sub.add_argument(
+            "--config",
+            type=Path,
+            required=True,
+            help="a run's configuration, results/<run>/run_config.yaml",
+        )
+        for folder, text in folders.items():
+            sub.add_argument(f"--{folder}", type=Path, required=True, help=text)
+        if workers:
+            sub.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+        subcommands[name] = sub
+
+    subcommands: dict[str, argparse.ArgumentParser] = {}
+    add("render", render, workers=True, out="folder of the split")
+    subcommands["render"].add_argument("--split", choices=("train", "test"), required=True)
+    add("import", import_clips, out="folder of the aligned clips")
+    add("degrade", degrade, clips="folder of true clips", out="folder of degraded clips")
+    add("train", train)
+    subcommands["train"].add_argument("--stage", choices=STAGES, required=True)
+    subcommands["train"].add_argument("--clips", type=Path, help="folder of training clips")
+    subcommands["train"].add_argument("--out", type=Path, help="folder of all stages")
+    subcommands["train"].add_argument(
+        "--dry-run", action="store_true", help="print the resolved settings and stop"
+    )
+    add("restore", restore, input="folder of degraded clips", out="folder of restored clips")
+    subcommands["restore"].add_argument("--method", required=True)
+    subcommands["restore"].add_argument("--weights", type=Path, help="weights trained here")
+    add("analyse", analyse, workers=True, truth="folder of true clips", out="folder of analyses")
+    add(
+        "score",
+        score,
+        workers=True,
+        restored="folder of restored clips",
+        truth="folder of true clips",
+        analysis="folder that `analyse` wrote",
+        out="folder of the scores",
+    )
+    subcommands["score"].add_argument("--method", required=True)
+    add(
+        "noise-floor",
+        noise_floor,
+        truth="folder of true clips",
+        analysis="folder that `analyse` wrote",
+        out="file to write",
+    )
+    add("table", table, run="results of the run", train="its training folder", out="tables' folder")
+    add("picture", picture, run="results of the run", out="file to write")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

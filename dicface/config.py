@@ -1,0 +1,260 @@
+"""The settings of a run: frozen, typed, strict. An unknown or missing key is an error.
+
+A run is described by one YAML file. The workflow merges `config/config.yaml`, the user's
+`--configfile` and `--config`, checks the result against `workflow/schemas/config.schema.yaml` and
+writes it to `results/<run>/run_config.yaml`; every `dicface` command reads that file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from dicface.errors import ConfigError
+
+T = TypeVar("T")
+STAGES = ("vqgan", "codeformer", "fusion", "dicface")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSet:
+    """Where the clips of one split come from: rendered here, or a folder of aligned clips."""
+
+    source: Literal["render", "folder"]
+    folder: str
+    num_clips: int
+    num_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSet(ClipSet):
+    """The test split also may hold the animated photograph; `max_frames` cuts imported clips."""
+
+    photo: bool
+    max_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Size in pixels of the aligned square frames, frame rate, splits and face detector."""
+
+    size: int
+    fps: int
+    train: ClipSet
+    test: TestSet
+    detector: Literal["auto", "retinaface", "dlib"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """One training stage; a variant of the paper is one other value of one of these fields.
+
+    Attributes:
+        steps: Optimiser steps.
+        batch_size: Samples a step over all processes: windows for `dicface`, frames otherwise.
+        learning_rate: Of Adam at the first step.
+        final_learning_rate: Of the cosine schedule at the last step.
+        betas: Adam's.
+        ema_decay: Of the exponential moving average of the parameters, which is what is released.
+        precision: Lightning Fabric's: 32-true, bf16-mixed, …
+        num_workers: Processes that read and degrade clips; 0 reads in the training process.
+        degraded_versions: A clip is degraded anew for every sample (0) or in so many versions.
+        cache: Keeps decoded clips in memory.
+        flip_prob: Of mirroring a sample.
+        reverse_prob: Of playing a window backwards.
+        colour_jitter: Largest relative change of each channel's gain, drawn once a sample.
+        init_from: The stage whose weights this one starts from; "" starts from random ones.
+        freeze: Top-level modules that keep their weights.
+        prior_alpha: α of the prior Dir(α).
+        loss_frames: The loss covers all frames of a window, or its centre.
+        fidelity_w: w of the feature fusion while training.
+        lpips_weight: λ2; LPIPS needs VGG16's weights file.
+        kl_weight: Factor of the KL term, which sums over N codes while L1 is a mean over pixels;
+            0 leaves it out.
+        gan_weight: Factor of the hinge GAN in stages I and III; 0 builds no discriminator.
+        gan_start: First step at which the discriminator takes part.
+        lpips_normalise: ImageNet normalisation once (paper) or twice (release).
+        save_every: Steps between checkpoints.
+        log_every: Steps between lines of `stats.jsonl`.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    final_learning_rate: float
+    betas: tuple[float, float]
+    ema_decay: float
+    precision: str
+    num_workers: int
+    degraded_versions: int
+    cache: bool
+    flip_prob: float
+    reverse_prob: float
+    colour_jitter: float
+    init_from: Literal["", "vqgan", "codeformer", "fusion"]
+    freeze: tuple[str, ...]
+    prior_alpha: float
+    loss_frames: Literal["all", "centre"]
+    fidelity_w: float
+    lpips_weight: float
+    kl_weight: float
+    gan_weight: float
+    gan_start: int
+    lpips_normalise: Literal["once", "twice"]
+    save_every: int
+    log_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreSettings:
+    """How DicFace restores: which frame of a window is kept, and the weight w of the skips."""
+
+    position: Literal["centre", "release"]
+    fidelity_w: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSettings:
+    """Which backbones measure: official where their files are at hand, offline ones otherwise."""
+
+    backbones: Literal["auto", "official", "offline"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole run. `degradation` and `model` are checked by the modules that own them."""
+
+    scale: str
+    budget: str
+    seed: int
+    test_clips: str
+    results: str
+    device: str
+    threads: int
+    data: DataSettings
+    degradation: dict[str, Any]
+    model: dict[str, dict[str, Any]]
+    train: dict[str, dict[str, Any]]
+    restore: RestoreSettings
+    metrics: MetricSettings
+    table1: tuple[str, ...]
+
+    @property
+    def seed_name(self) -> str:
+        """What every seed of the run starts from, for example "demo-0"."""
+        return f"{self.scale}-{self.seed}"
+
+    def stage(self, name: str) -> TrainSettings:
+        """Returns the settings of one training stage: `train.defaults` overlaid by its own."""
+        if name not in STAGES:
+            raise ConfigError(
+                f"no training stage is named '{name}'; there are {', '.join(STAGES)}."
+            )
+        merged = {**self.train.get("defaults", {}), **self.train.get(name, {})}
+        return from_mapping(TrainSettings, merged, f"train.{name}")
+
+    def model_settings(self, name: str) -> dict[str, Any]:
+        """Returns the keyword arguments of `dicface.models.build` for one network."""
+        settings = {**self.model["vqgan"], "resolution": self.data.size}
+        if name in ("codeformer", "dicface"):
+            settings |= self.model["transformer"]
+        if name == "dicface":
+            settings |= self.model["dicface"]
+        return settings
+
+
+def load(path: str | Path) -> Config:
+    """Reads a run's configuration.
+
+    Raises:
+        ConfigError: The file is missing or no YAML, or a key is unknown, missing or of a wrong
+            type; the message names the file and the key.
+    """
+    path = Path(path)
+    try:
+        mapping = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such file. The workflow writes it; run `snakemake -n table1` once, or "
+            "name another file with --config."
+        ) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is no YAML ({error}).") from error
+    return from_mapping(Config, mapping, str(path))
+
+
+def from_mapping(cls: type[T], mapping: object, where: str) -> T:
+    """Builds a settings dataclass from a mapping, checking names and types.
+
+    Args:
+        cls: The dataclass.
+        mapping: What YAML gave.
+        where: The file or key the mapping came from, for messages.
+
+    Raises:
+        ConfigError: A key is unknown, missing, or holds a value of another type.
+    """
+    if not isinstance(mapping, dict):
+        raise ConfigError(f"{where}: found {mapping!r}, expected keys and values.")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    unknown = [key for key in mapping if key not in fields]
+    if unknown:
+        raise ConfigError(
+            f"{where}: unknown key '{unknown[0]}'. Known keys: {', '.join(sorted(fields))}."
+        )
+    hints = get_type_hints(cls)
+    values = {}
+    for name, field in fields.items():
+        if name in mapping:
+            values[name] = _convert(hints[name], mapping[name], f"{where}: {name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{where}: key '{name}' is missing.")
+    return cls(**values)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - any type hint
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return from_mapping(hint, value, where)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise ConfigError(
+            f"{where}: found {value!r}, expected one of {', '.join(map(repr, arguments))}."
+        )
+    if origin in (typing.Union, types.UnionType):
+        for option in arguments:
+            try:
+                return _convert(option, value, where)
+            except ConfigError:
+                continue
+        raise ConfigError(f"{where}: found {value!r}, expected {hint}.")
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: found {value!r}, expected a list.")
+        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+            raise ConfigError(f"{where}: found {len(value)} values, expected {len(arguments)}.")
+        return tuple(_convert(arguments[0], item, where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: found {value!r}, expected keys and values.")
+        return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hint is Any:
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    # YAML 1.1 reads "1e-4" as a string; numbers are what everybody means by it.
+    if hint is float and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise ConfigError(f"{where}: found {value!r}, expected {hint.__name__}.")

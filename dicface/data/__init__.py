@@ -1,0 +1,1 @@
+"""Data: demo clips, prior images, degradations and training windows."""

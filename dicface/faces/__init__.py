@@ -1,0 +1,1 @@
+"""Faces: detection, five-point alignment, paste-back, offline landmarks and identity."""

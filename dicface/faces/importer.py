@@ -1,0 +1,316 @@
+"""Any folder of videos in, aligned lossless clips out.
+
+Each clip is read twice, frame by frame, so that memory does not grow with its length: once to find
+and smooth the landmarks of its largest face, once to align and write the frames.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from dicface.clips import ClipInfo, frame_rate, list_clips, read_frames, write_clip
+from dicface.errors import ClipError, ConfigError, FaceError
+from dicface.faces.align import Border, estimate_affine, warp
+from dicface.faces.detect import Detector, DetectorName, default_detector
+from dicface.faces.track import (
+    SMOOTHING_SIGMA_FRAMES,
+    Choice,
+    Ends,
+    SmoothTrack,
+    smooth_track,
+    track_faces,
+)
+from dicface.files import atomic_path, write_json
+
+logger = logging.getLogger(__name__)
+
+INDEX_FILE = "index.parquet"
+FACES_FILE = "faces.parquet"
+INDEX_COLUMNS = (
+    "clip",
+    "num_frames",
+    "fps",
+    "identity",
+    "source",
+    "num_interpolated",
+    "detector",
+    "detector_sha256",
+)
+_RECORDS = ".imported"
+
+_FULL_SIZE = 512
+"""From this size on the release's bilinear warp is kept as it is; below it would alias."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """How clips are aligned.
+
+    Attributes:
+        size: side of the aligned frames, px.
+        max_frames: frames kept of each clip, from its start; None keeps all.
+        choice: which face of several: `largest` (release) or `nearest` to the last frame's.
+        smoothing_sigma_frames: temporal smoothing of the landmarks (release: 5).
+        smoothing_ends: `reflect` (release) or `extrapolate` (see `smooth_track`).
+        border: colour outside the source frame: `trainer` or `helper`, as in the release.
+    """
+
+    size: int
+    max_frames: int | None = None
+    choice: Choice = "largest"
+    smoothing_sigma_frames: float = SMOOTHING_SIGMA_FRAMES
+    smoothing_ends: Ends = "reflect"
+    border: Border = "trainer"
+
+    def __post_init__(self) -> None:
+        """Checks sizes.
+
+        Raises:
+            ConfigError: a size is out of its range.
+        """
+        if self.size < 16 or self.size % 2:
+            raise ConfigError(f"size: found {self.size}, expected an even number of px, 16 or more")
+        if self.max_frames is not None and self.max_frames < 1:
+            raise ConfigError(f"max_frames: found {self.max_frames}, expected at least 1")
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedClip:
+    """An aligned clip and how it was aligned.
+
+    Attributes:
+        info: the written clip.
+        faces: one row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face), x0 … y4
+            (filled and smoothed; px of the source), a00 … a12 (affine, source px → aligned px).
+    """
+
+    info: ClipInfo
+    faces: pd.DataFrame
+
+    @property
+    def num_interpolated(self) -> int:
+        """Frames without a detected face."""
+        return int((~self.faces["detected"]).sum())
+
+
+def import_clip(
+    source_path: str | Path,
+    clip_name: str,
+    out_folder: str | Path,
+    *,
+    settings: ImportSettings,
+    detector: Detector,
+    progress: bool = True,
+) -> ImportedClip:
+    """Aligns one clip and writes `<clip_name>.mkv`.
+
+    Args:
+        source_path: a video of any size, frame rate and length, or a folder of images.
+        clip_name: name of the result.
+        out_folder: where it goes.
+        settings: how it is aligned.
+        detector: finds the faces.
+        progress: show a bar over the frames.
+
+    Returns:
+        The clip and its landmarks.
+
+    Raises:
+        ClipError: the source cannot be read.
+        FaceError: no frame has a face, or the landmarks of one are degenerate.
+        DicfaceError: the disk is full.
+    """
+    source_path, out_folder = Path(source_path), Path(out_folder)
+
+    def frames(action: str) -> Iterator[NDArray[np.uint8]]:
+        taken = islice(read_frames(source_path), settings.max_frames)
+        label = f"{clip_name}: {action}"
+        return iter(tqdm(taken, desc=label, unit="frame", disable=not progress, leave=False))
+
+    raw = track_faces(frames("finding faces"), detector, choice=settings.choice)
+    track = smooth_track(
+        raw,
+        str(source_path),
+        sigma_frames=settings.smoothing_sigma_frames,
+        ends=settings.smoothing_ends,
+    )
+    if track.num_interpolated:
+        logger.warning(
+            "%s: no face in %d of %d frames; their landmarks are interpolated",
+            clip_name,
+            track.num_interpolated,
+            len(raw),
+        )
+    try:
+        affines = np.stack([estimate_affine(points, settings.size) for points in track.points])
+    except FaceError as error:
+        raise FaceError(f"{source_path}: {error}") from error
+    aligned = (
+        warp(
+            frame,
+            affine,
+            settings.size,
+            border=settings.border,
+            antialias=settings.size < _FULL_SIZE,
+        )
+        for frame, affine in zip(frames("aligning"), affines, strict=True)
+    )
+    info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
+    return ImportedClip(info, _faces_table(clip_name, raw, track, affines))
+
+
+def import_folder(
+    folder: str | Path,
+    out_folder: str | Path,
+    *,
+    size: int,
+    detector: DetectorName | Detector = "auto",
+    max_frames: int | None = None,
+    choice: Choice = "largest",
+    smoothing_ends: Ends = "reflect",
+    border: Border = "trainer",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Aligns every clip of a folder; writes clips, `faces.parquet` and, last, `index.parquet`.
+
+    Resumable: a clip that was aligned from the same source with the same settings and detector is
+    kept. Clips that fail do not stop the others; they are all named in the error at the end.
+
+    Args:
+        folder: videos and folders of images.
+        out_folder: where the aligned clips go.
+        size: side of the aligned frames, px.
+        detector: a detector or the name of one (see `default_detector`).
+        max_frames: frames kept of each clip; None keeps all.
+        choice: which face of several.
+        smoothing_ends: how the landmarks' track goes on beyond its ends.
+        border: colour outside the source frame.
+        progress: show bars.
+
+    Returns:
+        The index: one row a clip with clip, num_frames, fps, identity (the clip's name: who is in
+        it is not known), source, num_interpolated, detector, detector_sha256.
+
+    Raises:
+        ClipError: the folder is missing, empty, or has two clips of one name; clips are unreadable.
+        ConfigError: a setting is out of its range.
+        FaceError: clips without a face.
+        WeightsError: the detector's weights are missing or damaged.
+        DicfaceError: the disk is full.
+    """
+    folder, out_folder = Path(folder), Path(out_folder)
+    settings = ImportSettings(
+        size=size,
+        max_frames=max_frames,
+        choice=choice,
+        smoothing_ends=smoothing_ends,
+        border=border,
+    )
+    clips = list_clips(folder)
+    if isinstance(detector, str):
+        detector = default_detector(detector)
+    (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again
+    index_rows, faces, errors = [], [], []
+    bar = tqdm(clips.items(), desc="import", unit="clip", disable=not progress)
+    for name, source in bar:
+        bar.set_postfix_str(name)
+        try:
+            row, table = _import_or_keep(source, name, out_folder, settings, detector, progress)
+        except (ClipError, FaceError) as error:
+            errors.append(error)
+            continue
+        index_rows.append(row)
+        faces.append(table)
+    if errors:
+        count = "" if len(errors) == 1 else f"{len(errors)} of {len(clips)} clips failed:\n"
+        raise type(errors[0])(count + "\n".join(str(error) for error in errors)) from errors[0]
+    _forget_others(out_folder, set(clips))
+    index = pd.DataFrame(index_rows, columns=list(INDEX_COLUMNS))
+    _write_parquet(pd.concat(faces, ignore_index=True), out_folder / FACES_FILE)
+    _write_parquet(index, out_folder / INDEX_FILE)
+    return index
+
+
+def _import_or_keep(
+    source: Path,
+    name: str,
+    out_folder: Path,
+    settings: ImportSettings,
+    detector: Detector,
+    progress: bool,
+) -> tuple[dict[str, str | int | float], pd.DataFrame]:
+    """The index row and faces of one clip, from its record if nothing it depends on has changed."""
+    record, table = (out_folder / _RECORDS / f"{name}{end}" for end in (".json", ".parquet"))
+    wanted = {
+        "settings": dataclasses.asdict(settings),
+        "detector": [detector.name, detector.sha256],
+        "source": _stamp(source),
+    }
+    if record.is_file() and table.is_file() and (out_folder / f"{name}.mkv").is_file():
+        known = json.loads(record.read_text())
+        if known["made_from"] == wanted:
+            logger.info("%s: already aligned, kept", name)
+            return known["row"], pd.read_parquet(table)
+    clip = import_clip(
+        source, name, out_folder, settings=settings, detector=detector, progress=progress
+    )
+    row = {
+        "clip": name,
+        "num_frames": clip.info.num_frames,
+        "fps": float(clip.info.fps),
+        "identity": name,
+        "source": str(source),
+        "num_interpolated": clip.num_interpolated,
+        "detector": detector.name,
+        "detector_sha256": detector.sha256,
+    }
+    _write_parquet(clip.faces, table)
+    write_json(record, {"made_from": wanted, "row": row})
+    return row, clip.faces
+
+
+def _stamp(source: Path) -> list[list[str | int]]:
+    """Name, size and time of change of every file of a clip."""
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
+
+def _forget_others(out_folder: Path, names: set[str]) -> None:
+    """Removes clips of an earlier import that are no longer in the source folder."""
+    for record in (out_folder / _RECORDS).glob("*.json"):
+        if record.stem not in names:
+            (out_folder / f"{record.stem}.mkv").unlink(missing_ok=True)
+            record.with_suffix(".parquet").unlink(missing_ok=True)
+            record.unlink()
+            logger.info("%s: its source is gone, removed", record.stem)
+
+
+def _faces_table(
+    name: str, raw: NDArray[np.float64], track: SmoothTrack, affines: NDArray[np.float64]
+) -> pd.DataFrame:
+    coordinates = [f"{axis}{point}" for point in range(5) for axis in "xy"]
+    num_frames = len(raw)
+    table = pd.DataFrame({"clip": name, "frame": np.arange(num_frames), "detected": track.detected})
+    columns = (
+        ([f"raw_{column}" for column in coordinates], raw),
+        (coordinates, track.points),
+        ([f"a{row}{column}" for row in range(2) for column in range(3)], affines),
+    )
+    parts = [pd.DataFrame(v.reshape(num_frames, -1), columns=names) for names, v in columns]
+    return pd.concat([table, *parts], axis=1)
+
+
+def _write_parquet(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)

@@ -1,0 +1,94 @@
+"""Runs a function over clips, in this process or in several, each with its own backbones."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol, TypeVar
+
+import torch
+from tqdm import tqdm
+
+from dicface.errors import MetricError
+from dicface.metrics.backbones import Backbones, Prefer
+
+
+class Job(Protocol):
+    """Work on one clip; can be sent to another process."""
+
+    clip: str
+
+
+J = TypeVar("J", bound=Job)
+
+_backbones: Backbones | None = None
+
+
+def map_clips(
+    work: Callable[[J, Backbones], None],
+    jobs: Sequence[J],
+    label: str,
+    backbones: Backbones,
+    prefer: Prefer,
+    device: str,
+    workers: int,
+) -> None:
+    """Calls `work(job, backbones)` for every job, with a progress bar.
+
+    The first error stops everything that has not begun; what was finished stays.
+
+    Args:
+        work: A function of a module, so that other processes find it.
+        jobs: What to do.
+        label: Title of the progress bar.
+        backbones: Used in this process when one worker is enough.
+        prefer: The same choice, made again in every other process.
+        device: torch device of the networks.
+        workers: Processes; never more than jobs.
+
+    Raises:
+        MetricError: A process was killed.
+    """
+    if not jobs:
+        return
+    workers = min(max(workers, 1), len(jobs))
+    with tqdm(total=len(jobs), desc=label, unit="clip") as bar:
+        if workers == 1:
+            for job in jobs:
+                work(job, backbones)
+                bar.update()
+            return
+        # spawn: torch's threads and CUDA do not survive a fork.
+        with ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start,
+            initargs=(prefer, device, torch.get_num_threads()),
+        ) as pool:
+            running = {pool.submit(_call, work, job): job.clip for job in jobs}
+            try:
+                for future in as_completed(running):
+                    future.result()
+                    bar.update()
+            except BrokenProcessPool as error:
+                raise MetricError(
+                    f"{label}: a process died while it worked on clip '{running[future]}' or "
+                    "another one; most often memory ran out. Run the same command again with "
+                    "fewer workers: finished clips are kept."
+                ) from error
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(prefer: Prefer, device: str, num_threads: int) -> None:
+    global _backbones
+    # As in the parent: the order of sums in a convolution depends on the number of threads.
+    torch.set_num_threads(num_threads)
+    _backbones = Backbones.resolve(prefer, device=device)
+
+
+def _call(work: Callable[[J, Backbones], None], job: J) -> None:
+    assert _backbones is not None
+    work(job, _backbones)

@@ -1,0 +1,40 @@
+"""AKD: average keypoint distance between restored and true face. Card: docs/metrics/akd.md."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicface.metrics._facts import MetricFacts, check_landmarks
+
+FACTS = MetricFacts(
+    id="akd",
+    name="AKD",
+    unit="px",
+    higher_is_better=False,
+    level="frame",
+    digits=3,
+    needs=("landmarks",),
+)
+
+
+def keypoint_distance(restored: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Mean Euclidean distance between two sets of landmarks of one frame.
+
+    Own definition: the paper leaves AKD's detector, unit and averaging open.
+
+    Args:
+        restored: (L, 2) x and y detected on the restored frame, px of a 512-px face.
+        truth: (L, 2) x and y detected on the true frame by the same detector, same unit.
+
+    Returns:
+        Pixels of a 512-px face; NaN if a coordinate is NaN (no face).
+
+    Raises:
+        MetricError: The shapes differ.
+
+    >>> keypoint_distance(np.zeros((68, 2)) + [3, 4], np.zeros((68, 2)))
+    5.0
+    """
+    check_landmarks(restored, truth)
+    return float(np.linalg.norm(restored - truth, axis=-1).mean())

@@ -1,0 +1,105 @@
+"""Features of windows for FVD: I3D (Kinetics-400) or a seeded random 3-D ResNet-18 offline."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torchvision.models.video import r3d_18
+
+from dicface.errors import WeightsError
+from dicface.files import sha256_of
+from dicface.metrics.backbones._info import BackboneInfo
+from dicface.metrics.backbones._random import draw_weights
+from dicface.metrics.fvd import WINDOW
+from dicface.metrics.tracks import resize
+
+RANDOM_NAME = "random-r3d18"
+I3D_DIM = 400
+
+
+class VideoFeatures:
+    """What FVD is computed with."""
+
+    info: BackboneInfo
+    frame_size: int
+
+    def prepare(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resizes a frame to the side the network takes (bilinear up, area mean down)."""
+        if frame.shape[0] == frame.shape[1] and frame.shape[0] >= self.frame_size:
+            return resize(frame, self.frame_size)
+        side = (self.frame_size, self.frame_size)
+        return cv2.resize(frame, side, interpolation=cv2.INTER_LINEAR)
+
+    def features(self, window: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (D,) of one window (16, side, side, 3) uint8 RGB of prepared frames."""
+        clip = torch.from_numpy(window).to(self._device).permute(3, 0, 1, 2)[None]
+        with torch.inference_mode():
+            return self._forward(clip.float() / 127.5 - 1)[0].float().cpu().numpy()
+
+    def _forward(self, clip_BCTHW: torch.Tensor) -> torch.Tensor:  # noqa: N803 - shape suffix
+        raise NotImplementedError
+
+
+class I3DFeatures(VideoFeatures):
+    """The TorchScript I3D of StyleGAN-V: 400 logits, frames at 224 px in [-1, 1]."""
+
+    frame_size = 224
+
+    def __init__(self, path: Path, device: str) -> None:
+        """Takes the TorchScript file; it is read at first use."""
+        self._path, self._device = path, device
+        self.info = BackboneInfo(
+            name="i3d", sha256=sha256_of(path), official=True, reason=f"{path.name} is at hand"
+        )
+
+    @cached_property
+    def _network(self) -> torch.jit.ScriptModule:
+        return torch.jit.load(str(self._path), map_location=self._device).eval()
+
+    def _forward(self, clip_BCTHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        # Frames are resized and in [-1, 1] already; the script would do either on request.
+        found = self._network(clip_BCTHW, rescale=False, resize=False, return_features=True)
+        if found.shape != (1, I3D_DIM):
+            raise WeightsError(
+                f"{self._path}: gives features of shape {tuple(found.shape)}, expected "
+                f"(1, {I3D_DIM}). It is another network: delete it and get it again."
+            )
+        return found
+
+
+class RandomVideoFeatures(VideoFeatures):
+    """Seeded random r3d_18 (torchvision), 512 pooled features, frames at 112 px."""
+
+    frame_size = 112
+
+    def __init__(self, device: str, reason: str) -> None:
+        """Takes a device and why this network; weights are drawn at first use."""
+        self._device, self._reason = device, reason
+
+    @cached_property
+    def _drawn(self) -> tuple[nn.Module, str]:
+        with torch.device("meta"):
+            network = r3d_18(weights=None)
+        network.fc = nn.Identity()
+        digest = draw_weights(network, RANDOM_NAME)
+        return network.requires_grad_(False).to(self._device).eval(), digest
+
+    @property
+    def info(self) -> BackboneInfo:
+        """Name and digest of the drawn weights."""
+        return BackboneInfo(
+            name=RANDOM_NAME,
+            sha256=self._drawn[1],
+            official=False,
+            reason=self._reason,
+        )
+
+    def _forward(self, clip_BCTHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        assert clip_BCTHW.shape[2] == WINDOW
+        return self._drawn[0](clip_BCTHW)

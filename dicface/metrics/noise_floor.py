@@ -1,0 +1,163 @@
+"""What the face metrics read where nothing is wrong: the floor under every table.
+
+Two kinds: landmarks detected on true frames against the exact ones (rendered clips have them), and
+the truth against its own H.264 copy, which no viewer tells from it.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from dicface.clips import frame_rate, list_clips, read_frames
+from dicface.data.h264 import h264_roundtrip
+from dicface.errors import MetricError
+from dicface.files import atomic_path
+from dicface.metrics import METRICS
+from dicface.metrics.akd import keypoint_distance
+from dicface.metrics.analysis import TruthAnalysis, truth_analysis
+from dicface.metrics.backbones import Backbones, Prefer
+from dicface.metrics.backbones.landmarks import NUM_POINTS
+from dicface.metrics.scorer import score_frames
+from dicface.metrics.tlme import landmark_motion_error
+from dicface.metrics.tracks import to_face_px
+
+CRF = 18
+EXACT_KIND = "detector_on_true_frames_against_exact_landmarks"
+CODED_KIND = f"truth_against_its_own_H.264_copy_(crf_{CRF})"
+INNER_POINTS = slice(17, NUM_POINTS)
+"""Without the jaw: detectors draw it where the face turns away, not at fixed points of it."""
+
+_LANDMARK_COLUMNS = ("clip", "frame", "point", "x", "y")
+
+
+def measure_noise_floor(
+    truth_folder: str | Path,
+    analysis_folder: str | Path,
+    out_file: str | Path,
+    *,
+    prefer: Prefer = "auto",
+    max_clips: int | None = None,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Measures both kinds of noise floor on a set and writes them as parquet.
+
+    Args:
+        truth_folder: True clips; `landmarks.parquet` beside them, if there, holds exact landmarks
+            (clip, frame, point, x, y in px of the stored frame).
+        analysis_folder: Analyses of the truth; missing ones are made.
+        out_file: Parquet with kind, metric, value (mean over clips), clips, backbone.
+        prefer: Which backbones, see `Backbones.resolve`.
+        max_clips: Copies at most this many clips, the first by name; None: all.
+        device: torch device of the networks.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ClipError: The folder holds no clip, or one cannot be read or coded.
+        MetricError: The exact landmarks do not fit their clips.
+    """
+    backbones = Backbones.resolve(prefer, device=device)
+    clips = list_clips(truth_folder)
+    exact = _read_exact(Path(truth_folder) / "landmarks.parquet")
+    values: dict[tuple[str, str], list[float]] = {}
+    coded = list(clips)[:max_clips]
+    for clip, path in tqdm(clips.items(), desc="noise floor", unit="clip"):
+        analysis = truth_analysis(path, Path(analysis_folder) / f"{clip}.npz", backbones)
+        found = {}
+        if clip in exact:
+            found |= {(EXACT_KIND, m): v for m, v in against_exact(clip, analysis, exact[clip])}
+        if clip in coded:
+            found |= {(CODED_KIND, m): v for m, v in against_copy(clip, path, analysis, backbones)}
+        for key, value in found.items():
+            values.setdefault(key, []).append(value)
+    rows = []
+    for (kind, metric), of_clips in values.items():
+        known = [value for value in of_clips if not math.isnan(value)]
+        rows.append(
+            {
+                "kind": kind,
+                "metric": metric,
+                "value": float(np.mean(known)) if known else math.nan,
+                "clips": len(known),
+                "backbone": backbones.of(METRICS[metric]).name
+                + (", 51 points without the jaw" if kind == EXACT_KIND else ""),
+            }
+        )
+    table = pd.DataFrame(rows, columns=["kind", "metric", "value", "clips", "backbone"])
+    with atomic_path(out_file) as temporary:
+        table.to_parquet(temporary, index=False)
+    return table
+
+
+def against_exact(
+    clip: str, analysis: TruthAnalysis, exact: NDArray[np.float64]
+) -> list[tuple[str, float]]:
+    """AKD and TLME of detected against exact landmarks, px of a 512-px face, without the jaw.
+
+    Args:
+        clip: Its name, for messages.
+        analysis: Of the true clip.
+        exact: (T, 68, 2) x and y in px of the stored frame.
+
+    Raises:
+        MetricError: The clip has another number of frames.
+    """
+    if len(exact) != analysis.num_frames:
+        raise MetricError(
+            f"landmarks.parquet: clip '{clip}' has {len(exact)} frames of landmarks and "
+            f"{analysis.num_frames} frames; expected the same number. Render the clips again."
+        )
+    truth = to_face_px(exact, analysis.size)[:, INNER_POINTS]
+    detected = analysis.landmarks[:, INNER_POINTS]
+    distances = [keypoint_distance(ours, true) for ours, true in zip(detected, truth, strict=True)]
+    return [("akd", _mean(distances)), ("tlme", _mean(landmark_motion_error(detected, truth)))]
+
+
+def against_copy(
+    clip: str, path: Path, analysis: TruthAnalysis, backbones: Backbones
+) -> list[tuple[str, float]]:
+    """PSNR, IDS, AKD and TLME of a clip coded with libx264 at `CRF` against itself."""
+    copy = h264_roundtrip(
+        read_frames(path), CRF, channel_order="rgb", fps=max(round(frame_rate(path)), 1)
+    )
+    score = score_frames(
+        clip, copy, read_frames(path), analysis, backbones, metrics=("psnr", "ids", "akd", "tlme")
+    )
+    return [(metric, _mean(values)) for metric, values in score.values.items()]
+
+
+def _mean(values: list[float] | NDArray[np.float64]) -> float:
+    known = np.asarray(values)[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _read_exact(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Clip -> exact landmarks (T, 68, 2), px of the stored frame; empty without the file."""
+    if not path.is_file():
+        return {}
+    table = pd.read_parquet(path)
+    missing = [column for column in _LANDMARK_COLUMNS if column not in table.columns]
+    if missing:
+        raise MetricError(
+            f"{path}: lacks the columns {', '.join(missing)}; expected "
+            f"{', '.join(_LANDMARK_COLUMNS)}. Render the clips again."
+        )
+    exact = {}
+    for clip, rows in table.groupby("clip"):
+        ordered = rows.sort_values(["frame", "point"])
+        num_frames, left_over = divmod(len(ordered), NUM_POINTS)
+        expected = np.tile(np.arange(NUM_POINTS), num_frames)
+        if left_over or not np.array_equal(ordered["point"], expected):
+            raise MetricError(
+                f"{path}: clip '{clip}' has {len(ordered)} points that are not points 0 to "
+                f"{NUM_POINTS - 1} of each frame. Render the clips again."
+            )
+        exact[str(clip)] = ordered[["x", "y"]].to_numpy(np.float64).reshape(-1, NUM_POINTS, 2)
+    return exact

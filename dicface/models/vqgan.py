@@ -1,0 +1,251 @@
+"""VQ autoencoder: encoder E, codebook c ∈ R^{N×d}, decoder D (the paper, section 3.1).
+
+The networks of CodeFormer's stage I, which DicFace's encoder and decoder start from. Parameter
+names and shapes are those of the released checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dicface.errors import ConfigError
+from dicface.models.blocks import AttnBlock, Downsample, ResBlock, Upsample, conv3x3, group_norm
+
+
+@dataclass(frozen=True, kw_only=True)
+class VQGANSettings:
+    """Sizes of the autoencoder; the defaults are the released network.
+
+    Attributes:
+        resolution: Side of the face frame, px.
+        nf: Channels of the first level.
+        ch_mult: Channels of each level in units of `nf`; each level but the last halves the size.
+        num_res_blocks: ResBlocks a level.
+        attn_resolutions: Feature sizes at which an attention block follows each ResBlock.
+        norm_groups: Groups of every GroupNorm.
+        patch_size: Pixels are folded into channels by this factor before the first convolution and
+            unfolded after the last; feature sizes then count from resolution / patch_size.
+        codebook_size: N, the number of codes.
+        emb_dim: d, the width of a code.
+        beta: Weight inside the codebook loss.
+        beta_on: Which term `beta` multiplies: "codebook" (release) or "commitment" (VQ-VAE paper).
+    """
+
+    resolution: int = 512
+    nf: int = 64
+    ch_mult: tuple[int, ...] = (1, 2, 2, 4, 4, 8)
+    num_res_blocks: int = 2
+    attn_resolutions: tuple[int, ...] = (16,)
+    norm_groups: int = 32
+    patch_size: int = 1
+    codebook_size: int = 1024
+    emb_dim: int = 256
+    beta: float = 0.25
+    beta_on: Literal["codebook", "commitment"] = "codebook"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # YAML has lists where the network has tuples
+            if isinstance(value := getattr(self, field.name), list):
+                object.__setattr__(self, field.name, tuple(value))
+        fold = self.patch_size * 2 ** (len(self.ch_mult) - 1)
+        if self.resolution % fold:
+            self._refuse("resolution", f"a multiple of patch_size · 2^(levels - 1) = {fold}")
+        if any(self.nf * mult % self.norm_groups for mult in self.ch_mult):
+            self._refuse("norm_groups", "a divisor of nf · ch_mult at every level")
+        if unknown := set(self.attn_resolutions) - set(self.level_sizes):
+            self._refuse("attn_resolutions", f"among the feature sizes {self.level_sizes}", unknown)
+        if self.beta_on not in ("codebook", "commitment"):
+            self._refuse("beta_on", "'codebook' or 'commitment'")
+
+    def _refuse(self, name: str, expected: str, found: object = None) -> None:
+        found = getattr(self, name) if found is None else found
+        raise ConfigError(f"{type(self).__name__}: {name} = {found!r}; it must be {expected}.")
+
+    @property
+    def level_sizes(self) -> tuple[int, ...]:
+        """Feature size of each level, largest first; the last one is the latent grid."""
+        return tuple(self.resolution // self.patch_size >> i for i in range(len(self.ch_mult)))
+
+    @property
+    def level_channels(self) -> dict[int, int]:
+        """Feature size → channels."""
+        widths = (self.nf * mult for mult in self.ch_mult)
+        return dict(zip(self.level_sizes, widths, strict=True))
+
+    @property
+    def latent_size(self) -> int:
+        """Side m = n of the latent grid."""
+        return self.level_sizes[-1]
+
+
+class Encoder(nn.Module):
+    """Encoder E (the paper, section 3.1): image → latent grid, with features on the way.
+
+    `taps[size]` is the index of the last ResBlock at a feature size: its output is the skip.
+    """
+
+    def __init__(self, s: VQGANSettings) -> None:
+        super().__init__()
+        self.patch_size = s.patch_size
+        self.taps: dict[int, int] = {}
+        blocks: list[nn.Module] = [conv3x3(3 * s.patch_size**2, s.nf)]
+        width = s.nf
+        for size, channels in s.level_channels.items():
+            for _ in range(s.num_res_blocks):
+                self.taps[size] = len(blocks)
+                blocks.append(ResBlock(width, channels, s.norm_groups))
+                width = channels
+                if size in s.attn_resolutions:
+                    blocks.append(AttnBlock(width, s.norm_groups))
+            if size != s.latent_size:
+                blocks.append(Downsample(width))
+        blocks += middle(width, s.norm_groups)
+        blocks += [group_norm(width, s.norm_groups), conv3x3(width, s.emb_dim)]
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor, taps: Collection[int] = ()) -> tuple[Tensor, dict[int, Tensor]]:
+        """(n, 3, S, S) in [-1, 1] → latent (n, d, h, w) and the features at the sizes `taps`."""
+        wanted = {self.taps[size]: size for size in taps}
+        features = {}
+        x = F.pixel_unshuffle(x, self.patch_size) if self.patch_size > 1 else x
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in wanted:
+                features[wanted[i]] = x
+        return x, features
+
+
+class Generator(nn.Module):
+    """Decoder D (the paper, section 3.1): latent grid → image, mirroring the encoder.
+
+    `taps[size]` is the index of the first ResBlock at a feature size: skips are fused after it.
+    """
+
+    def __init__(self, s: VQGANSettings) -> None:
+        super().__init__()
+        self.patch_size = s.patch_size
+        self.taps: dict[int, int] = {}
+        width = s.level_channels[s.latent_size]
+        blocks: list[nn.Module] = [conv3x3(s.emb_dim, width), *middle(width, s.norm_groups)]
+        for size, channels in reversed(s.level_channels.items()):
+            self.taps[size] = len(blocks)
+            for _ in range(s.num_res_blocks):
+                blocks.append(ResBlock(width, channels, s.norm_groups))
+                width = channels
+                if size in s.attn_resolutions:
+                    blocks.append(AttnBlock(width, s.norm_groups))
+            if size != s.level_sizes[0]:
+                blocks.append(Upsample(width))
+        blocks += [group_norm(width, s.norm_groups), conv3x3(width, 3 * s.patch_size**2)]
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(
+        self, x: Tensor, fuse: Mapping[int, Callable[[Tensor], Tensor]] | None = None
+    ) -> Tensor:
+        """(n, d, h, w) → (n, 3, S, S), unclamped.
+
+        Args:
+            x: The quantised latent.
+            fuse: Feature size → what to apply to the decoder's feature there.
+        """
+        apply = {self.taps[size]: function for size, function in (fuse or {}).items()}
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in apply:
+                x = apply[i](x)
+        return F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
+
+
+def middle(channels: int, groups: int) -> list[nn.Module]:
+    """ResBlock, attention, ResBlock at the latent size."""
+    return [
+        ResBlock(channels, channels, groups),
+        AttnBlock(channels, groups),
+        ResBlock(channels, channels, groups),
+    ]
+
+
+class VectorQuantizer(nn.Module):
+    """The codebook c and hard assignment to the nearest code (the paper, eq. 1 and 2)."""
+
+    def __init__(self, codebook_size: int, emb_dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(codebook_size, emb_dim)
+        nn.init.uniform_(self.embedding.weight, -1 / codebook_size, 1 / codebook_size)
+
+    def distances(self, z: Tensor) -> Tensor:
+        """Squared distances of (n, d, h, w) to all codes, (n·h·w, N)."""
+        tokens = z.movedim(1, -1).flatten(0, -2)
+        codes = self.embedding.weight
+        return tokens.square().sum(1, keepdim=True) + codes.square().sum(1) - 2 * tokens @ codes.T
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """Codes of integer maps (n, h, w) as (n, d, h, w)."""
+        return self.embedding(indices).movedim(-1, 1)
+
+
+def vq_loss(
+    z: Tensor, zq: Tensor, beta: float, beta_on: Literal["codebook", "commitment"] = "codebook"
+) -> Tensor:
+    """Codebook loss mean (sg[zq] − z)² and mean (zq − sg[z])², one of them times β.
+
+    Args:
+        z: Encoder output, (n, d, h, w).
+        zq: Codes chosen for it, same shape, with gradient to the codebook.
+        beta: β, 0.25 in the release.
+        beta_on: "codebook" puts β on the codebook's term (release); "commitment" on the encoder's
+            (VQ-VAE paper, eq. 3).
+
+    Returns:
+        Scalar.
+    """
+    commitment, codebook = F.mse_loss(z, zq.detach()), F.mse_loss(zq, z.detach())
+    if beta_on == "codebook":
+        return commitment + beta * codebook
+    return codebook + beta * commitment
+
+
+class VQGAN(nn.Module):
+    """VQ autoencoder (the paper, section 3.1; CodeFormer stage I)."""
+
+    Settings = VQGANSettings
+
+    def __init__(self, s: VQGANSettings) -> None:
+        super().__init__()
+        self.settings = s
+        self.encoder = Encoder(s)
+        self.quantize = VectorQuantizer(s.codebook_size, s.emb_dim)
+        self.generator = Generator(s)
+
+    def indices(self, x: Tensor) -> Tensor:
+        """Nearest codes of images (n, 3, S, S): integer maps (n, h, w), the targets of stage II."""
+        z, _ = self.encoder(x)
+        return self.quantize.distances(z).argmin(1).view(z.shape[0], *z.shape[2:])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Encodes, quantises (gradient straight through) and decodes.
+
+        Args:
+            x: (n, 3, S, S) in [-1, 1]; any S that the levels divide.
+
+        Returns:
+            The image (n, 3, S, S), unclamped; the codebook loss; and `indices` (n, h, w), `z`, `zq`
+            (n, d, h, w), `perplexity` and `mean_distance` (scalars).
+        """
+        z, _ = self.encoder(x)
+        distances = self.quantize.distances(z)
+        indices = distances.argmin(1)
+        share = torch.bincount(indices, minlength=self.settings.codebook_size) / len(indices)
+        indices = indices.view(z.shape[0], *z.shape[2:])
+        zq = self.quantize.lookup(indices)
+        loss = vq_loss(z, zq, self.settings.beta, self.settings.beta_on)
+        image = self.generator(z + (zq - z).detach())
+        perplexity = torch.exp(-(share * torch.log(share + 1e-10)).sum())
+        stats = {"indices": indices, "z": z, "zq": zq, "perplexity": perplexity}
+        return image, loss, stats | {"mean_distance": distances.mean()}

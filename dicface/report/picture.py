@@ -1,0 +1,175 @@
+"""The comparison picture: a few clips, one frame each, methods side by side.
+
+Rows are chosen by a rule, never by hand: clips are sorted by a score of the input, the picture
+takes those in the middle of equal shares of that order (with four rows the 1/8, 3/8, 5/8 and 7/8
+quantiles), and of each clip the centre frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from dicface.clips import probe, read_frames
+from dicface.errors import ClipError, MetricError
+from dicface.files import atomic_path
+from dicface.metrics.psnr import psnr
+from dicface.report.scores import read_scores
+
+MAX_BYTES = 600_000
+CELL_SIZES = (240, 208, 176, 144, 112, 80, 48)
+"""Sides of a cell in px, tried in this order until the file is small enough."""
+GAP, MARGIN, HEAD, CAPTION = 6, 12, 30, 25
+INK, PAPER = (30, 30, 30), (255, 255, 255)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What a comparison picture shows.
+
+    Attributes:
+        path: The PNG file.
+        frames: Clip and frame index of each row, from the worst input to the best.
+        psnr: PSNR in dB of each cell, rows × columns without the truth.
+        rule: How the rows were chosen, in one sentence for a caption.
+    """
+
+    path: Path
+    frames: tuple[tuple[str, int], ...]
+    psnr: tuple[tuple[float, ...], ...]
+    rule: str
+
+
+def choose_clips(scores: Mapping[str, float], num_rows: int) -> list[str]:
+    """Chooses the clips in the middle of `num_rows` equal shares of the order by score.
+
+    Equal scores are ordered by name. With fewer clips than rows all clips are taken.
+
+    >>> choose_clips({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6}, 3)
+    ['b', 'd', 'f']
+    """
+    known = {clip: score for clip, score in scores.items() if np.isfinite(score)}
+    order = sorted(known, key=lambda clip: (known[clip], clip))
+    num_rows = min(num_rows, len(order))
+    return [order[(2 * row + 1) * len(order) // (2 * num_rows)] for row in range(num_rows)]
+
+
+def comparison_picture(
+    columns: Mapping[str, str | Path],
+    scores: str | Path,
+    out: str | Path,
+    *,
+    metric: str = "psnr",
+    num_rows: int = 4,
+    max_bytes: int = MAX_BYTES,
+) -> Picture:
+    """Draws and writes the picture.
+
+    Args:
+        columns: Heading -> folder of clips (`<clip>.mkv`), left to right; the last is the truth.
+        scores: `metrics.parquet` whose scores order the clips: those of the degraded input.
+        out: The PNG file to write.
+        metric: The score that orders the clips.
+        num_rows: How many clips to show.
+        max_bytes: Largest size of the file; cells shrink until it fits (or are the smallest).
+
+    Raises:
+        ClipError: A clip is missing, or its frames differ in number or size from the truth's.
+        MetricError: The scores cannot be read or hold no value of `metric`.
+    """
+    values = read_scores(scores).values.get(metric, {})
+    clips = choose_clips(values, num_rows)
+    if not clips:
+        raise MetricError(
+            f"{scores}: holds no value of {metric}; expected one per clip to choose the clips of "
+            "the picture by. Score the degraded input first."
+        )
+    rows = [_row(columns, clip) for clip in clips]
+    scored = tuple(tuple(psnr(frame, frames[-1]) for frame in frames[:-1]) for _, frames in rows)
+    out = Path(out)
+    for cell in CELL_SIZES:
+        encoded = _encode(_draw(list(columns), clips, rows, scored, cell))
+        if len(encoded) <= max_bytes:
+            break
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(encoded)
+    return Picture(
+        path=out,
+        frames=tuple((clip, index) for clip, (index, _) in zip(clips, rows, strict=True)),
+        psnr=scored,
+        rule=(
+            f"Centre frames of the clips in the middle of {len(clips)} equal shares of all "
+            f"{len(values)} test clips, ordered by {metric.upper()} of the input."
+        ),
+    )
+
+
+def _row(columns: Mapping[str, str | Path], clip: str) -> tuple[int, list[np.ndarray]]:
+    """Index of the centre frame and that frame of every column, (H, W, 3) uint8."""
+    paths = {label: Path(folder) / f"{clip}.mkv" for label, folder in columns.items()}
+    infos = {label: probe(path) for label, path in paths.items()}
+    truth = list(infos.values())[-1]
+    index = truth.num_frames // 2
+    frames = []
+    for label, path in paths.items():
+        info = infos[label]
+        size = (info.num_frames, info.height, info.width)
+        if size != (truth.num_frames, truth.height, truth.width):
+            raise ClipError(
+                f"{path}: found {size[0]} frames of {size[2]}×{size[1]} px; the truth has "
+                f"{truth.num_frames} of {truth.width}×{truth.height} px. Restore this clip again."
+            )
+        frames.append(next(islice(read_frames(path), index, None)))
+    return index, frames
+
+
+def _draw(
+    heads: Sequence[str],
+    clips: Sequence[str],
+    rows: Sequence[tuple[int, list[np.ndarray]]],
+    scored: Sequence[Sequence[float]],
+    cell: int,
+) -> Image.Image:
+    width = 2 * MARGIN + len(heads) * cell + (len(heads) - 1) * GAP
+    height = 2 * MARGIN + HEAD + len(rows) * (cell + CAPTION)
+    sheet = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    bold, plain = _font("DejaVuSans-Bold.ttf", 15), _font("DejaVuSans.ttf", 12)
+    for column, head in enumerate(heads):
+        centre = MARGIN + column * (cell + GAP) + cell // 2
+        draw.text((centre, MARGIN), head, INK, _fitting(bold, head, cell), anchor="ma")
+    for row, (clip, (index, frames), values) in enumerate(zip(clips, rows, scored, strict=True)):
+        top = MARGIN + HEAD + row * (cell + CAPTION)
+        captions = [f"{value:.2f} dB" for value in values] + [f"{clip}, frame {index}"]
+        for column, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
+            left = MARGIN + column * (cell + GAP)
+            enlarged = Image.fromarray(frame).resize((cell, cell), Image.Resampling.LANCZOS)
+            sheet.paste(enlarged, (left, top))
+            font = _fitting(plain, caption, cell)
+            draw.text((left + cell // 2, top + cell + 3), caption, INK, font, anchor="ma")
+    return sheet
+
+
+def _encode(sheet: Image.Image) -> bytes:
+    buffer = BytesIO()
+    sheet.save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font that matplotlib ships, so that the picture looks the same everywhere."""
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+
+
+def _fitting(font: ImageFont.FreeTypeFont, text: str, width: int) -> ImageFont.FreeTypeFont:
+    """The font, smaller if the text is wider than its cell."""
+    while font.getlength(text) > width and font.size > 6:
+        font = font.font_variant(size=font.size - 1)
+    return font

@@ -1,0 +1,97 @@
+"""Plain text form of a table, for the terminal at the end of a run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from dicface.report import layout
+from dicface.report.footnotes import sentence
+from dicface.report.layout import Cell
+from dicface.report.tables import Row, Table
+
+BEST, SECOND = "*", "°"
+"""Marks of best and second best."""
+
+_SUPERSCRIPT = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹ ")
+
+Line = tuple[str, Sequence[tuple[str, str]] | None]
+"""Label and, per column, a value with what stands below it; None for a heading."""
+
+
+def to_text(table: Table, width: int = 120) -> str:
+    """The table in at most `width` columns; what does not fit goes into a second panel below."""
+    lines: list[Line] = []
+    for heading, members in layout.grouped(list(layout.main_cells(table))):
+        if heading:
+            lines.append((heading, None))
+        lines += [(_label(table, row), [_cell(cell) for cell in cells]) for row, cells in members]
+    head = [
+        (
+            f"{facts.name} {layout.arrow(facts)}{'†' if facts.id in table.daggers else ''}",
+            facts.unit,
+        )
+        for facts in table.metrics
+    ]
+    legend = " ".join((f"{BEST} best, {SECOND} second best.", *layout.how_to_read(table)))
+    parts = [table.title, _panels([("", head), *lines], width), _wrap(legend, width)]
+    differences = list(layout.difference_columns(table))
+    if differences:
+        lines = [("", [(label, "") for label, _ in differences])]
+        for i, facts in enumerate(table.metrics):
+            label = f"  {facts.name} {layout.arrow(facts)}"
+            lines.append((label, [(texts[i], "") for _, texts in differences]))
+        parts += ["Paired differences", _panels(lines, width), _wrap(layout.DIFFERENCES, width)]
+    notes = [f"† {layout.backbone_note(table)}"] if table.daggers else []
+    notes += [f"- {text}" for text in table.general]
+    notes += [f"{index}. {text}" for index, text in enumerate(table.numbered, 1)]
+    parts.append("\n".join(_wrap(note, width, "  ") for note in notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _label(table: Table, row: Row) -> str:
+    marks = ",".join(str(mark) for mark in table.marks[row.block, row.method])
+    return f"  {row.label} {marks.translate(_SUPERSCRIPT)}".rstrip()
+
+
+def _cell(cell: Cell) -> tuple[str, str]:
+    mark = {1: BEST, 2: SECOND}.get(cell.rank, "")
+    partial = f" ({cell.partial})" if cell.partial else ""
+    return f"{'≈' * cell.tied}{mark}{cell.value}{partial}", cell.interval
+
+
+def _panels(lines: Sequence[Line], width: int) -> str:
+    label_width = max(len(label) for label, _ in lines)
+    columns = [
+        max(len(text) for _, cells in lines if cells for text in cells[i])
+        for i in range(len(lines[0][1] or ()))
+    ]
+    panels: list[list[int]] = [[]]
+    used = label_width
+    for i, column in enumerate(columns):
+        if panels[-1] and used + 2 + column > width:
+            panels.append([])
+            used = label_width
+        panels[-1].append(i)
+        used += 2 + column
+    return "\n\n".join(_panel(lines, chosen, columns, label_width) for chosen in panels)
+
+
+def _panel(
+    lines: Sequence[Line], chosen: Sequence[int], columns: Sequence[int], label_width: int
+) -> str:
+    out = []
+    for label, cells in lines:
+        if cells is None:
+            out.append(label)
+            continue
+        for first, level in ((label, 0), ("", 1)):
+            texts = [cells[i][level] for i in chosen]
+            if level == 0 or any(texts):
+                padded = [text.rjust(columns[i]) for text, i in zip(texts, chosen, strict=True)]
+                out.append("  ".join([first.ljust(label_width), *padded]).rstrip())
+    return "\n".join(out)
+
+
+def _wrap(text: str, width: int, indent: str = "") -> str:
+    return textwrap.fill(sentence(text), width, subsequent_indent=indent, break_long_words=False)

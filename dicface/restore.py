@@ -1,0 +1,308 @@
+"""Restoring clips: one streaming loop for every method, resumable, with checked output.
+
+A clip is read, restored and written frame by frame, so that memory does not grow with its length.
+What is written under a final name is whole: as many frames as the input, of the same size and
+frame rate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from dicface._inference import prepare_for_inference
+from dicface._streaming import Position, StreamSettings, batches, default_batch, stream
+from dicface.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
+from dicface.errors import ClipError, MethodError
+from dicface.files import sha256_of, write_json
+
+if TYPE_CHECKING:
+    from baselines import Method
+
+__all__ = [
+    "Position",
+    "StreamSettings",
+    "default_batch",
+    "per_frame",
+    "prepare_for_inference",
+    "restore_clip",
+    "restore_set",
+    "stream",
+    "to_tensor",
+    "to_uint8",
+]
+
+RECORD = "restored.json"
+# Output a hair outside [0, 1] is rounding; anything more is a method that forgot to clamp.
+RANGE_SLACK = 1e-3
+
+
+def restore_clip(
+    method: Method,
+    input_path: str | Path,
+    output_path: str | Path,
+    *,
+    clip: str | None = None,
+    on_frame: Callable[[], object] = lambda: None,
+) -> ClipInfo:
+    """Restores one clip into one lossless file, which appears only when it is whole.
+
+    A method that enlarges gets each frame reduced by its `scale` (mean of scale × scale pixels), so
+    that what it gives has the input's size.
+
+    Args:
+        method: What restores it.
+        input_path: A video or a folder of frames.
+        output_path: The .mkv file to write.
+        clip: Name that seeds whatever is random; the input's name by default.
+        on_frame: Called after each frame, for progress.
+
+    Returns:
+        Facts of the restored clip; its frame rate is the input's.
+
+    Raises:
+        MethodError: The method cannot run here, or yields too few or too many frames, another
+            size, or values that are not finite or not in [0, 1]; names clip and frame.
+        ClipError: The input cannot be read, or its frames differ in size.
+        DicfaceError: The disk is full; nothing is kept under the final name.
+    """
+    input_path = Path(input_path)
+    name = clip or (input_path.name if input_path.is_dir() else input_path.stem)
+    counted = _Counted(_one_size(input_path))
+    given = _reduced(counted, input_path, method)
+    restored = method.restore(given, clip=name)
+    return write_clip(
+        output_path,
+        _checked(restored, counted, label=method.facts.label, clip=name, on_frame=on_frame),
+        frame_rate(input_path),
+    )
+
+
+def restore_set(
+    method: Method,
+    input_folder: str | Path,
+    output_folder: str | Path,
+    *,
+    clips: Iterable[str] | None = None,
+    progress: bool = True,
+) -> dict[str, Path]:
+    """Restores every clip of a folder that is not restored yet.
+
+    A clip counts as restored if its file has the input's number of frames and `restored.json`
+    beside it says that it was made from the same input by the same method, settings and weights.
+
+    Args:
+        method: What restores them.
+        input_folder: A folder of clips.
+        output_folder: Gets one `<clip>.mkv` each, and `restored.json`.
+        clips: Names of the clips to restore; all by default.
+        progress: Whether to show a bar with frames a second and the time left.
+
+    Returns:
+        Clip name -> restored file.
+
+    Raises:
+        MethodError: The method cannot run here, or gave a clip that fails the checks.
+        ClipError: A clip is missing, cannot be read, or its frames differ in size.
+        DicfaceError: The disk is full; what was restored before stays.
+    """
+    output_folder = Path(output_folder)
+    inputs = _chosen(list_clips(input_folder), clips, Path(input_folder))
+    facts = {name: probe(path) for name, path in inputs.items()}
+    _require_available(method, facts.values())
+    fingerprint = method.fingerprint()
+    outputs = {name: output_folder / f"{name}.mkv" for name in inputs}
+    record = _read_record(output_folder / RECORD)
+    stamps = {name: _stamp(fingerprint, path) for name, path in inputs.items()}
+    done = {
+        name
+        for name in inputs
+        if record.get(name) == stamps[name] and _has_frames(outputs[name], facts[name].num_frames)
+    }
+    total = sum(info.num_frames for info in facts.values())
+    with tqdm(
+        total=total,
+        initial=sum(facts[name].num_frames for name in done),
+        desc=method.facts.label,
+        unit="frame",
+        disable=not progress,
+    ) as bar:
+        for name in (name for name in inputs if name not in done):
+            bar.set_postfix_str(name)
+            restore_clip(method, inputs[name], outputs[name], clip=name, on_frame=bar.update)
+            record[name] = stamps[name]
+            write_json(output_folder / RECORD, record)
+    return outputs
+
+
+def per_frame(
+    step: Callable[[Tensor], Tensor], frames: Iterable[Tensor], *, device: str, batch: int = 1
+) -> Iterator[Tensor]:
+    """Runs a method that sees one frame at a time.
+
+    Args:
+        step: Maps (B, 3, H, W) in [0, 1] on `device` to the same.
+        frames: (3, H, W) in [0, 1], on the CPU.
+        device: Where `step` runs.
+        batch: Number of frames given to `step` at once; results do not depend on it.
+
+    Yields:
+        (3, H, W) in [0, 1], on the CPU.
+    """
+    for group in batches(frames, batch):
+        # Not around the yield: the mode would leak into the caller between two frames.
+        with torch.inference_mode():
+            restored = step(torch.stack(group).to(device)).cpu()
+        yield from restored
+
+
+def to_tensor(frame: np.ndarray) -> Tensor:
+    """Turns an (H, W, 3) uint8 frame into (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float() / 255
+
+
+def to_uint8(frame: Tensor) -> np.ndarray:
+    """Turns a (3, H, W) frame in [0, 1] into (H, W, 3) uint8: clamped, rounded to nearest."""
+    scaled = frame.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return scaled.permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+class _Counted:
+    """An iterator that knows how many frames it gave and of which size they are."""
+
+    def __init__(self, frames: Iterator[np.ndarray]) -> None:
+        self._frames = frames
+        self.num_frames = 0
+        self.shape: tuple[int, int] = (0, 0)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for frame in self._frames:
+            self.num_frames += 1
+            self.shape = frame.shape[:2]
+            yield frame
+
+
+def _reduced(frames: Iterable[np.ndarray], path: Path, method: Method) -> Iterator[Tensor]:
+    """Frames as the method takes them: `scale` times smaller for one that enlarges."""
+    scale = method.facts.scale
+    for frame in frames:
+        height, width = frame.shape[:2]
+        if height % scale or width % scale:
+            raise MethodError(
+                f"{path}: frames are {width}×{height}; {method.facts.label} enlarges {scale} times "
+                f"and needs sides that {scale} divides. Resize or crop the clip."
+            )
+        tensor = to_tensor(frame)
+        yield F.avg_pool2d(tensor, scale) if scale > 1 else tensor
+
+
+def _one_size(path: Path) -> Iterator[np.ndarray]:
+    first: tuple[int, ...] | None = None
+    for index, frame in enumerate(read_frames(path)):
+        first = first or frame.shape
+        if frame.shape != first:
+            raise ClipError(
+                f"{path}: frame {index} is {frame.shape[1]}×{frame.shape[0]}, the first one is "
+                f"{first[1]}×{first[0]}. All frames of a clip must have one size: resize or "
+                "split it."
+            )
+        yield frame
+
+
+def _checked(
+    restored: Iterable[Tensor],
+    source: _Counted,
+    *,
+    label: str,
+    clip: str,
+    on_frame: Callable[[], object],
+) -> Iterator[np.ndarray]:
+    count = 0
+    for count, frame in enumerate(restored, start=1):
+        where = f"{label}, clip '{clip}', frame {count - 1}"
+        if count > source.num_frames:
+            raise MethodError(
+                f"{where}: the method gave a frame before it took one, or more than the clip's "
+                f"{source.num_frames}; expected one restored frame for each."
+            )
+        if tuple(frame.shape) != (3, *source.shape):
+            raise MethodError(
+                f"{where}: the method gave a frame of shape {tuple(frame.shape)}; "
+                f"expected {(3, *source.shape)}, the size of its input."
+            )
+        low, high = frame.aminmax()
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            raise MethodError(
+                f"{where}: the method gave values that are not finite. Nothing of the clip was "
+                "kept; check its weights and, in reduced precision, try float32."
+            )
+        if low < -RANGE_SLACK or high > 1 + RANGE_SLACK:
+            raise MethodError(
+                f"{where}: the method gave values from {low:.3f} to {high:.3f}; "
+                "expected [0, 1]. Methods clamp their output."
+            )
+        on_frame()
+        yield to_uint8(frame)
+    if count != source.num_frames:
+        raise MethodError(
+            f"{label}, clip '{clip}': the method gave {count} frames for the "
+            f"{source.num_frames} of the clip; expected one for each."
+        )
+
+
+def _chosen(found: dict[str, Path], clips: Iterable[str] | None, folder: Path) -> dict[str, Path]:
+    if clips is None:
+        return found
+    chosen = list(clips)
+    missing = [name for name in chosen if name not in found]
+    if missing:
+        raise ClipError(
+            f"{folder}: holds no clip named {', '.join(missing)}; found {', '.join(found)}."
+        )
+    return {name: found[name] for name in chosen}
+
+
+def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
+    for info in clips:
+        size = info.width if info.width == info.height else None
+        if size is None and method.facts.size is not None:
+            raise MethodError(
+                f"{info.path}: frames are {info.width}×{info.height}; {method.facts.label} needs "
+                "square ones. Align the clip first (dicface import)."
+            )
+        reason = method.unavailable(size=size)
+        if reason:
+            raise MethodError(f"{method.facts.label} cannot restore {info.path}: {reason}.")
+
+
+def _read_record(path: Path) -> dict[str, str]:
+    try:
+        record = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _stamp(fingerprint: dict[str, object], path: Path) -> str:
+    """Digest of all that a restored clip depends on: method, settings, weights and input."""
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    content = [fingerprint, [[file.name, sha256_of(file)] for file in files]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _has_frames(path: Path, num_frames: int) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        return probe(path).num_frames == num_frames
+    except ClipError:
+        return False

@@ -1,0 +1,322 @@
+"""Training: one loop for all stages, on Lightning Fabric.
+
+Batch k is a pure function of the run's name and k, and torch's generator is seeded anew for every
+step, so that a run killed at any step and started again ends with the same weights, bit for bit on
+one machine, as one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from dicface import losses
+from dicface.checkpoints import load_tensors, read_facts, save_weights
+from dicface.config import Config, TrainSettings
+from dicface.data.degrade import BlindDegradation
+from dicface.data.training import TrainingWindows
+from dicface.errors import TrainingError, WeightsError
+from dicface.files import atomic_path, sha256_of, write_json
+from dicface.models import build
+from dicface.seeds import seed_of
+from dicface.stages import NETWORK_OF_STAGE, Stage, StageLoss, build_stage
+from dicface.workflow import degradation_settings
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def learning_rate(step: int, s: TrainSettings) -> float:
+    """Cosine from the first to the final rate; `step` counts from 0 (the release's schedule)."""
+    span = (s.learning_rate - s.final_learning_rate) / 2
+    return s.final_learning_rate + span * (1 + math.cos(math.pi * step / s.steps))
+
+
+class Ema:
+    """Exponential moving average of parameters by name, kept beside the network."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {name: p.detach().clone() for name, p in network.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Moves the average towards the network's present parameters."""
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                self.tensors[name].lerp_(parameter, 1 - self.decay)
+
+    def state_dict(self, network: nn.Module) -> dict[str, Tensor]:
+        """Returns the network's state with averaged parameters."""
+        return {**network.state_dict(), **self.tensors}
+
+
+class Learner:
+    """A module, its Adam and their names: what a checkpoint holds of one network."""
+
+    def __init__(self, module: nn.Module, s: TrainSettings) -> None:
+        self.module = module
+        self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.Adam(
+            self.parameters.values(), lr=s.learning_rate, betas=s.betas
+        )
+
+    def tensors(self, prefix: str) -> dict[str, Tensor]:
+        """Returns parameters, buffers and Adam's moments by name."""
+        state = {f"{prefix}/module/{n}": t for n, t in self.module.state_dict().items()}
+        for name, parameter in self.parameters.items():
+            for moment, value in self.optimizer.state[parameter].items():
+                state[f"{prefix}/adam/{name}/{moment}"] = value
+        return state
+
+    def load(self, prefix: str, state: dict[str, Tensor]) -> None:
+        """Restores what `tensors` returned."""
+        start = f"{prefix}/module/"
+        self.module.load_state_dict(
+            {n.removeprefix(start): t for n, t in state.items() if n.startswith(start)}
+        )
+        for name, parameter in self.parameters.items():
+            start = f"{prefix}/adam/{name}/"
+            moments = {n.removeprefix(start): t for n, t in state.items() if n.startswith(start)}
+            for moment, value in moments.items():
+                moments[moment] = value if moment == "step" else value.to(parameter.device)
+            self.optimizer.state[parameter] = moments
+
+
+def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
+    """Trains one stage and writes `<out>/<stage>/weights.safetensors` (the averaged weights).
+
+    Beside it: `settings.json` before the first step, `stats.jsonl` and TensorBoard scalars of the
+    same names, `training.json` (steps, samples, seconds), and while it runs a checkpoint.
+
+    Args:
+        config: The run.
+        name: One of `dicface.config.STAGES`.
+        clips: Folder of aligned training clips.
+        out: Folder of all stages.
+
+    Returns:
+        The weights file.
+
+    Raises:
+        TrainingError: A loss is not finite.
+        WeightsError: Weights to start from are missing or do not fit.
+        ClipError: A training clip cannot be read or is too short.
+    """
+    from lightning.fabric import Fabric
+
+    s = config.stage(name)
+    folder = Path(out) / name
+    torch.manual_seed(seed_of(config.seed_name, "init", name))
+    stage, sources = build_stage(config, name, Path(out))
+    origin = {
+        "stage": name,
+        "network": NETWORK_OF_STAGE[name],
+        "settings": config.model_settings(NETWORK_OF_STAGE[name]),
+        "train": dataclasses.asdict(s),
+        "seed": config.seed_name,
+        "degradation": config.degradation,
+        "sources": {role: sha256_of(path) for role, path in sources.items()},
+    }
+    origin = json.loads(json.dumps(origin))
+    write_json(folder / "settings.json", origin)
+
+    fabric = Fabric(accelerator=config.device, devices=1, precision=s.precision)
+    learner = Learner(stage.network, s)
+    critic = Learner(build("discriminator"), s) if s.gan_weight > 0 else None
+    ema = Ema(stage.network, s.ema_decay)
+    first, seconds = _resume(folder, origin, learner, critic, ema)
+    stage_on_device, optimizer = fabric.setup(stage, learner.optimizer)
+    if critic is not None:
+        critic.module, critic.optimizer = fabric.setup(critic.module, critic.optimizer)
+    ema.tensors = {n: t.to(fabric.device) for n, t in ema.tensors.items()}
+    log = _Log(folder, first, s, name)
+    stage_on_device.train()
+
+    started = time.monotonic()
+    for step, (degraded, truth) in log.steps(_batches(config, name, clips, first)):
+        torch.manual_seed(seed_of(config.seed_name, name, "step", step))
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, s)
+        loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
+        total, terms = loss.total, dict(loss.terms)
+        adversarial = critic is not None and loss.image is not None and step >= s.gan_start
+        if adversarial:
+            terms["gan"] = _generator_term(stage, critic.module, loss, s)
+            total = total + terms["gan"]
+        if not torch.isfinite(total):
+            raise TrainingError(
+                f"stage {name}, step {step}: the loss is not finite ("
+                + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
+                + "). Lower train.learning_rate or train.kl_weight; the last checkpoint is kept."
+            )
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(total)
+        optimizer.step()
+        if adversarial:
+            terms["critic"] = _critic_step(fabric, critic, loss, learning_rate(step, s))
+        ema.update(stage.network)
+        log.record(step, terms, learning_rate(step, s))
+        if (step + 1) % s.save_every == 0 and step + 1 < s.steps:
+            elapsed = seconds + time.monotonic() - started
+            _save(folder, origin, step + 1, elapsed, learner, critic, ema)
+    seconds += time.monotonic() - started
+
+    weights = folder / "weights.safetensors"
+    save_weights(weights, ema.state_dict(stage.network), origin)
+    write_json(folder / "training.json", _summary(stage, s, seconds, config, name))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return weights
+
+
+def _batches(
+    config: Config, name: str, clips: Path, first: int
+) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
+    s = config.stage(name)
+    data = TrainingWindows(
+        clips,
+        window=config.model["dicface"]["frame_length"] if name == "dicface" else 1,
+        degradation=None if name == "vqgan" else degradation_settings(config, BlindDegradation),
+        seed_names=(config.seed_name, name),
+        num_samples=s.steps * s.batch_size,
+        degraded_versions=s.degraded_versions,
+        cache=s.cache,
+        flip_prob=s.flip_prob,
+        reverse_prob=s.reverse_prob,
+        colour_jitter=s.colour_jitter,
+    )
+    order = range(first * s.batch_size, len(data))
+    loader = DataLoader(
+        data, batch_size=s.batch_size, sampler=order, num_workers=s.num_workers, drop_last=True
+    )
+    return enumerate(loader, start=first)
+
+
+def _generator_term(stage: Stage, critic: nn.Module, loss: StageLoss, s: TrainSettings) -> Tensor:
+    critic.requires_grad_(False)
+    gan = losses.hinge_g(critic(loss.image))
+    image_loss = loss.terms["l1"] + s.lpips_weight * loss.terms.get("lpips", 0)
+    last_layer = stage.network.generator.blocks[-1].weight
+    if last_layer.requires_grad:
+        gan = losses.adaptive_weight(image_loss, gan, last_layer) * gan
+    return s.gan_weight * gan
+
+
+def _critic_step(fabric: object, critic: Learner, loss: StageLoss, rate: float) -> Tensor:
+    critic.module.requires_grad_(True)
+    for group in critic.optimizer.param_groups:
+        group["lr"] = rate
+    value = sum(losses.hinge_d(critic.module(loss.target), critic.module(loss.image.detach())))
+    critic.optimizer.zero_grad(set_to_none=True)
+    fabric.backward(value)
+    critic.optimizer.step()
+    return value.detach()
+
+
+def _save(
+    folder: Path,
+    origin: dict,
+    step: int,
+    seconds: float,
+    learner: Learner,
+    critic: Learner | None,
+    ema: Ema,
+) -> None:
+    tensors = learner.tensors("network") | {f"ema/{n}": t for n, t in ema.tensors.items()}
+    if critic is not None:
+        tensors |= critic.tensors("critic")
+    facts = {"origin": origin, "step": step, "seconds": seconds}
+    save_weights(folder / CHECKPOINT, tensors, facts)
+
+
+def _resume(
+    folder: Path, origin: dict, learner: Learner, critic: Learner | None, ema: Ema
+) -> tuple[int, float]:
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return 0, 0.0
+    try:
+        facts, tensors = read_facts(path), load_tensors(path)
+    except WeightsError as error:
+        raise TrainingError(f"{error} Or delete it to train the stage from its start.") from error
+    if facts["origin"] != origin:
+        logger.warning("%s was made with other settings: training from the start.", path)
+        return 0, 0.0
+    learner.load("network", tensors)
+    if critic is not None:
+        critic.load("critic", tensors)
+    ema.tensors = {name: tensors[f"ema/{name}"] for name in ema.tensors}
+    logger.info("going on at step %d of %s", facts["step"], folder.name)
+    return facts["step"], facts["seconds"]
+
+
+def _summary(
+    stage: Stage, s: TrainSettings, seconds: float, config: Config, name: str
+) -> dict[str, object]:
+    frames = config.model["dicface"]["frame_length"] if name == "dicface" else 1
+    return {
+        "stage": name,
+        "starts_from": s.init_from,
+        "steps": s.steps,
+        "frames_seen": s.steps * s.batch_size * frames,
+        "seconds": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+        "parameters": sum(p.numel() for p in stage.network.parameters()),
+        "parameters_trained": sum(p.numel() for p in stage.network.parameters() if p.requires_grad),
+    }
+
+
+class _Log:
+    """Progress bar, `stats.jsonl` and TensorBoard, all with the same names."""
+
+    def __init__(self, folder: Path, first: int, s: TrainSettings, name: str) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = folder / "stats.jsonl"
+        self.first, self.settings = first, s
+        # Lines of steps that a killed run made after its last checkpoint are made again.
+        lines = self.path.read_text().splitlines() if self.path.is_file() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= first]
+        with atomic_path(self.path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept))
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first)
+        self.bar = tqdm(total=s.steps, initial=first, desc=f"train {name}", unit="step")
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def steps(self, batches: Iterator) -> Iterator:
+        """Passes batches on; closes the bar and TensorBoard at the end."""
+        try:
+            yield from batches
+        finally:
+            self.bar.close()
+            self.board.close()
+
+    def record(self, step: int, terms: dict[str, Tensor], rate: float) -> None:
+        """Adds a step; every `log_every` steps writes the means since the last line."""
+        for key, value in terms.items():
+            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
+        self.count += 1
+        self.bar.update()
+        done = step + 1
+        if done % self.settings.log_every and done < self.settings.steps:
+            return
+        means = {key: value / self.count for key, value in self.sums.items()}
+        self.bar.set_postfix({key: f"{value:.3g}" for key, value in means.items()})
+        line = {"step": done, "learning_rate": rate, **means}
+        with open(self.path, "a") as file:
+            file.write(json.dumps(line) + "\n")
+        for key, value in line.items():
+            self.board.add_scalar(key, value, done)
+        self.sums, self.count = {}, 0

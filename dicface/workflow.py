@@ -1,0 +1,136 @@
+"""What the Snakefile needs to know about a run; importable and testable without Snakemake."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import yaml
+
+from dicface import __version__
+from dicface.config import STAGES, Config, from_mapping
+from dicface.errors import ConfigError
+from dicface.files import atomic_path, hold_lock
+
+T = TypeVar("T")
+
+#: Methods of Table 1 that run on weights of the run -> the stage that trains them.
+TRAINED_METHODS = {"codeformer_trained": "fusion", "dicface_trained": "dicface"}
+
+
+def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Returns the configuration overlaid by `<folder>/<budget>.yaml`; "full" changes nothing.
+
+    Raises:
+        ConfigError: There is no such budget.
+    """
+    budget = config.get("budget", "full")
+    if budget == "full":
+        return config
+    path = folder / f"{budget}.yaml"
+    if not path.is_file():
+        known = ["full", *sorted(p.stem for p in folder.glob("*.yaml"))]
+        raise ConfigError(f"budget: found '{budget}', expected one of {', '.join(known)}.")
+    return _merge(config, yaml.safe_load(path.read_text()))
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A checked configuration with the folders that its results go to.
+
+    Attributes:
+        config: The settings, checked.
+        raw: The same as plain values, for files and for Snakemake's change detection.
+        run_folder: Results on one test set.
+        train_folder: Training clips and networks; shared by all test sets of a scale and seed.
+    """
+
+    config: Config
+    raw: dict[str, Any]
+    run_folder: str
+    train_folder: str
+
+    def start(self, path: str | Path) -> IO[str]:
+        """Locks the run's folder for this process and writes the merged configuration into it."""
+        lock = hold_lock(Path(self.run_folder) / ".lock")
+        text = yaml.safe_dump(self.raw, sort_keys=False)
+        path = Path(path)
+        if not path.is_file() or path.read_text() != text:
+            with atomic_path(path) as temporary:
+                temporary.write_text(text)
+        return lock
+
+    def stage_facts(self, stage: str) -> dict[str, Any]:
+        """Returns all settings that change what a training stage makes, for change detection."""
+        return {
+            "version": __version__,
+            "seed": self.config.seed_name,
+            "size": self.config.data.size,
+            "train": {**self.raw["train"]["defaults"], **self.raw["train"][stage]},
+            "model": self.raw["model"],
+            "degradation": {} if stage == "vqgan" else self.raw["degradation"],
+        }
+
+    def facts(self, *sections: str) -> dict[str, Any]:
+        """Returns sections of the configuration, the seed and the version of the package."""
+        chosen = {section: self.raw[section] for section in sections}
+        return {"version": __version__, "seed": self.config.seed_name, **chosen}
+
+    def runnable(self) -> list[str]:
+        """Returns the methods of Table 1 that can run on this machine, in the table's order."""
+        from baselines import unavailable
+
+        return [name for name in self.config.table1 if unavailable(name) is None]
+
+    def source_files(self) -> list[str]:
+        """Returns the user's clips, so that a new or changed video is noticed.
+
+        Raises:
+            ClipError: `test_clips` names no folder with clips.
+        """
+        from dicface.clips import list_clips
+
+        folder = self.config.test_clips or self.config.data.test.folder
+        return [str(path) for path in list_clips(folder).values()] if folder else []
+
+
+def plan(config: dict[str, Any]) -> Plan:
+    """Checks a merged configuration and names its folders.
+
+    Raises:
+        ConfigError: A key is unknown, missing or of a wrong type.
+    """
+    raw = {key: value for key, value in config.items()}
+    checked = from_mapping(Config, raw, "configuration")
+    for stage in STAGES:
+        checked.stage(stage)
+    base = checked.scale if checked.budget == "full" else f"{checked.scale}-{checked.budget}"
+    train = base if checked.seed == 0 else f"{base}-seed{checked.seed}"
+    run = train
+    if checked.test_clips:
+        run = f"{train}-{Path(os.path.abspath(checked.test_clips)).name}"
+    return Plan(
+        config=checked,
+        raw=raw,
+        run_folder=f"{checked.results}/{run}",
+        train_folder=f"{checked.results}/{train}",
+    )
+
+
+def degradation_settings(config: Config, settings: type[T]) -> T:
+    """Returns the configuration's degradation as `dicface.data.degrade.BlindDegradation`.
+
+    The class is passed in, because it needs OpenCV and this module is read by every dry run.
+    """
+    return from_mapping(settings, config.degradation, "configuration: degradation")

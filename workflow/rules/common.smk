@@ -1,0 +1,31 @@
+"""This part of the workflow checks the configuration and names the folders of a run."""
+
+import sys
+
+from dicface import workflow as suite
+from dicface.errors import DicfaceError
+
+# `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
+try:
+    config = suite.with_budget(config, Path(workflow.basedir).parent / "config" / "budget")
+    validate(config, Path(workflow.basedir) / "schemas" / "config.schema.yaml")
+    SUITE = suite.plan(config)
+except DicfaceError as error:
+    raise WorkflowError(str(error)) from None
+
+RUN = SUITE.run_folder
+TRAIN = SUITE.train_folder
+RUN_CONFIG = f"{RUN}/run_config.yaml"
+DICFACE = f"{sys.executable} -m dicface.cli"
+
+wildcard_constraints:
+    method="[a-z0-9_]+",
+    stage="vqgan|codeformer|fusion|dicface",
+    split="train|test",
+
+
+if not workflow.dryrun and workflow.is_main_process:
+    try:
+        RUN_LOCK = SUITE.start(RUN_CONFIG)
+    except DicfaceError as error:
+        raise WorkflowError(str(error)) from None

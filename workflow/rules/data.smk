@@ -1,0 +1,57 @@
+"""This part of the workflow makes clips: rendered or imported, and their degraded inputs.
+
+In: nothing (rendered sets) or the user's videos. Out: aligned lossless clips with an index, the
+degraded input of every test clip and the parameters that were drawn for it.
+"""
+
+
+rule render_clips:
+    """Render a split of the demo's talking heads; the test split also holds the photograph."""
+    output:
+        index=f"{TRAIN}/clips/{{split}}/index.parquet",
+    log:
+        f"{TRAIN}/logs/render_{{split}}.log",
+    benchmark:
+        f"{TRAIN}/benchmarks/render_{{split}}.tsv"
+    params:
+        config=RUN_CONFIG,
+        facts=lambda wildcards: SUITE.facts("data"),
+    threads: config["threads"]
+    shell:
+        "{DICFACE} render --config {params.config} --split {wildcards.split}"
+        " --out $(dirname {output.index}) --workers {threads} 2>&1 | tee {log}"
+
+
+rule import_clips:
+    """Find, smooth and align the faces of the user's own videos."""
+    input:
+        SUITE.source_files(),
+    output:
+        index=f"{RUN}/clips/own/index.parquet",
+    log:
+        f"{RUN}/logs/import.log",
+    benchmark:
+        f"{RUN}/benchmarks/import.tsv"
+    params:
+        config=RUN_CONFIG,
+        facts=SUITE.facts("data", "test_clips"),
+    shell:
+        "{DICFACE} import --config {params.config} --out $(dirname {output.index}) 2>&1 | tee {log}"
+
+
+rule degrade:
+    """Degrade every test clip: blur, ×4 reduction, noise, H.264, enlargement."""
+    input:
+        TEST_INDEX,
+    output:
+        f"{RUN}/bfr/input/degradation.parquet",
+    log:
+        f"{RUN}/logs/degrade.log",
+    benchmark:
+        f"{RUN}/benchmarks/degrade.tsv"
+    params:
+        config=RUN_CONFIG,
+        facts=SUITE.facts("degradation"),
+    shell:
+        "{DICFACE} degrade --config {params.config} --clips $(dirname {input})"
+        " --out $(dirname {output}) 2>&1 | tee {log}"
