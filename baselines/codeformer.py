@@ -7,6 +7,7 @@ turns the result grey and shifts its colours where the input is nearly grey.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,10 +35,10 @@ class FrameByFrame(Method):
     adain: bool = True
     batch: int | None = None
 
-    @cached_property
+    @property
+    @abstractmethod
     def network(self) -> Network:
-        """The network with its weights, on its device."""
-        raise NotImplementedError
+        """The network with its weights, ready for inference on its device."""
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Restores each frame on its own; see `Method.restore`."""
@@ -86,4 +87,4 @@ class CodeFormer(FrameByFrame):
         (path,) = self.weights_files()
         network = build("codeformer")
         load_into(network, path, label=self.facts.label)
-        return prepare_for_inference(network).to(self.device)
+        return prepare_for_inference(network.to(self.device))

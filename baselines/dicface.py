@@ -8,6 +8,7 @@ release's refusal of clips shorter than a window is not kept.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,10 +41,10 @@ class Windowed(Method):
     samples: int | Literal["mean"] = "mean"
     batch: int | None = None
 
-    @cached_property
+    @property
+    @abstractmethod
     def network(self) -> Network:
-        """The network with its weights, on its device."""
-        raise NotImplementedError
+        """The network with its weights, ready for inference on its device."""
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Slides a window over the clip; see `Method.restore` and `dicface.restore.stream`."""
@@ -99,4 +100,4 @@ class DicFace(Windowed):
         (path,) = self.weights_files()
         network = build("dicface")
         load_into(network, path, label=self.facts.label)
-        return prepare_for_inference(network).to(self.device)
+        return prepare_for_inference(network.to(self.device))

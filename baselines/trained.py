@@ -95,4 +95,4 @@ def load_trained(path: Path, name: str, device: str) -> Module:
             f"Give the weights of the training stage that makes '{name}'."
         )
     network, _ = load_network(path)
-    return prepare_for_inference(network).to(device)
+    return prepare_for_inference(network.to(device))

@@ -154,14 +154,15 @@ def main() -> None:
     if options.memory_child:
         print(memory_child(options.size, options.frames, options.batch))
         return
-    lines = [f"DicFace at {options.size}×{options.size}, window 5. {machine(options.threads)}.", ""]
-    lines += compare(options.size, options.frames, options.windows, options.batch)
-    if not options.no_memory:
-        lines += ["", "| frames | peak memory above the loaded network, MB |", "|---|---|"]
-        for num_frames in (8, 16):
-            peak = peak_memory_mb(options.size, num_frames, options.threads, options.batch)
-            lines.append(f"| {num_frames} | {peak:.0f} |")
-    print("\n".join(lines))
+    print(f"DicFace at {options.size}×{options.size}, window 5. {machine(options.threads)}.\n")
+    lines = compare(options.size, options.frames, options.windows, options.batch)
+    print("\n".join(lines), flush=True)
+    if options.no_memory:
+        return
+    print("\n| frames | peak memory above the loaded network, MB |\n|---|---|", flush=True)
+    for num_frames in (8, 16):
+        peak = peak_memory_mb(options.size, num_frames, options.threads, options.batch)
+        print(f"| {num_frames} | {peak:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

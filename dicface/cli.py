@@ -79,19 +79,28 @@ def train(options: argparse.Namespace, config: Config) -> None:
 
 def restore(options: argparse.Namespace, config: Config) -> None:
     """Restore every degraded clip with one method."""
-    from dicface.restored_set import run_method
+    from baselines import create
+    from dicface.files import write_json
+    from dicface.restore import restore_set
+    from dicface.workflow import method_settings
 
     _set_threads(config)
-    run_method(config, options.method, options.input, options.out, weights=options.weights)
+    settings = method_settings(config, options.method)
+    method = create(options.method, device=config.device, weights=options.weights, **settings)
+    clips = restore_set(method, options.input, options.out)
+    write_json(options.out / "index.json", {**method.fingerprint(), "clips": sorted(clips)})
 
 
 def analyse(options: argparse.Namespace, config: Config) -> None:
     """Analyse the true clips once: boxes, landmarks, identities, video features."""
+    from dicface.clips import list_clips
+    from dicface.files import write_json
     from dicface.metrics.scorer import analyse_set
 
     analyse_set(
         options.truth, options.out, prefer=config.metrics.backbones, workers=options.workers
     )
+    write_json(options.out / "done.json", {"clips": list(list_clips(options.truth))})
 
 
 def score(options: argparse.Namespace, config: Config) -> None:
@@ -121,16 +130,16 @@ def noise_floor(options: argparse.Namespace, config: Config) -> None:
 
 def table(options: argparse.Namespace, config: Config) -> None:
     """Write Table 1 and print it."""
-    from dicface.report.table1 import write_table1
+    from dicface.report.run import write_table1
 
     sys.stdout.write(write_table1(config, options.run, options.train, options.out))
 
 
 def picture(options: argparse.Namespace, config: Config) -> None:
     """Draw input, CodeFormer, DicFace and truth side by side."""
-    from dicface.report.table1 import draw_demo_picture
+    from dicface.report.run import draw_comparison
 
-    draw_demo_picture(config, options.run, options.out)
+    draw_comparison(options.run, options.truth, options.out)
 
 
 def _set_threads(config: Config) -> None:
@@ -202,7 +211,13 @@ def _parser() -> argparse.ArgumentParser:
         out="file to write",
     )
     add("table", table, run="results of the run", train="its training folder", out="tables' folder")
-    add("picture", picture, run="results of the run", out="file to write")
+    add(
+        "picture",
+        picture,
+        run="results of the run",
+        truth="folder of true clips",
+        out="file to write",
+    )
     return parser
 
 

@@ -117,7 +117,7 @@ def write_clip(
                         stream.options = {"level": "3", "slicecrc": "1"}
                         stream.thread_count = 1
                     video_frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
-                    container.mux(stream.encode(video_frame.reformat(format="bgr0")))
+                    container.mux(stream.encode(video_frame.reformat(format="bgr0", threads=1)))
                     num_frames += 1
                 if stream is None:
                     raise ClipError(f"{path}: found no frame to write; expected at least one.")
@@ -197,7 +197,7 @@ def _read_video(path: Path) -> Iterator[np.ndarray]:
         try:
             for frame in container.decode(stream):
                 count += 1
-                yield frame.to_ndarray(format="rgb24")
+                yield frame.to_ndarray(format="rgb24", threads=1)
         except av.error.FFmpegError as error:
             raise ClipError(
                 f"{path}: decoding breaks off after {count} frames ({error.strerror}). "

@@ -167,7 +167,7 @@ def per_frame(
 
 def to_tensor(frame: np.ndarray) -> Tensor:
     """Turns an (H, W, 3) uint8 frame into (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.array(frame)).permute(2, 0, 1).float() / 255
 
 
 def to_uint8(frame: Tensor) -> np.ndarray:

@@ -87,11 +87,21 @@ class Plan:
         chosen = {section: self.raw[section] for section in sections}
         return {"version": __version__, "seed": self.config.seed_name, **chosen}
 
+    @property
+    def imports_test_clips(self) -> bool:
+        """Whether the test set is a folder of videos rather than rendered."""
+        return bool(self.config.test_clips) or self.config.data.test.source == "folder"
+
     def runnable(self) -> list[str]:
         """Returns the methods of Table 1 that can run on this machine, in the table's order."""
-        from baselines import unavailable
+        from baselines import create
 
-        return [name for name in self.config.table1 if unavailable(name) is None]
+        return [
+            name
+            for name in self.config.table1
+            if name in TRAINED_METHODS
+            or create(name).unavailable(size=self.config.data.size) is None
+        ]
 
     def source_files(self) -> list[str]:
         """Returns the user's clips, so that a new or changed video is noticed.
@@ -101,8 +111,10 @@ class Plan:
         """
         from dicface.clips import list_clips
 
+        if not self.imports_test_clips:
+            return []
         folder = self.config.test_clips or self.config.data.test.folder
-        return [str(path) for path in list_clips(folder).values()] if folder else []
+        return [str(path) for path in list_clips(folder).values()]
 
 
 def plan(config: dict[str, Any]) -> Plan:
@@ -134,3 +146,15 @@ def degradation_settings(config: Config, settings: type[T]) -> T:
     The class is passed in, because it needs OpenCV and this module is read by every dry run.
     """
     return from_mapping(settings, config.degradation, "configuration: degradation")
+
+
+def method_settings(config: Config, method: str) -> dict[str, object]:
+    """Returns the settings of a method that the configuration decides, for `baselines.create`."""
+    if method in ("dicface", "dicface_trained"):
+        model = config.model["dicface"]
+        return {
+            "position": config.restore.position,
+            "fidelity_w": config.restore.fidelity_w,
+            "samples": model.get("samples", "mean"),
+        }
+    return {}

@@ -6,6 +6,7 @@ from scipy import stats
 
 from dicface.errors import MetricError
 from dicface.report.statistics import (
+    MIN_VERDICT_CLIPS,
     FeatureSet,
     bootstrap_counts,
     holm,
@@ -78,7 +79,9 @@ def test_paired_difference_is_much_surer_than_the_means_of_alike_methods():
     mean_a, mean_b, difference = (mean_interval(x, counts) for x in (a, b, a - b))
     assert difference.mean == pytest.approx(mean_a.mean - mean_b.mean)
     assert difference.high - difference.low < 0.2 * (mean_a.high - mean_a.low)
-    assert difference.excludes_zero()
+    assert difference.sign() == 1
+    assert mean_interval(b - a, counts).sign() == -1
+    assert mean_interval(a - a, counts).sign() == 0
     assert mean_a.low < mean_b.mean < mean_a.high
 
 
@@ -97,12 +100,28 @@ def test_missing_clips_are_left_out_and_counted():
     assert 1 <= found.low < found.mean < found.high <= 4
 
 
+def test_too_few_clips_give_no_verdict_however_clear_they_look():
+    for num_clips, sign in ((MIN_VERDICT_CLIPS - 1, 0), (MIN_VERDICT_CLIPS, 1)):
+        found = mean_interval(np.linspace(1, 2, num_clips), bootstrap_counts(CLIPS[:num_clips]))
+        assert found.low > 0
+        assert found.sign() == sign
+
+
+def test_distances_have_no_negative_interval_and_differences_may():
+    truth = numpy_rng("test", "negative").normal(size=(12, 2))
+    restored = truth.copy()
+    restored[0] += 5
+    assert set_interval(features_of(restored, truth)).low == 0
+    difference, _ = set_difference(features_of(restored, truth), features_of(truth, truth))
+    assert difference.low < 0
+
+
 def test_one_clip_has_a_mean_and_no_interval_and_none_has_nothing():
     counts = bootstrap_counts(CLIPS[:3])
     one = mean_interval(np.array([NAN, 5.0, NAN]), counts)
     assert (one.mean, one.clips) == (5.0, 1)
     assert np.isnan([one.low, one.high]).all()
-    assert not one.excludes_zero()
+    assert one.sign() == 0
     none = mean_interval(np.full(3, NAN), counts)
     assert none.clips == 0
     assert np.isnan([none.mean, none.low, none.high]).all()

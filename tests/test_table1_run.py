@@ -10,7 +10,7 @@ import pytest
 from dicface.clips import write_clip
 from dicface.config import load
 from dicface.metrics import METRICS
-from dicface.report.table1 import draw_demo_picture, write_table1
+from dicface.report.run import draw_comparison, write_table1
 from dicface.seeds import numpy_rng
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -39,34 +39,32 @@ def run(tmp_path):
     for stage, start in STAGES.items():
         path = folder / "train" / stage / "training.json"
         path.parent.mkdir(parents=True)
-        facts = {"starts_from": start, "steps": 11, "frames_seen": 88, "seconds": 2.3}
-        path.write_text(json.dumps({**facts, "threads": 2, "parameters_trained": 1234567}))
+        path.with_name("weights.safetensors").write_bytes(b"weights")
+        facts = {"stage": stage, "starts_from": start, "steps": 11, "seconds": 2.3, "threads": 2}
+        path.write_text(json.dumps({**facts, "parameters": 1234567}))
+    floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
+    floor.to_parquet(folder / "noise_floor.parquet")
     return folder
 
 
 def test_table1_of_a_run_says_what_every_row_is(run):
     config = load(REPOSITORY / "config" / "config.yaml")
-    text = write_table1(config, run, run, run / "tables")
+    text = write_table1(config, run, run / "train", run / "tables")
     assert "22.000" in text
     assert "KEEP" in text
-    flat = " ".join(text.split())
-    assert "vqgan 11 steps, 88 frames, 2 s, 1,234,567 parameters trained; then codeformer" in flat
+    assert "vqgan 11 steps (2 s), codeformer 11 steps (2 s)" in " ".join(text.split())
     lines = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
     assert sorted(lines["method"].unique()) == sorted(config.table1)
     assert lines[lines["clips"] == 0]["note"].str.startswith("Not run: ").all()
     assert (lines["clips"] == len(CLIPS)).sum() == len(METHODS)
     differences = pd.read_csv(run / "tables" / "table1_differences.csv")
     assert (differences[differences["metric"] == "psnr"]["mean"] == 0).all()
-
-
-def test_rows_without_any_record_of_their_training_say_so(run):
-    (run / "train" / "codeformer" / "training.json").unlink()
-    config = load(REPOSITORY / "config" / "config.yaml")
-    assert "no record of its training" in write_table1(config, run, run, run / "tables")
+    manifest = json.loads((run / "tables" / "table1.md.manifest.json").read_text())
+    assert sorted(manifest["inputs"]) == [f"bfr/{m}/metrics.parquet" for m in sorted(METHODS)]
+    assert str(run.parent) not in json.dumps(manifest)
 
 
 def test_picture_of_a_run_finds_its_clips(run):
-    config = load(REPOSITORY / "config" / "config.yaml")
-    picture = draw_demo_picture(config, run, run / "figures" / "demo.png")
-    assert picture.path.is_file()
-    assert [clip for clip, _ in picture.frames] == ["test_000", "test_001", "test_003", "test_004"]
+    out = run / "figures" / "demo.png"
+    draw_comparison(run, run / "clips" / "test", out)
+    assert 0 < out.stat().st_size <= 600_000

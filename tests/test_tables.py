@@ -173,6 +173,20 @@ def test_missing_clips_are_said_and_left_out_of_the_difference(tmp_path, rows):
     assert "7/8" in to_latex(table)
 
 
+def test_few_clips_are_warned_of_and_nothing_is_called_better(tmp_path):
+    rows = []
+    for method in LEVELS:
+        path = write_scores(tmp_path / method, method)
+        scores = pd.read_parquet(path)
+        scores[scores["clip"].isin(CLIPS[:3])].to_parquet(path)
+        path.with_name("fvd.npz").unlink()
+        rows.append(table1_row(method, metrics=path))
+    table = build(rows)
+    assert any(text.startswith("Only 3 clips") for text in table.general)
+    assert " better" not in to_markdown(table).split("## Notes")[0]
+    assert cell(table, "dicface_trained", "fvd")["note"] == "0 of 3 clips"
+
+
 def test_daggers_name_every_backbone_that_is_not_the_papers(rows):
     table = build(rows)
     assert table.daggers == {

@@ -1,15 +1,22 @@
 """The demo's two splits: rendered talking heads, and one photograph in the test split.
 
-Names carry the split, so that no identity is in both.
+Names carry the split and the run's seed, so that no identity is in both splits, and another seed
+has other people.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
+from dicface.clips import write_clip
 from dicface.config import Config
 from dicface.data.photo import astronaut_clip
 from dicface.data.render import render_set
+from dicface.files import atomic_path
+
+PHOTO = "astronaut"
 
 
 def render_split(folder: str | Path, config: Config, split: str, *, workers: int = 1) -> None:
@@ -17,11 +24,11 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
 
     Args:
         folder: Where clips, landmarks and index go.
-        config: The run; its seed name makes the people.
-        split: "train" or "test".
+        config: The run.
+        split: "train" or "test"; the latter also gets the photograph, where the run has it.
         workers: Processes.
     """
-    data = config.data
+    folder, data = Path(folder), config.data
     clips = data.train if split == "train" else data.test
     render_set(
         folder,
@@ -34,3 +41,11 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
         fps=data.fps,
         workers=workers,
     )
+    if split == "test" and data.test.photo:
+        frames = astronaut_clip(clips.num_frames, data.size, fps=data.fps)
+        write_clip(folder / f"{PHOTO}.mkv", frames, data.fps)
+        index = pd.read_parquet(folder / "index.parquet")
+        photo = index.iloc[[0]].assign(clip=PHOTO, identity=PHOTO, source="photograph")
+        index = pd.concat([index[index.clip != PHOTO], photo], ignore_index=True)
+        with atomic_path(folder / "index.parquet") as temporary:
+            index.sort_values("clip").to_parquet(temporary, index=False)

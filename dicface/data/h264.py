@@ -57,7 +57,7 @@ def h264_roundtrip(
             container.streams.video[0].codec_context.thread_count = 1
             for frame in container.decode(video=0):
                 count += 1
-                decoded = frame.to_ndarray(format="rgb24")
+                decoded = frame.to_ndarray(format="rgb24", threads=1)
                 yield np.ascontiguousarray(decoded[..., ::-1]) if reverse else decoded
         if count != num_frames:
             raise ClipError(
@@ -90,7 +90,7 @@ def _encode(
                 stream.codec_context.thread_count = threads
             declared = np.ascontiguousarray(frame[..., ::-1] if reverse else frame)
             picture = av.VideoFrame.from_ndarray(declared, format="rgb24")
-            container.mux(stream.encode(picture))
+            container.mux(stream.encode(picture.reformat(format="yuv420p", threads=1)))
             num_frames += 1
         if stream is None:
             raise ClipError("H.264 round trip: found no frame, expected at least one")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dicface.report.statistics import MIN_VERDICT_CLIPS
+
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
     from dicface.report.scores import Backbone, Scores
@@ -93,6 +95,16 @@ def of_set(
             "upward, in every row by the same cause: it says nothing beyond this table."
         )
     return (text,)
+
+
+def of_few_clips(num_clips: int) -> tuple[str, ...]:
+    """A warning where there are too few clips to tell any two rows apart."""
+    if not 0 < num_clips < MIN_VERDICT_CLIPS:
+        return ()
+    return (
+        f"Only {num_clips} clip{'s' if num_clips > 1 else ''}: intervals are too short and no "
+        f"difference can be told from chance; {MIN_VERDICT_CLIPS} clips are the least.",
+    )
 
 
 def of_noise_floor(metrics: Sequence[MetricFacts], noise: pd.DataFrame | None) -> tuple[str, ...]:

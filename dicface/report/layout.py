@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dicface.report.statistics import LEVEL, NUM_RESAMPLES
+from dicface.report.statistics import LEVEL, MIN_VERDICT_CLIPS, NUM_RESAMPLES, Estimate
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dicface.metrics import MetricFacts
     from dicface.report.tables import Row, Table
 
 NO_VALUE = "–"
 DIFFERENCES = (
-    "Clip by clip, with its 95 % interval; better or worse where the interval excludes zero, "
-    "otherwise the two are not told apart."
+    f"Clip by clip, with its 95 % interval. Better or worse: the interval excludes zero, over at "
+    f"least {MIN_VERDICT_CLIPS} clips; otherwise the two are not told apart."
 )
 
 
@@ -102,7 +104,7 @@ def difference_columns(table: Table) -> Iterator[tuple[str, list[str]]]:
             if np.isfinite(line["low"]):
                 low = number(line["low"], digits, signed=True)
                 parts.append(f"[{low}, {number(line['high'], digits, signed=True)}]")
-                parts.append(_verdict(line["low"], line["high"], facts))
+                parts.append(_verdict(line, facts))
             if np.isfinite(line["mean"]) and line["clips"] < table.num_clips:
                 parts.append(f"({line['clips']}/{table.num_clips} clips)")
             texts.append(" ".join(part for part in parts if part))
@@ -163,7 +165,7 @@ def backbone_note(table: Table) -> str:
     return f"Not the paper's kind of network, compare within this table only: {listed}."
 
 
-def _verdict(low: float, high: float, facts: MetricFacts) -> str:
-    if not (low > 0 or high < 0):
-        return ""
-    return "better" if (low > 0) == facts.higher_is_better else "worse"
+def _verdict(line: pd.Series, facts: MetricFacts) -> str:
+    columns = ("mean", "low", "high", "clips")
+    sign = Estimate(**{column: line[column] for column in columns}).sign()
+    return "" if sign == 0 else "better" if (sign > 0) == facts.higher_is_better else "worse"

@@ -9,7 +9,7 @@ Arrays are clips in one agreed order, NaN where a clip has no value. Shapes: N c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,11 @@ LEVEL = 0.95
 NUM_RESAMPLES = 10_000
 MAX_EXACT_CLIPS = 13
 """Up to this many clips the sign-flip test tries every pattern of signs (8192)."""
+
+MIN_VERDICT_CLIPS = 6
+"""Below this many clips no difference is called better or worse. A bootstrap cannot leave the range
+of its clips: of three clips all lie on one side of zero by chance in one case out of four. Six is
+the first number at which that chance (2 / 2^n) is below 5 %."""
 
 Distance = Callable[[np.ndarray, np.ndarray], float]
 
@@ -42,9 +47,14 @@ class Estimate:
     high: float
     clips: int
 
-    def excludes_zero(self) -> bool:
-        """Says whether the whole interval lies on one side of zero (False without interval)."""
-        return bool(self.low > 0 or self.high < 0)
+    def sign(self) -> int:
+        """Returns 1 or -1 if the interval lies above or below zero, and 0 if it does not.
+
+        0 also without an interval and with fewer than `MIN_VERDICT_CLIPS` clips.
+        """
+        if self.clips < MIN_VERDICT_CLIPS:
+            return 0
+        return int(self.low > 0) - int(self.high < 0)
 
 
 def bootstrap_counts(clips: Sequence[str], *, num_resamples: int = NUM_RESAMPLES) -> np.ndarray:
@@ -193,7 +203,9 @@ def set_interval(features: FeatureSet) -> Estimate:
     windows is larger (its covariances lose rank), so that a percentile interval lies above the
     value it is meant to surround. Leaving one clip out repeats nothing.
     """
-    return jackknife_interval(features.whole, features.left_out, len(features.clips))
+    estimate = jackknife_interval(features.whole, features.left_out, len(features.clips))
+    # A distance is never negative, a symmetric interval may be.
+    return replace(estimate, low=float(np.maximum(estimate.low, 0)))
 
 
 def set_difference(a: FeatureSet, b: FeatureSet) -> tuple[Estimate, float]:

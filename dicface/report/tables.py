@@ -214,6 +214,7 @@ def build_table(
         numbered=numbered,
         marks=marks,
         general=(
+            *footnotes.of_few_clips(len(clips)),
             *footnotes.of_set(metrics, scores.values(), len(clips)),
             *footnotes.of_noise_floor(metrics, noise),
             *footnotes.of_protocol(protocol, protocol_is_paper, paper_numbers),

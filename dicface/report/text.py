@@ -15,8 +15,8 @@ BEST, SECOND = "*", "°"
 
 _SUPERSCRIPT = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹ ")
 
-Line = tuple[str, Sequence[tuple[str, str]] | None]
-"""Label and, per column, a value with what stands below it; None for a heading."""
+Line = tuple[tuple[str, str], Sequence[tuple[str, str]] | None]
+"""Label and, per column, value, each with what stands below it; None for a heading."""
 
 
 def to_text(table: Table, width: int = 120) -> str:
@@ -24,8 +24,8 @@ def to_text(table: Table, width: int = 120) -> str:
     lines: list[Line] = []
     for heading, members in layout.grouped(list(layout.main_cells(table))):
         if heading:
-            lines.append((heading, None))
-        lines += [(_label(table, row), [_cell(cell) for cell in cells]) for row, cells in members]
+            lines.append(((heading, ""), None))
+        lines += [_line(table, row, cells) for row, cells in members]
     head = [
         (
             f"{facts.name} {layout.arrow(facts)}{'†' if facts.id in table.daggers else ''}",
@@ -34,13 +34,13 @@ def to_text(table: Table, width: int = 120) -> str:
         for facts in table.metrics
     ]
     legend = " ".join((f"{BEST} best, {SECOND} second best.", *layout.how_to_read(table)))
-    parts = [table.title, _panels([("", head), *lines], width), _wrap(legend, width)]
+    parts = [table.title, _panels([(("", ""), head), *lines], width), _wrap(legend, width)]
     differences = list(layout.difference_columns(table))
     if differences:
-        lines = [("", [(label, "") for label, _ in differences])]
+        lines = [(("", ""), [(label, "") for label, _ in differences])]
         for i, facts in enumerate(table.metrics):
             label = f"  {facts.name} {layout.arrow(facts)}"
-            lines.append((label, [(texts[i], "") for _, texts in differences]))
+            lines.append(((label, ""), [(texts[i], "") for _, texts in differences]))
         parts += ["Paired differences", _panels(lines, width), _wrap(layout.DIFFERENCES, width)]
     notes = [f"† {layout.backbone_note(table)}"] if table.daggers else []
     notes += [f"- {text}" for text in table.general]
@@ -49,19 +49,26 @@ def to_text(table: Table, width: int = 120) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _label(table: Table, row: Row) -> str:
+def _line(table: Table, row: Row, cells: Sequence[Cell]) -> Line:
     marks = ",".join(str(mark) for mark in table.marks[row.block, row.method])
-    return f"  {row.label} {marks.translate(_SUPERSCRIPT)}".rstrip()
+    label = f"  {row.label} {marks.translate(_SUPERSCRIPT)}".rstrip()
+    partial = {cell.partial for cell in cells}
+    if len(partial) > 1:
+        return (label, ""), [_cell(cell, cell.partial) for cell in cells]
+    # The same clips are missing everywhere: said once, below the label.
+    (everywhere,) = partial
+    below = f"    {everywhere} clips" if everywhere else ""
+    return (label, below), [_cell(cell, "") for cell in cells]
 
 
-def _cell(cell: Cell) -> tuple[str, str]:
+def _cell(cell: Cell, partial: str) -> tuple[str, str]:
     mark = {1: BEST, 2: SECOND}.get(cell.rank, "")
-    partial = f" ({cell.partial})" if cell.partial else ""
-    return f"{'≈' * cell.tied}{mark}{cell.value}{partial}", cell.interval
+    missing = f" ({partial})" if partial else ""
+    return f"{'≈' * cell.tied}{mark}{cell.value}{missing}", cell.interval
 
 
 def _panels(lines: Sequence[Line], width: int) -> str:
-    label_width = max(len(label) for label, _ in lines)
+    label_width = max(len(text) for label, _ in lines for text in label)
     columns = [
         max(len(text) for _, cells in lines if cells for text in cells[i])
         for i in range(len(lines[0][1] or ()))
@@ -83,13 +90,13 @@ def _panel(
     out = []
     for label, cells in lines:
         if cells is None:
-            out.append(label)
+            out.append(label[0])
             continue
-        for first, level in ((label, 0), ("", 1)):
+        for level in (0, 1):
             texts = [cells[i][level] for i in chosen]
-            if level == 0 or any(texts):
+            if level == 0 or label[1] or any(texts):
                 padded = [text.rjust(columns[i]) for text, i in zip(texts, chosen, strict=True)]
-                out.append("  ".join([first.ljust(label_width), *padded]).rstrip())
+                out.append("  ".join([label[level].ljust(label_width), *padded]).rstrip())
     return "\n".join(out)
 
 

@@ -28,7 +28,7 @@ def tensors(seed: int, golden: Mapping, manifest: Mapping) -> Named:
         together = net.clean(clip.transpose(0, 1)).transpose(0, 1)
     difference = (net.clean(clip) - together).abs().max().item()
     yield "thres5_sequential/num_cleaning_steps", np.array([len(outputs["residues"])]), EXACT
-    yield "thres5_sequential/max_abs_diff_to_batched", np.array([difference]), Tolerance(1e-5)
+    yield "thres5_sequential/max_abs_diff_to_batched", np.array([difference]), Tolerance(1e-4)
 
     bonus = fill_as(BasicVsr(), seed, {**manifest, **manifest["bonus_basicvsr30"]})
     yield "basicvsr30/weights_sha256", weights_digest(bonus), SameText()

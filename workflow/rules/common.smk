@@ -7,16 +7,25 @@ from dicface.errors import DicfaceError
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
-    config = suite.with_budget(config, Path(workflow.basedir).parent / "config" / "budget")
-    validate(config, Path(workflow.basedir) / "schemas" / "config.schema.yaml")
+    config = suite.with_budget(config, Path(workflow.basedir) / "config" / "budget")
+    validate(
+        config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
+    )
     SUITE = suite.plan(config)
 except DicfaceError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = SUITE.run_folder
 TRAIN = SUITE.train_folder
+TRAIN_INDEX = f"{TRAIN}/clips/train/index.parquet"
+TEST_INDEX = (
+    f"{RUN}/clips/own/index.parquet"
+    if SUITE.imports_test_clips
+    else f"{TRAIN}/clips/test/index.parquet"
+)
 RUN_CONFIG = f"{RUN}/run_config.yaml"
 DICFACE = f"{sys.executable} -m dicface.cli"
+
 
 wildcard_constraints:
     method="[a-z0-9_]+",
@@ -24,8 +33,6 @@ wildcard_constraints:
     split="train|test",
 
 
-if not workflow.dryrun and workflow.is_main_process:
-    try:
-        RUN_LOCK = SUITE.start(RUN_CONFIG)
-    except DicfaceError as error:
-        raise WorkflowError(str(error)) from None
+# Not in dry runs: one run at a time writes into a folder, and its merged settings lie beside it.
+onstart:
+    RUN_LOCK = SUITE.start(RUN_CONFIG)

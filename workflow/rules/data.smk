@@ -13,10 +13,10 @@ rule render_clips:
         f"{TRAIN}/logs/render_{{split}}.log",
     benchmark:
         f"{TRAIN}/benchmarks/render_{{split}}.tsv"
+    threads: config["threads"]
     params:
         config=RUN_CONFIG,
         facts=lambda wildcards: SUITE.facts("data"),
-    threads: config["threads"]
     shell:
         "{DICFACE} render --config {params.config} --split {wildcards.split}"
         " --out $(dirname {output.index}) --workers {threads} 2>&1 | tee {log}"

@@ -17,18 +17,20 @@ rule restore:
         degraded=f"{RUN}/bfr/input/degradation.parquet",
         weights=trained_weights,
     output:
-        f"{RUN}/bfr/{{method}}/restored.json",
+        f"{RUN}/bfr/{{method}}/index.json",
     log:
         f"{RUN}/logs/restore_{{method}}.log",
     benchmark:
         f"{RUN}/benchmarks/restore_{{method}}.tsv"
-    params:
-        config=RUN_CONFIG,
-        facts=SUITE.facts("restore", "device"),
-        weights=lambda wildcards, input: f"--weights {input.weights[0]}" if input.weights else "",
     threads: config["threads"]
     resources:
         gpu=int(config["device"].startswith("cuda")),
+    params:
+        config=RUN_CONFIG,
+        facts=SUITE.facts("restore", "device"),
+        weights=lambda wildcards, input: (
+            f"--weights {input.weights[0]}" if input.weights else ""
+        ),
     shell:
         "{DICFACE} restore --config {params.config} --method {wildcards.method} {params.weights}"
         " --input $(dirname {input.degraded}) --out $(dirname {output}) 2>&1 | tee {log}"

@@ -5,13 +5,51 @@ which set-level metrics are computed.
 """
 
 
+rule analyse_truth:
+    """Find faces, landmarks, identities and video features of the true clips, once for all methods."""
+    input:
+        TEST_INDEX,
+    output:
+        f"{RUN}/analysis/done.json",
+    log:
+        f"{RUN}/logs/analyse.log",
+    benchmark:
+        f"{RUN}/benchmarks/analyse.tsv"
+    threads: config["threads"]
+    params:
+        config=RUN_CONFIG,
+        facts=SUITE.facts("metrics"),
+    shell:
+        "{DICFACE} analyse --config {params.config} --truth $(dirname {input})"
+        " --out $(dirname {output}) --workers {threads} 2>&1 | tee {log}"
+
+
+rule noise_floor:
+    """Measure what the face metrics give on the truth itself: detector and re-encoding."""
+    input:
+        truth=TEST_INDEX,
+        analysis=rules.analyse_truth.output,
+    output:
+        f"{RUN}/noise_floor.parquet",
+    log:
+        f"{RUN}/logs/noise_floor.log",
+    benchmark:
+        f"{RUN}/benchmarks/noise_floor.tsv"
+    params:
+        config=RUN_CONFIG,
+        facts=SUITE.facts("metrics"),
+    shell:
+        "{DICFACE} noise-floor --config {params.config} --truth $(dirname {input.truth})"
+        " --analysis $(dirname {input.analysis}) --out {output} 2>&1 | tee {log}"
+
+
 rule score:
     """Score every clip of one method: all metrics in one decode."""
     input:
         restored=lambda wildcards: (
             f"{RUN}/bfr/input/degradation.parquet"
             if wildcards.method == "input"
-            else f"{RUN}/bfr/{wildcards.method}/restored.json"
+            else f"{RUN}/bfr/{wildcards.method}/index.json"
         ),
         truth=rules.analyse_truth.output,
         index=TEST_INDEX,

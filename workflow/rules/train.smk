@@ -23,12 +23,12 @@ rule train:
         f"{TRAIN}/logs/train_{{stage}}.log",
     benchmark:
         f"{TRAIN}/benchmarks/train_{{stage}}.tsv"
-    params:
-        config=RUN_CONFIG,
-        facts=lambda wildcards: SUITE.stage_facts(wildcards.stage),
     threads: config["threads"]
     resources:
         gpu=int(config["device"].startswith("cuda")),
+    params:
+        config=RUN_CONFIG,
+        facts=lambda wildcards: SUITE.stage_facts(wildcards.stage),
     shell:
         "{DICFACE} train --config {params.config} --stage {wildcards.stage}"
         " --clips $(dirname {input.clips}) --out {TRAIN}/train 2>&1 | tee {log}"

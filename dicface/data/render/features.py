@@ -163,8 +163,9 @@ def strand_coords(x: float, y: float, z: float, look: Look) -> tuple[float, floa
     length = math.sqrt(x * x + qy * qy + z * z) + 1e-9
     ux, uy, uz = x / length, qy / length, z / length
     cosine = ux * px + uy * py + uz * pz
-    # Two axes across the pole; the pole never points along x.
-    bx, by, bz = 1.0 - px * px, -px * py, -px * pz
+    # Two axes across the pole; the angle jumps at the nape or over the face, where none looks.
+    dot = 2.0 * py * pz
+    bx, by, bz = -px * dot, pz - py * dot, py - pz * dot
     size = math.sqrt(bx * bx + by * by + bz * bz)
     bx, by, bz = bx / size, by / size, bz / size
     cx = py * bz - pz * by
@@ -203,5 +204,5 @@ def hair_is_open(
     # Single strands first, closed hair a centimetre further in.
     if wisp < 0.72 * (1.0 - inside / (0.7 + 0.5 * level)):
         return True
-    threshold = 0.42 * level * (1.0 + 0.4 * level) / look.hair_density
+    threshold = 0.31 * level * (1.0 + 0.4 * level) / look.hair_density
     return n < threshold - 0.02

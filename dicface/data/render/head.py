@@ -16,7 +16,7 @@ from dicface.data.render.features import eye_local, lip_curves
 from dicface.data.render.identity import Identity
 
 BLENDS = ("jaw", "smile", "round", "brows", "upper_lip")
-TOP, BOTTOM = 11.7, -11.4
+TOP, BOTTOM = 11.1, -11.4
 _CRANIUM = 3.0
 
 # Front-line height y: half width, front depth, roundness, slope of the slice, centre depth, back.
@@ -28,11 +28,11 @@ _SLICES = np.array(
         [1.0, 7.30, 9.20, 2.20, 0.00, 0.2, -9.6],
         [-1.0, 7.05, 8.95, 2.12, 0.02, 0.4, -9.0],
         [-3.0, 6.80, 8.95, 2.05, 0.08, 0.6, -8.0],
-        [-5.0, 6.25, 9.20, 2.00, 0.20, 0.9, -5.5],
-        [-6.6, 5.75, 9.30, 1.95, 0.30, 1.1, -3.0],
-        [-8.5, 5.15, 9.05, 1.88, 0.42, 1.3, -1.5],
-        [-10.0, 4.75, 9.10, 1.82, 0.50, 1.5, -1.0],
-        [-10.9, 4.40, 8.75, 1.78, 0.54, 1.6, -1.0],
+        [-5.0, 6.45, 9.20, 2.00, 0.20, 0.9, -5.5],
+        [-6.6, 6.15, 9.30, 1.98, 0.30, 1.1, -3.0],
+        [-8.5, 5.60, 9.05, 1.92, 0.42, 1.3, -1.5],
+        [-10.0, 5.00, 9.10, 1.86, 0.50, 1.5, -1.0],
+        [-10.9, 4.45, 8.75, 1.80, 0.54, 1.6, -1.0],
         [-11.4, 4.05, 8.15, 1.78, 0.56, 1.6, -1.0],
     ]
 )
@@ -115,12 +115,14 @@ def _nose(person: Identity, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.n
     f = np.minimum((0.3 - y) / (0.3 - tip_y), 1.3)
     line = root + (tip - 0.25 - root) * np.where(f > 0, np.maximum(f, 0) ** 1.12, f * 0.3)
     line = line + s.nose_hump * np.exp(-(((f - 0.4) / 0.22) ** 2))
-    half = (0.78 + 0.34 * np.clip(f, 0, 1)) * s.nose_width
-    ridge = line - 1.15 * (x / half) ** 2 * (0.55 + 0.45 * np.clip(f, 0, 1))
-    below = np.clip((tip_y - 0.15 - y) / 0.5, 0, 3)
+    width = (0.92 + 0.36 * np.clip(f, 0, 1)) * s.nose_width
+    below = np.maximum(tip_y - 0.10 - y, 0.0) / 0.5
     above = np.maximum(-f, 0.0)
-    ridge = ridge - 1.9 * below**2 - 1.2 * above - 1.6 * above**2
-    out = _smooth_max(ridge, z, 0.75)
+    line = line - 1.9 * below**2 - 1.2 * above - 1.6 * above**2
+    # Height over the cheeks, rounded where it meets them.
+    rise = line - z
+    rise = 0.5 * (rise + np.sqrt(rise**2 + 0.05)) - 0.5 * np.sqrt(0.05)
+    out = z + np.maximum(rise, 0.0) * np.exp(-((np.abs(x) / width) ** 2.2))
     # Ball of the tip; steeper below than above.
     dy = y - (tip_y - 0.05 + 0.5 * s.nose_up * 0.3)
     ry = np.where(dy < 0, 0.86, 1.25)
@@ -129,8 +131,8 @@ def _nose(person: Identity, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.n
     # Wings.
     wing_x = look.nose_half - 0.42
     dx, dy = np.abs(x) - wing_x, y - (base_y + 0.42)
-    wing = tip - 1.22 - 1.1 * (dx / 0.62) ** 2 - 1.0 * (dy / np.where(dy < 0, 0.50, 0.80)) ** 2
-    out = _smooth_max(wing, out, 0.55)
+    wing = tip - 1.08 - 1.1 * (dx / 0.62) ** 2 - 1.0 * (dy / np.where(dy < 0, 0.50, 0.80)) ** 2
+    out = _smooth_max(wing, out, 0.40)
     # Columella between the nostrils, nostrils as dents beneath.
     column = tip - 0.65 - 4.0 * (x / 0.62) ** 2 - 1.0 * ((y - (base_y + 0.25)) / 0.42) ** 2
     out = _smooth_max(column, out, 0.25)

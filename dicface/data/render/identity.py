@@ -119,7 +119,7 @@ def _hair(rng: np.random.Generator, feminine: bool, tone: float, age: float) -> 
     style = str(rng.choice(styles, p=weights / weights.sum()))
     top, side, bottom, opening = {
         "crop": (1.3, 0.55, -7.0, 9.0),
-        "sidepart": (1.8, 0.7, -7.0, 9.0),
+        "sidepart": (2.1, 0.7, -7.0, 9.0),
         "swept": (2.0, 0.6, -7.0, 9.0),
         "buzz": (0.35, 0.25, -7.0, 9.0),
         "curls": (2.3, 1.5, -7.0, 9.0),
@@ -180,8 +180,8 @@ def _look(rng: np.random.Generator, name: str, feminine: bool, age: float, hair:
         brow_in=rng.uniform(1.15, 1.6), brow_out=rng.uniform(4.8, 5.25),
         brow_arch=rng.uniform(0.12, 0.45) + (0.12 if feminine else 0.0),
         brow_tilt=rng.uniform(-0.05, 0.4),
-        brow_thick=rng.uniform(0.24, 0.36) if feminine else rng.uniform(0.34, 0.52),
-        brow_density=rng.uniform(0.75, 0.98), brow_colour=brow_colour,
+        brow_thick=rng.uniform(0.28, 0.42) if feminine else rng.uniform(0.40, 0.60),
+        brow_density=rng.uniform(0.85, 1.1), brow_colour=brow_colour,
         nose_half=rng.uniform(1.5, 1.75) * (1.14 - 0.2 * tone), nose_base=rng.uniform(-4.75, -4.4),
         nose_tip=rng.uniform(-3.85, -3.55), skin=skin,
         redness=rng.uniform(0.4, 1.0), freckles=rng.uniform(0.4, 1.0)
@@ -190,7 +190,7 @@ def _look(rng: np.random.Generator, name: str, feminine: bool, age: float, hair:
         hair_colour=hair_colour, hair_streak=rng.uniform(0.5, 1.0),
         hair_curl=1.0 if curly else 0.0,
         hair_wave=rng.uniform(0.0, 0.07) if style in ("long", "bob") else 0.01,
-        hair_jag=0.55 if not curly else 0.8, hair_density=0.72 if style == "buzz" else 1.15,
+        hair_jag=rng.uniform(0.5, 1.3) if not curly else 0.8, hair_density=0.72 if style == "buzz" else 1.15,
         pole_x=float(pole[0]), pole_y=float(pole[1]), pole_z=float(pole[2]),
         shirt=_SHIRTS[rng.integers(len(_SHIRTS))], collar_y=rng.uniform(-16.0, -14.8),
         collar_v=rng.uniform(0.0, 1.2), seed=seed_of("look", name) % 100003,

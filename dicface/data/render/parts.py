@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dicface.data.render.head import HeadMesh, lid_surface, skull
+from dicface.data.render.head import TOP, HeadMesh, lid_surface, skull
 from dicface.data.render.identity import Identity
 
 SKIN, EYE, TEETH, MOUTH, HAIR, BODY, EAR = range(7)
@@ -64,11 +64,11 @@ def mouth(person: Identity, seam_z: float) -> list[Part]:
         first = look.mouth_y + (1.35 if upper else -1.0)
         edge = look.mouth_y + (-0.08 if upper else -0.24)
         y = first + (edge - first) * v
-        x = 2.35 * np.sin(phi) * (1.0 if upper else 0.93)
-        z = seam_z - (0.62 if upper else 0.95) - 2.6 * (1 - np.cos(phi)) - 0.12 * v * (1 - v)
+        x = 2.2 * np.sin(phi) * (1.0 if upper else 0.93)
+        z = seam_z - (0.62 if upper else 0.95) - 3.2 * (1 - np.cos(phi)) - 0.12 * v * (1 - v)
         part = _part(np.stack([x, y, z], -1), None, TEETH, jaw=0.0 if upper else 1.0)
         coords = np.stack(
-            [phi.ravel() * 2.35 / 0.74, v.ravel(), np.zeros(v.size), np.full(v.size, upper),
+            [phi.ravel() * 2.2 / 0.72, v.ravel(), np.zeros(v.size), np.full(v.size, upper),
              np.zeros(v.size)], 1)
         out.append(Part(part.points, part.tris, coords, TEETH, jaw=part.jaw))
     a, b = np.meshgrid(np.linspace(-1, 1, 17), np.linspace(0, 1, 11))
@@ -134,13 +134,20 @@ def _hairline(person: Identity, theta: np.ndarray) -> np.ndarray:
     """Height (cm) of the hair's border around the head."""
     h = person.hair
     f = h.front_y
-    if h.style == "fringe":
+    turn = np.abs(theta)
+    if h.style in ("long", "bob", "sidepart"):
+        # Hair falls to both sides of the parting, like a curtain.
+        turn = np.abs(theta - 0.11 * h.part * np.clip(1.5 - np.abs(theta), 0.0, 1.0))
+    if h.style in ("long", "bob"):
+        table = [(0, f + 0.9), (12, f + 0.45), (24, f - 0.3), (36, f - 1.4), (48, f - 3.0),
+                 (58, 1.6), (66, -0.5), (76, -1.3)]
+    elif h.style == "fringe":
         table = [(0, f), (35, f - 0.2), (52, f - 0.7), (62, f - 2.0), (72, -1.0)]
     else:
         table = [(0, f - 0.15), (14, f), (30, f + 0.55 * h.recess), (42, f + 0.1 + 0.3 * h.recess),
                  (52, f - 1.6), (60, f - 3.2), (66, 2.6), (72, 0.6), (78, -1.3)]
     table += [(82, -1.5), (86, 1.6), (96, 2.2), (110, 1.0), (120, -2.5), (138, -5.5), (181, -6.5)]
-    return _interp(np.abs(theta), [(np.deg2rad(a), y) for a, y in table])
+    return _interp(turn, [(np.deg2rad(a), y) for a, y in table])
 
 
 def hair_edge(person: Identity, points: np.ndarray) -> np.ndarray:
@@ -154,7 +161,7 @@ def hair(person: Identity) -> list[Part]:
     h = person.hair
     t = np.concatenate([np.linspace(-np.pi, -1.7, 20), np.linspace(-1.7, 1.7, 105)[1:-1],
                         np.linspace(1.7, np.pi, 20)])
-    top = 11.7 * person.shape.height
+    top = TOP * person.shape.height
     crown = 3.0 + (top - 3.0) * np.sin(np.linspace(np.pi / 2, 0.0, 34))
     curtain = h.style in ("bob", "long", "fringe")
     bottom = h.bottom if curtain else -9.0

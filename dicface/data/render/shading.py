@@ -266,9 +266,10 @@ def shade(
                     wrap_r, wrap_g, wrap_b = 0.36, 0.20, 0.15
                     if kind == 6:
                         dent = 1.0 - 0.75 * clamp01(c[3])
-                        r = look.skin[0] * 1.02 * (0.4 + 0.6 * dent)
-                        g = look.skin[1] * 0.84 * dent
-                        b = look.skin[2] * 0.82 * dent
+                        dent *= 0.62 + 0.38 * smoothstep(6.6, 8.2, abs(c[0]))
+                        r = look.skin[0] * 0.96 * (0.35 + 0.65 * dent)
+                        g = look.skin[1] * 0.86 * dent
+                        b = look.skin[2] * 0.85 * dent
                         shine = 0.5
                         power = 16.0
                     else:
@@ -287,9 +288,9 @@ def shade(
                 u, v = c[0], c[1]
                 part = abs(u - math.floor(u) - 0.5) * 2.0
                 gap = smoothstep(0.86, 1.0, part)
-                back = clamp01(1.0 - abs(u) / 4.6)
+                back = clamp01(1.0 - (u / 3.3) ** 2)
                 gum = smoothstep(0.34, 0.20, v - 0.10 * part * part)
-                tone = (0.30 + 0.70 * back) * (1.0 - 0.40 * gap) * (0.62 + 0.38 * v)
+                tone = (0.04 + 0.96 * back) * (1.0 - 0.40 * gap) * (0.62 + 0.38 * v)
                 if c[3] < 0.5:
                     tone *= 0.72
                 r, g, b = 0.66 * tone, 0.61 * tone, 0.53 * tone
@@ -327,7 +328,7 @@ def shade(
                     n3 = noise3(c[0] * 8.0, c[1] * 8.0, c[2] * 8.0, look.seed + 82)
                 tone = 0.62 + look.hair_streak * (0.45 * (n1 - 0.5) + 0.55 * (n2 - 0.5)) + (
                     0.45 * near * (n3 - 0.5)) + 0.25
-                deep = (0.38 + 0.62 * c[4]) * (0.55 + 0.45 * smoothstep(0.0, 1.2, c[3] + 0.3))
+                deep = (0.38 + 0.62 * c[4]) * (0.72 + 0.28 * smoothstep(0.0, 1.2, c[3] + 0.3))
                 tone *= deep
                 # Strand direction: away from the pole, within the surface.
                 ax = look.pole_y * c[2] - look.pole_z * (c[1] - 1.5)

@@ -179,12 +179,12 @@ def skin_colour(
         shine += 1.2 * rim
         d = h - top
         dense = look.lash
-        liner = math.exp(-((d / (0.07 + 0.05 * dense)) ** 2)) * ends
+        liner = math.exp(-((d / (0.095 + 0.055 * dense)) ** 2)) * ends
         if d < 0.0 and h > bottom and closure < 0.9:
             liner = ends
         wing = smoothstep(-0.6, 0.9, t)
         hairs = 0.0
-        reach = 0.20 * dense * (0.5 + 0.6 * wing)
+        reach = 0.34 * dense * (0.5 + 0.6 * wing)
         if closure > 0.6:
             q = -d
         else:

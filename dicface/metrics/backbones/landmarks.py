@@ -58,7 +58,7 @@ class FanLandmarks:
 
     The crop is a square of 200/195 · (width + height) of the box, its centre 0.12 heights above
     the box's. A landmark is the peak of its heat map, moved a quarter cell towards the larger
-    neighbour in x and in y; one cell is about 9 px at 512.
+    neighbour in x and in y; one cell is 9 px for a box of 280 px.
     """
 
     def __init__(self, path: Path, device: str) -> None:

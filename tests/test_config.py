@@ -1,0 +1,134 @@
+"""Configuration: strict at the door, one message a mistake; the workflow plans what it says."""
+
+import copy
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dicface.config import STAGES, TrainSettings, from_mapping, load
+from dicface.errors import ConfigError
+from dicface.workflow import plan, with_budget
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def raw() -> dict:
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+def test_unknown_keys_are_named(raw: dict) -> None:
+    raw["data"]["sizes"] = 3
+    with pytest.raises(ConfigError, match="data: unknown key 'sizes'"):
+        plan(raw)
+
+
+def test_missing_keys_are_named(raw: dict) -> None:
+    del raw["train"]["defaults"]["steps"]
+    for stage in STAGES:
+        raw["train"][stage].pop("steps", None)
+    with pytest.raises(ConfigError, match="key 'steps' is missing"):
+        plan(raw)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("steps", "many", "expected int"),
+        ("steps", True, "expected int"),
+        ("betas", [0.9], "expected 2"),
+        ("loss_frames", "some", "expected one of"),
+    ],
+)
+def test_wrong_types_are_named(raw: dict, key: str, value: object, message: str) -> None:
+    raw["train"]["vqgan"][key] = value
+    with pytest.raises(ConfigError, match=message):
+        plan(raw)
+
+
+def test_numbers_as_yaml_reads_them() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Rates:
+        rate: float
+
+    assert from_mapping(Rates, yaml.safe_load("rate: 1e-4"), "test").rate == 1e-4
+    assert from_mapping(Rates, {"rate": 1}, "test").rate == 1.0
+
+
+def test_a_stage_overlays_the_defaults(raw: dict) -> None:
+    raw["train"]["vqgan"]["steps"] = 7
+    settings = plan(raw).config.stage("vqgan")
+    assert isinstance(settings, TrainSettings)
+    assert settings.steps == 7
+    assert settings.betas == (0.9, 0.99)
+
+
+def test_other_seeds_and_test_sets_have_their_own_folders(raw: dict) -> None:
+    assert plan(raw).run_folder == "results/demo"
+    own = plan(raw | {"test_clips": "/somewhere/holiday/", "seed": 2})
+    assert own.run_folder == "results/demo-seed2-holiday"
+    assert own.train_folder == "results/demo-seed2"
+
+
+def test_budgets_overlay_the_scale(raw: dict) -> None:
+    quick = with_budget(raw | {"budget": "quick"}, ROOT / "config" / "budget")
+    assert quick["train"]["vqgan"]["steps"] < plan(raw).config.stage("vqgan").steps
+    assert quick["degradation"] == raw["degradation"]
+    assert plan(quick).train_folder == "results/demo-quick"
+    with pytest.raises(ConfigError, match="expected one of full, quick"):
+        with_budget(raw | {"budget": "slow"}, ROOT / "config" / "budget")
+
+
+def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
+    raw["results"] = str(tmp_path)
+    planned = plan(raw)
+    planned.start(tmp_path / "run_config.yaml").close()
+    assert load(tmp_path / "run_config.yaml") == planned.config
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_stage_facts_change_with_what_matters(raw: dict) -> None:
+    other = copy.deepcopy(raw)
+    other["train"]["dicface"]["learning_rate"] = 0.5
+    assert plan(raw).stage_facts("vqgan") == plan(other).stage_facts("vqgan")
+    assert plan(raw).stage_facts("dicface") != plan(other).stage_facts("dicface")
+
+
+def snakemake(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+
+
+def test_the_workflow_plans_table1(tmp_path: Path) -> None:
+    done = snakemake("-n", "table1", "--config", f"results={tmp_path}", "budget=quick")
+    assert done.returncode == 0, done.stderr
+    for rule in ("render_clips", "degrade", "train", "restore", "score", "table1"):
+        assert f"rule {rule}:" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("tabel=1", "tabel"),
+        ("budget=tiny", "expected one of full, quick"),
+        ("test_clips=/no/such/folder", "no such folder"),
+        ("device=tpu", "tpu"),
+    ],
+)
+def test_wrong_settings_stop_the_workflow(tmp_path: Path, setting: str, message: str) -> None:
+    done = snakemake("-n", "table1", "--config", f"results={tmp_path}", setting)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
