@@ -1,16 +1,35 @@
-"""PGTFormer, a parsing-guided temporal transformer on three frames. Facts only so far."""
+"""PGTFormer: windows of three frames, the middle one is kept.
+
+Follows the inference of kepengxu/PGTFormer @ e78a26c. Kept: RGB in [0, 1], not [-1, 1]; three
+consecutive frames at a time, stride 1; the first and the last frame of a clip are their own
+neighbours; fusion weight 1; output clamped to [0, 1] and truncated, not rounded, to 8 bits.
+
+Differs, to rounding only: what a frame brings into a window whatever its neighbours (encoder down
+to 128 px, face parser) is computed once instead of three times, and of the three frames of a window
+only the middle one is decoded to the end. Frames go on losslessly instead of through libx265.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
+from baselines._face_video import FaceVideo
 from baselines._method import MethodFacts
-from baselines._pending import Pending
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from baselines.networks.pgtformer import PgtFormer as Network
+
+_Item = TypeVar("_Item")
+_LEVELS = 255
 
 
 @dataclass(kw_only=True)
-class PgtFormer(Pending):
-    """PGTFormer; windows of three frames, the middle one is kept."""
+class PgtFormer(FaceVideo):
+    """PGTFormer as released; it needs no alignment."""
 
     facts = MethodFacts(
         name="pgtformer",
@@ -22,5 +41,55 @@ class PgtFormer(Pending):
         source="kepengxu/PGTFormer @ e78a26cd463182f4a5aa96b8681110da8615d44d",
         citation="Xu et al., Beyond Alignment: Blind Video Face Restoration via Parsing-Guided "
         "Temporal-Coherent Transformer, IJCAI 2024",
-        notes=("Input in [0, 1]; output is truncated to 8 bits, not rounded, as in its release.",),
+        notes=(
+            "Input in [0, 1]; output is truncated to 8 bits, not rounded, as in its release.",
+            "Windows of three frames, middle one kept; the clip's ends are their own neighbours.",
+            "Restores the frames it is given as they are: no detection, alignment or paste-back.",
+        ),
     )
+
+    def build(self) -> Network:
+        """Returns the released network without its weights."""
+        from baselines.networks.pgtformer import PgtFormer as Network
+
+        return Network()
+
+    def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
+        """Slides a window over the clip; see `Method.restore`. Reads one frame ahead.
+
+        Raises:
+            MethodError: A frame has another size than the network.
+        """
+        features = map(self._features, self.sized(frames, clip))
+        yield from map(self._restored, with_neighbours(features))
+
+    def _features(self, frame: Tensor) -> tuple[Tensor, ...]:
+        import torch
+
+        with torch.inference_mode():
+            return self.network.frame_features(frame.unsqueeze(0).to(self.device))
+
+    def _restored(self, window: tuple[tuple[Tensor, ...], ...]) -> Tensor:
+        import torch
+
+        with torch.inference_mode():
+            joined = [torch.cat(parts) for parts in zip(*window, strict=True)]
+            image, _, _ = self.network.window(joined, centre=True)
+            return image.squeeze(0).clamp(0, 1).mul(_LEVELS).floor().div(_LEVELS).cpu()
+
+
+def with_neighbours(items: Iterable[_Item]) -> Iterator[tuple[_Item, _Item, _Item]]:
+    """Yields each item between its neighbours; the first and the last have themselves.
+
+    >>> list(with_neighbours("abc"))
+    [('a', 'a', 'b'), ('a', 'b', 'c'), ('b', 'c', 'c')]
+    >>> list(with_neighbours("a"))
+    [('a', 'a', 'a')]
+    """
+    remaining = iter(items)
+    for current in remaining:
+        previous = current
+        for following in remaining:
+            yield previous, current, following
+            previous, current = current, following
+        yield previous, current, current

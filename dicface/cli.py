@@ -98,7 +98,11 @@ def analyse(options: argparse.Namespace, config: Config) -> None:
     from dicface.metrics.scorer import analyse_set
 
     analyse_set(
-        options.truth, options.out, prefer=config.metrics.backbones, workers=options.workers
+        options.truth,
+        options.out,
+        prefer=config.metrics.backbones,
+        workers=options.workers,
+        device=config.device,
     )
     write_json(options.out / "done.json", {"clips": list(list_clips(options.truth))})
 
@@ -116,6 +120,7 @@ def score(options: argparse.Namespace, config: Config) -> None:
         analysis_folder=options.analysis,
         prefer=config.metrics.backbones,
         workers=options.workers,
+        device=config.device,
     )
 
 
@@ -124,7 +129,11 @@ def noise_floor(options: argparse.Namespace, config: Config) -> None:
     from dicface.metrics.noise_floor import measure_noise_floor
 
     measure_noise_floor(
-        options.truth, options.analysis, options.out, prefer=config.metrics.backbones
+        options.truth,
+        options.analysis,
+        options.out,
+        prefer=config.metrics.backbones,
+        device=config.device,
     )
 
 

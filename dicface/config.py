@@ -137,6 +137,7 @@ class Config:
     results: str
     device: str
     threads: int
+    protocol_is_paper: bool
     data: DataSettings
     degradation: dict[str, Any]
     model: dict[str, dict[str, Any]]

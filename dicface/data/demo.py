@@ -45,7 +45,8 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
         frames = astronaut_clip(clips.num_frames, data.size, fps=data.fps)
         write_clip(folder / f"{PHOTO}.mkv", frames, data.fps)
         index = pd.read_parquet(folder / "index.parquet")
+        index = index[index["clip"] != PHOTO]
         photo = index.iloc[[0]].assign(clip=PHOTO, identity=PHOTO, source="photograph")
-        index = pd.concat([index[index.clip != PHOTO], photo], ignore_index=True)
+        index = pd.concat([index, photo], ignore_index=True).sort_values("clip")
         with atomic_path(folder / "index.parquet") as temporary:
-            index.sort_values("clip").to_parquet(temporary, index=False)
+            index.to_parquet(temporary, index=False)

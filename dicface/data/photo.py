@@ -14,7 +14,11 @@ from dicface.seeds import numpy_rng
 
 FACE_POINTS = np.array(
     [
-        [0.0, 0.0],
+        [203.27, 101.55],
+        [246.64, 103.85],
+        [224.81, 127.19],
+        [200.52, 139.23],
+        [245.56, 140.98],
     ]
 )
 """Eye centres, nose tip and mouth corners in the photograph, px (dlib's 68 points, averaged)."""

@@ -225,7 +225,7 @@ class DicFace(CodeFormer):
         with torch.autocast(alpha.device.type, enabled=False):
             w = self.weights(alpha, aggregation, samples, generator)
             quant = w @ self.quantize.embedding.weight.to(w.dtype)
-        return quant.transpose(1, 2).unflatten(2, (size, size))
+        return quant.transpose(1, 2).contiguous().unflatten(2, (size, size))
 
     def forward(
         self,

@@ -131,10 +131,10 @@ class _DirichletKL(torch.autograd.Function):
 
 
 def _bregman(b: float, d: Tensor) -> Tensor:
-    """lnΓ(b) − lnΓ(b + d) + d ψ(b + d) ≥ 0, relative to which it is exact for small d, too.
+    """lnΓ(b) − lnΓ(b + d) + d ψ(b + d) ≥ 0, with a small relative error for any d > −b.
 
     Next to b the direct form loses all digits; there it is the integral of t ψ₁(b + t) over t in
-    [0, d], term by term: Σ ψ₁₊ₖ(b) dᵏ⁺² / (k! (k + 2)). Five terms are good to 1e-9 for |d| < b/100.
+    [0, d], term by term: Σ ψ₁₊ₖ(b) dᵏ⁺² / (k! (k + 2)); five terms leave 1e-9 for |d| < b / 100.
     """
     direct = math.lgamma(b) - torch.lgamma(b + d) + d * torch.digamma(b + d)
     near = torch.zeros_like(d)

@@ -187,7 +187,9 @@ class VectorQuantizer(nn.Module):
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Codes of integer maps (n, h, w) as (n, d, h, w)."""
-        return self.embedding(indices).movedim(-1, 1)
+        # A transposed view would pull the decoder into channels-last, where torch's GroupNorm on
+        # the CPU loses two digits (4e-5 at 512 px).
+        return self.embedding(indices).movedim(-1, 1).contiguous()
 
 
 def vq_loss(

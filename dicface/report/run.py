@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 from pathlib import Path
 
 from baselines import create
@@ -14,6 +16,10 @@ from dicface.report.table1 import build_table1, table1_row
 from dicface.report.tables import Row
 from dicface.report.text import to_text
 from dicface.workflow import TRAINED_METHODS
+
+logger = logging.getLogger(__name__)
+
+PAPER_NUMBERS = Path(__file__).resolve().parents[2] / "config" / "paper_numbers"
 
 COMPARISON = {
     "Input": "input",
@@ -36,7 +42,13 @@ def write_table1(config: Config, run: Path, train: Path, out: Path) -> str:
         MetricError: Scores cannot be used together.
     """
     rows = [_row(config, method, run, train) for method in config.table1]
-    table = build_table1(rows, noise_floor=run / "noise_floor.parquet")
+    table = build_table1(
+        rows,
+        title=f"Table 1. Blind face-video restoration: {run.name}, {config.data.size} px",
+        noise_floor=run / "noise_floor.parquet",
+        protocol_is_paper=config.protocol_is_paper,
+        paper_numbers=PAPER_NUMBERS / "table1.csv",
+    )
     written = write_table(table, out)
     manifest = run_manifest(
         run_folder=run,
@@ -53,7 +65,8 @@ def draw_comparison(run: Path, truth: Path, out: Path) -> None:
     """Draws input, CodeFormer, DicFace and truth of a run side by side (see `picture`)."""
     folders = {heading: run / "bfr" / method for heading, method in COMPARISON.items()}
     scores = run / "bfr" / "input" / "metrics.parquet"
-    comparison_picture({**folders, "Truth": truth}, scores, out)
+    picture = comparison_picture({**folders, "Truth": truth}, scores, out)
+    logger.info("%s: %s", out, picture.rule)
 
 
 def _row(config: Config, method: str, run: Path, train: Path) -> Row:
@@ -90,6 +103,4 @@ def _trained_weights(config: Config, train: Path) -> dict[str, Path]:
 
 
 def _plain(config: Config) -> dict[str, object]:
-    import dataclasses
-
     return json.loads(json.dumps(dataclasses.asdict(config)))

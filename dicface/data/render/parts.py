@@ -62,10 +62,10 @@ def mouth(person: Identity, seam_z: float) -> list[Part]:
     out = []
     for upper in (True, False):
         first = look.mouth_y + (1.35 if upper else -1.0)
-        edge = look.mouth_y + (-0.08 if upper else -0.24)
+        edge = look.mouth_y + (-0.17 if upper else -0.36)
         y = first + (edge - first) * v
         x = 2.2 * np.sin(phi) * (1.0 if upper else 0.93)
-        z = seam_z - (0.62 if upper else 0.95) - 3.2 * (1 - np.cos(phi)) - 0.12 * v * (1 - v)
+        z = seam_z - (0.50 if upper else 0.90) - 3.2 * (1 - np.cos(phi)) - 0.12 * v * (1 - v)
         part = _part(np.stack([x, y, z], -1), None, TEETH, jaw=0.0 if upper else 1.0)
         coords = np.stack(
             [phi.ravel() * 2.2 / 0.72, v.ravel(), np.zeros(v.size), np.full(v.size, upper),

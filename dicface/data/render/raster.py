@@ -106,7 +106,7 @@ def rasterise(
                         if abs(cy - look.eye_y) < 1.3 and eye_gap(cx, cy, look, lids) > 0.0:
                             continue
                     elif kind == eye:
-                        if eye_gap(cx, cy, look, lids) < -0.01:
+                        if eye_gap(cx, cy, look, lids) < -0.05:
                             continue
                     else:
                         cz = b0 * coords[i, 2] + b1 * coords[j, 2] + b2 * coords[k, 2]

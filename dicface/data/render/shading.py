@@ -262,6 +262,10 @@ def shade(
                 else:
                     r, g, b = paint[py, px, 0], paint[py, px, 1], paint[py, px, 2]
                     shine = paint[py, px, 3]
+                    facing = n[0] * view[0] + n[1] * view[1] + n[2] * view[2]
+                    if kind == 0 and facing < -0.12:
+                        # The inside of the cheeks, seen through the open mouth.
+                        r, g, b, shine = 0.030, 0.008, 0.008, 0.0
                     power = 2.0 / (max(paint[py, px, 4], 0.2) ** 4) - 2.0
                     wrap_r, wrap_g, wrap_b = 0.36, 0.20, 0.15
                     if kind == 6:

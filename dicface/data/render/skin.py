@@ -179,7 +179,7 @@ def skin_colour(
         shine += 1.2 * rim
         d = h - top
         dense = look.lash
-        liner = math.exp(-((d / (0.095 + 0.055 * dense)) ** 2)) * ends
+        liner = smoothstep(0.15 + 0.07 * dense, 0.05 + 0.04 * dense, abs(d)) * ends
         if d < 0.0 and h > bottom and closure < 0.9:
             liner = ends
         wing = smoothstep(-0.6, 0.9, t)
@@ -194,7 +194,7 @@ def skin_colour(
             hairs = smoothstep(0.25, 0.75, comb * (0.4 + 0.6 * finer) + 0.3 * (1.0 - finer))
             hairs *= (1.0 - q / reach) * ends
         low = math.exp(-(((h - bottom + 0.10) / 0.06) ** 2)) * ends * 0.22 * dense
-        dark = clamp01(max(0.95 * liner, 0.75 * hairs) + low)
+        dark = clamp01(max(0.97 * liner, 0.85 * hairs) + low)
         dark = clamp01(dark * 0.96)
         r *= 1.0 - 0.62 * crease
         g *= 1.0 - 0.70 * crease
