@@ -44,6 +44,7 @@ _BUILT_IN = {
     "dicface": "baselines.dicface:DicFace",
     "codeformer_trained": "baselines.trained:CodeFormerTrained",
     "dicface_trained": "baselines.trained:DicFaceTrained",
+    "pgdiff": "baselines.pgdiff:PgDiff",
 }
 
 

@@ -27,6 +27,8 @@ _SIGNS = (
     ("ecd0.", "GPEN"),
     ("generator_ema.image_cleaning.", "RealBasicVSR"),
     ("generator.deform_align.", "BasicVSR++"),
+    ("input_blocks.", "PGDiff's prior"),
+    ("generator.body.", "PGDiff's restorer"),
 )
 
 
@@ -68,19 +70,31 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return content
 
 
-def load_into(network: nn.Module, path: str | Path, *, label: str) -> None:
+def load_into(
+    network: nn.Module,
+    path: str | Path,
+    *,
+    label: str,
+    prefix: str = "",
+    ignore_others: bool = False,
+) -> None:
     """Loads a released weights file into `network`, every name and shape exactly.
 
     Args:
         network: Takes the weights; unchanged if the file does not fit.
         path: A .safetensors file or a PyTorch checkpoint.
         label: What the network is, for messages: "CodeFormer".
+        prefix: Taken from the front of the file's names, where they have it.
+        ignore_others: Allows tensors beside the network's, as of a file from training.
 
     Raises:
         WeightsError: The file is damaged, or belongs to another network or another size of it; the
             message lists a few tensors that do not fit and says what the file looks like.
     """
-    state = read_state(path)
+    state = {key.removeprefix(prefix): tensor for key, tensor in read_state(path).items()}
+    own = network.state_dict().keys()
+    if ignore_others and own <= state.keys():
+        state = {key: state[key] for key in own}
     try:
         load_state(network, state, str(path))
     except WeightsError as error:

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        options.command(options, load(options.config))
+        options.command(options, load(*options.config))
     except DicfaceError as error:
         sys.stderr.write(f"dicface {options.name}: {error}\n")
         return EXIT_USER_ERROR
@@ -70,10 +70,10 @@ def train(options: argparse.Namespace, config: Config) -> None:
     from dicface.dry_run import describe
     from dicface.train import train_stage
 
-    _set_threads(config)
     if options.dry_run:
         sys.stdout.write(describe(config, options.stage))
         return
+    _set_threads(config)
     train_stage(config, options.stage, clips=options.clips, out=options.out)
 
 
@@ -177,8 +177,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--config",
             type=Path,
-            required=True,
-            help="a run's configuration, results/<run>/run_config.yaml",
+            nargs="+",
+            default=[Path("config/config.yaml")],
+            metavar="FILE",
+            help="configuration; each further file is laid over those before it "
+            "(default config/config.yaml)",
         )
         for folder, text in folders.items():
             sub.add_argument(f"--{folder}", type=Path, required=True, help=text)

@@ -170,24 +170,37 @@ class Config:
         return settings
 
 
-def load(path: str | Path) -> Config:
-    """Reads a run's configuration.
+def load(*paths: str | Path) -> Config:
+    """Reads a run's configuration; each further file is laid over those before it.
 
     Raises:
-        ConfigError: The file is missing or no YAML, or a key is unknown, missing or of a wrong
-            type; the message names the file and the key.
+        ConfigError: A file is missing or no YAML, or a key is unknown, missing or of a wrong type;
+            the message names the file and the key.
     """
-    path = Path(path)
-    try:
-        mapping = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such file. The workflow writes it; run `snakemake -n table1` once, or "
-            "name another file with --config."
-        ) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is no YAML ({error}).") from error
-    return from_mapping(Config, mapping, str(path))
+    merged: dict[str, Any] = {}
+    for path in map(Path, paths):
+        try:
+            mapping = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path}: no such file. Give config/config.yaml, further files to lay over it, or "
+                "the run_config.yaml that a run of the workflow wrote."
+            ) from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path}: is no YAML ({error}).") from error
+        if not isinstance(mapping, dict):
+            raise ConfigError(f"{path}: found {mapping!r}, expected keys and values.")
+        merged = overlay(merged, mapping)
+    return from_mapping(Config, merged, ", ".join(map(str, paths)))
+
+
+def overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Returns `base` with the values of `over`, key by key at every depth; neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = overlay(merged[key], value) if both else value
+    return merged
 
 
 def from_mapping(cls: type[T], mapping: object, where: str) -> T:

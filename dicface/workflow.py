@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import IO, Any, TypeVar
 import yaml
 
 from dicface import __version__
-from dicface.config import STAGES, Config, from_mapping
+from dicface.clips import list_clips
+from dicface.config import STAGES, Config, from_mapping, overlay
 from dicface.errors import ConfigError
 from dicface.files import atomic_path, hold_lock
 
@@ -34,15 +34,7 @@ def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not path.is_file():
         known = ["full", *sorted(p.stem for p in folder.glob("*.yaml"))]
         raise ConfigError(f"budget: found '{budget}', expected one of {', '.join(known)}.")
-    return _merge(config, yaml.safe_load(path.read_text()))
-
-
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = copy.deepcopy(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
+    return overlay(config, yaml.safe_load(path.read_text()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +98,23 @@ class Plan:
     def source_files(self) -> list[str]:
         """Returns the user's clips, so that a new or changed video is noticed.
 
-        Raises:
-            ClipError: `test_clips` names no folder with clips.
-        """
-        from dicface.clips import list_clips
+        A data set's folder may be missing while a run is only planned; the import says so when it
+        starts.
 
-        if not self.imports_test_clips:
-            return []
+        Raises:
+            ClipError: `test_clips` names no folder with clips, or `data.test.folder` is there and
+                holds none.
+        """
         folder = self.config.test_clips or self.config.data.test.folder
+        planned = not self.config.test_clips and not Path(folder).exists()
+        if not self.imports_test_clips or planned:
+            return []
         return [str(path) for path in list_clips(folder).values()]
+
+    def training_clips(self) -> str:
+        """Returns the folder of the training clips: rendered in the run, or the user's own."""
+        train = self.config.data.train
+        return train.folder if train.source == "folder" else f"{self.train_folder}/clips/train"
 
 
 def plan(config: dict[str, Any]) -> Plan:

@@ -39,9 +39,7 @@ class ArcFace(nn.Module):
             nn.Sequential(
                 _Block(before, width, stride=2), *(_Block(width, width) for _ in range(num - 1))
             )
-            for before, width, num in zip(
-                (widths[0], *widths), widths, num_blocks, strict=False
-            )
+            for before, width, num in zip((widths[0], *widths), widths, num_blocks, strict=False)
         )
         self.bn2 = nn.BatchNorm2d(widths[-1])
         self.fc = nn.Linear(widths[-1] * (size // _STEPS) ** 2, dim)
@@ -81,6 +79,4 @@ class _Block(nn.Module):
 
 
 def _conv(channels_in: int, channels_out: int, side: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(
-        channels_in, channels_out, side, stride=stride, padding=side // 2, bias=False
-    )
+    return nn.Conv2d(channels_in, channels_out, side, stride=stride, padding=side // 2, bias=False)

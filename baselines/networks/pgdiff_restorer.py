@@ -77,9 +77,7 @@ class _ResidualDenseBlocks(nn.Module):
 
     def __init__(self, channels: int, growth_channels: int) -> None:
         super().__init__()
-        self.rdb1, self.rdb2, self.rdb3 = (
-            _DenseBlock(channels, growth_channels) for _ in range(3)
-        )
+        self.rdb1, self.rdb2, self.rdb3 = (_DenseBlock(channels, growth_channels) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) → the same."""

@@ -32,8 +32,9 @@ def timestep_embedding(timesteps: Tensor, dim: int) -> Tensor:
         (n, dim) float32.
     """
     half = dim // 2
-    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
-    angles = timesteps.float()[:, None] * torch.exp(-math.log(10000) * exponents)
+    # Multiplied before it is divided: at step 700 the last bit of a frequency shows in its cosine.
+    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) * -math.log(10000)
+    angles = timesteps.float()[:, None] * torch.exp(exponents / half)
     return torch.cat([angles.cos(), angles.sin()], 1)
 
 

@@ -88,7 +88,7 @@ class _ResBlock(ResBlock):
         return self.nin_shortcut
 
 
-class _WindowAttention(nn.Module):
+class WindowAttention(nn.Module):
     """Attention among the 3·4·4 tokens of a window, with a learned bias for each offset."""
 
     relative_position_index: Tensor
@@ -129,7 +129,7 @@ class _WindowBlock(nn.Module):
         super().__init__()
         self.shift = shift
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attn = _WindowAttention(dim, n_head)
+        self.attn = WindowAttention(dim, n_head)
         self.mlp = nn.ModuleDict({name: nn.Linear(dim, dim) for name in ("fc1", "fc2")})
 
     def forward(self, x: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ class _WindowBlock(nn.Module):
         return x.roll(self.shift, (1, 2)) if self.shift else x
 
 
-class _WindowLayer(nn.Module):
+class WindowLayer(nn.Module):
     """Two blocks, the second with windows shifted by half."""
 
     def __init__(self, dim: int, s: PgtFormerSettings) -> None:
@@ -179,7 +179,7 @@ class Level(nn.Module):
             _ResBlock(channels if i else channels_in, channels, s.norm_groups)
             for i in range(blocks)
         )
-        self.attn = nn.ModuleList(_WindowLayer(channels, s) for _ in range(blocks if attend else 0))
+        self.attn = nn.ModuleList(WindowLayer(channels, s) for _ in range(blocks if attend else 0))
 
     def forward(self, x: Tensor) -> Tensor:
         """(b·t, channels_in, H, W) → (b·t, channels, H, W)."""
@@ -196,7 +196,7 @@ class Middle(nn.Module):
     def __init__(self, channels: int, s: PgtFormerSettings) -> None:
         super().__init__()
         self.block_1 = _ResBlock(channels, channels, s.norm_groups)
-        self.attn_1 = _WindowLayer(channels, s)
+        self.attn_1 = WindowLayer(channels, s)
         self.block_2 = _ResBlock(channels, channels, s.norm_groups)
 
     def forward(self, x: Tensor) -> Tensor:

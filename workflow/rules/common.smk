@@ -1,5 +1,6 @@
 """This part of the workflow checks the configuration and names the folders of a run."""
 
+import shlex
 import sys
 
 from dicface import workflow as suite
@@ -17,14 +18,20 @@ except DicfaceError as error:
 
 RUN = SUITE.run_folder
 TRAIN = SUITE.train_folder
-TRAIN_INDEX = f"{TRAIN}/clips/train/index.parquet"
+# Training clips of the user's own are read where they lie; they have no index of ours.
+TRAIN_CLIPS = SUITE.training_clips()
+TRAIN_INDEX = (
+    [f"{TRAIN_CLIPS}/index.parquet"]
+    if SUITE.config.data.train.source == "render"
+    else []
+)
 TEST_INDEX = (
     f"{RUN}/clips/own/index.parquet"
     if SUITE.imports_test_clips
     else f"{TRAIN}/clips/test/index.parquet"
 )
 RUN_CONFIG = f"{RUN}/run_config.yaml"
-DICFACE = f"{sys.executable} -m dicface.cli"
+DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
 
 
 wildcard_constraints:

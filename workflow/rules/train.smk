@@ -31,4 +31,4 @@ rule train:
         facts=lambda wildcards: SUITE.stage_facts(wildcards.stage),
     shell:
         "{DICFACE} train --config {params.config} --stage {wildcards.stage}"
-        " --clips $(dirname {input.clips}) --out {TRAIN}/train 2>&1 | tee {log}"
+        " --clips {TRAIN_CLIPS} --out {TRAIN}/train 2>&1 | tee {log}"

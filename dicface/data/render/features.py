@@ -54,7 +54,7 @@ class Look(NamedTuple):
     oil: float
     hair_colour: Colour
     hair_streak: float
-    hair_curl: float
+    hair_curl: float  # 0 straight; else the fineness of the curls
     hair_wave: float
     hair_jag: float
     hair_density: float
@@ -191,8 +191,9 @@ def hair_is_open(
         return True
     across, along = strand_coords(x, y, z, look)
     if look.hair_curl > 0.5:
-        n = 0.6 * noise3(x * 2.2, y * 2.2, z * 2.2, look.seed + 3)
-        n += 0.4 * noise3(x * 5.0, y * 5.0, z * 5.0, look.seed + 4)
+        k = look.hair_curl
+        n = 0.6 * noise3(x * 2.2 * k, y * 2.2 * k, z * 2.2 * k, look.seed + 3)
+        n += 0.4 * noise3(x * 5.0 * k, y * 5.0 * k, z * 5.0 * k, look.seed + 4)
         wisp = n
     else:
         mid = noise2(across * 5.5, along * 0.45, look.seed + 4)

@@ -12,8 +12,8 @@ from dicface.data.render.head import HeadMesh, columns, locate, skull
 from dicface.data.render.identity import Identity
 
 EYES, NOSE, MOUTH = slice(36, 48), slice(27, 36), slice(48, 68)
-_JAW_LEVELS = np.array([0.6, -1.5, -3.7, -5.9, -8.0, -9.6, -10.6, -11.2])
-_JAW_TURN = np.array([1.30, 1.30, 1.30, 1.26, 1.12, 0.88, 0.60, 0.30])
+_JAW_LEVELS = np.array([0.6, -1.5, -4.0, -6.7, -8.9, -10.5, -11.15, -11.3])
+_JAW_TURN = np.array([1.30, 1.30, 1.30, 1.28, 1.14, 0.86, 0.54, 0.26])
 
 
 def _static(look: Look) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +103,7 @@ class Tracker:
                     line = line[: len(line)]
                     d = np.abs(line[:, 1] - target[1]) + 0.5 * np.abs(line[:, 2] - target[2])
                     rows[place, k] = int(np.argmin(d)) * count + column
-        target = skull(person, np.zeros(1), np.array([-11.35 - stretch]))[0]
+        target = skull(person, np.zeros(1), np.array([-11.0 - stretch]))[0]
         middle = count // 2
         line = rest[middle : len(rest) // count * count : count]
         rows[8] = int(np.argmin(np.abs(line - target).sum(axis=1))) * count + middle
