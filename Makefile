@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/snakemake --cores $(CORES) table1
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 install: $(VENV)/.installed
 

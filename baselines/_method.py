@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from dicface.errors import MethodError, WeightsError
 from dicface.files import sha256_of
@@ -108,6 +108,25 @@ class Method(ABC):
         Yields:
             (3, H, W) float RGB in [0, 1]; same size and number as `frames`.
         """
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance that `dicface method check` can run on any machine.
+
+        By default this is the method as it is, with its own weights. One whose network is large, or
+        whose weights must be fetched first, overrides this: it gives the instance a small network
+        with seeded weights, and where that needs frames of another size or no files, facts that
+        say so.
+
+        Args:
+            **settings: Fields of the class.
+        """
+        return cls(**settings)
+
+    @property
+    def side(self) -> int | None:
+        """Side of the frames that this instance takes, in pixels; None where any goes."""
+        return self.facts.size
 
     def unavailable(self, *, size: int | None = None) -> str | None:
         """Says why the method cannot run, in one sentence for a table's footnote.

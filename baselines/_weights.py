@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dicface.checkpoints import load_state
+from dicface.convert import read_checkpoint
 from dicface.errors import WeightsError
 
 # Released checkpoints wrap their tensors; the averaged weights come first, as in the releases.
@@ -35,29 +32,13 @@ _SIGNS = (
 def read_state(path: str | Path) -> dict[str, Tensor]:
     """Reads the tensors of a .safetensors file or of a PyTorch checkpoint, on the CPU.
 
-    A checkpoint may wrap them under one of `WRAPPERS`.
+    A checkpoint may wrap them under one of `WRAPPERS`. Its converted copy is read in its place
+    where `dicface weights` made one.
 
     Raises:
         WeightsError: The file is missing, damaged, or holds anything but tensors.
     """
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no such weights file. Check the path.") from error
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: is no checkpoint of tensors alone ({_first_line(error)}). It is damaged, "
-            "another kind of file, or would run code when opened, which is refused; get it from "
-            "its authors."
-        ) from error
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{path}: cannot be read as weights ({_first_line(error)}). The file looks damaged or "
-            "cut short; delete it and get it again."
-        ) from error
+    content = read_checkpoint(path)
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
@@ -127,7 +108,3 @@ def _kind_of(content: object) -> str:
     if isinstance(content, dict):
         return f"a dictionary with {', '.join(map(str, list(content)[:3]))}"
     return f"a {type(content).__name__}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from baselines import _examples
 from baselines._method import Method, MethodFacts
 
 if TYPE_CHECKING:
@@ -71,6 +72,13 @@ class CodeFormer(FrameByFrame):
             "Its release turns the result grey where the input is nearly grey; this is left out.",
         ),
     )
+    example = classmethod(_examples.codeformer)
+
+    def build(self) -> Network:
+        """Returns the released network without its weights."""
+        from dicface.models import build
+
+        return build("codeformer")
 
     @cached_property
     def network(self) -> Network:
@@ -81,10 +89,9 @@ class CodeFormer(FrameByFrame):
             WeightsError: They are damaged or of another network.
         """
         from baselines._weights import load_into
-        from dicface.models import build
         from dicface.restore import prepare_for_inference
 
         (path,) = self.weights_files()
-        network = build("codeformer")
+        network = self.build()
         load_into(network, path, label=self.facts.label)
         return prepare_for_inference(network.to(self.device))

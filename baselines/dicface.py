@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from baselines import _examples
 from baselines._method import TASKS, Method, MethodFacts
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ class DicFace(Windowed):
             "Its release turns the result grey where the input is grey; this is left out.",
         ),
     )
+    example = classmethod(_examples.dicface)
+
+    def build(self) -> Network:
+        """Returns the released network without its weights."""
+        from dicface.models import build
+
+        return build("dicface")
 
     @cached_property
     def network(self) -> Network:
@@ -94,10 +102,9 @@ class DicFace(Windowed):
             WeightsError: They are damaged or of another network.
         """
         from baselines._weights import load_into
-        from dicface.models import build
         from dicface.restore import prepare_for_inference
 
         (path,) = self.weights_files()
-        network = build("dicface")
+        network = self.build()
         load_into(network, path, label=self.facts.label)
         return prepare_for_inference(network.to(self.device))

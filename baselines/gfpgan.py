@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from baselines import _examples
 from baselines._method import Method, MethodFacts
 from dicface.errors import MethodError
 from dicface.seeds import torch_generator
@@ -45,6 +46,7 @@ class Gfpgan(Method):
             "Its release hands back the input where the network fails; here that is an error.",
         ),
     )
+    example = classmethod(_examples.gfpgan)
 
     def build(self) -> Network:
         """Returns the network without its weights."""

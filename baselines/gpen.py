@@ -19,6 +19,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from baselines import _examples
 from baselines._method import TASKS, Method, MethodFacts
 from dicface.errors import MethodError
 
@@ -56,6 +57,7 @@ class Gpen(Method):
             "Faces are aligned to the FFHQ template; its release uses a padded ArcFace template.",
         ),
     )
+    example = classmethod(_examples.gpen)
     variants: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "bfr": "GPEN-BFR-512",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from baselines import _examples
 from baselines._face_video import FaceVideo
 from baselines._method import MethodFacts
 from dicface.errors import MethodError
@@ -64,6 +65,7 @@ class Keep(FaceVideo):
             "A last chunk of one frame is not doubled; its result is the same.",
         ),
     )
+    example = classmethod(_examples.keep)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,19 +4,19 @@ Follows the inference of pq-yang/PGDiff @ 8634514 on aligned faces. Kept: 1000 s
 their weights and the guidance scales of its examples; one noise sequence for all frames; known
 pixels of an inpainted frame are not copied back; output truncated to 8 bits, not rounded.
 
-Differs: the noise sequence is seeded by the clip's name, upstream's by one number for every image
-(`noise="frame"` draws a fresh one for each frame); missing pixels are those painted white, upstream
-reads a mask file; a frame without any known pixel is an error, upstream's result is not a number.
+Differs: the noise is seeded by the clip's name, upstream's by one number for every image; missing
+pixels are those painted white, upstream reads a mask file; a frame without any known pixel is an
+error, upstream's result is not a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
+from baselines import _examples
 from baselines._method import TASKS, Method, MethodFacts
 from dicface.errors import MethodError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from baselines.networks.guidance import Guidance
 
+_SCALES = {"bfr": 0.05, "inpainting": 0.01, "colorization": 0.01}  # of the release's examples
+
 
 @dataclass(kw_only=True)
 class PgDiff(Method):
@@ -32,10 +34,9 @@ class PgDiff(Method):
 
     Attributes:
         steps: Diffusion steps a frame, evenly from 1000; its authors advise 100 or more.
-        guidance_scale: How far guidance moves each sample; None for `scales` of the task.
-        repeats: How often each step of the first 299 of 1000 is taken; its release: once.
-        noise: Whether the frames of a "clip" share their noise (its release) or each "frame" has
-            its own.
+        guidance_scale: How far guidance moves each sample; None for its release's.
+        repeats: How often the steps with index 701 to 999 are taken; its release: once.
+        noise: The frames of a "clip" share it (its release), or each "frame" has its own.
 
     Raises:
         MethodError: A setting has no meaning, or the method cannot do the task.
@@ -45,26 +46,19 @@ class PgDiff(Method):
         name="pgdiff",
         label="PGDiff",
         tasks=TASKS,
-        weights={
-            "bfr": ("pgdiff_prior", "pgdiff_restorer"),
-            "inpainting": ("pgdiff_prior",),
-            "colorization": ("pgdiff_prior",),
-        },
+        weights=dict.fromkeys(TASKS, ("pgdiff_prior",))
+        | {"bfr": ("pgdiff_prior", "pgdiff_restorer")},
         licence="S-Lab License 1.0 (non-commercial)",
         source="pq-yang/PGDiff @ 8634514f72d90d8ff79ef7c0941ad3c89599a97d",
         citation="Yang et al., PGDiff: Guiding Diffusion Models for Versatile Face Restoration via "
         "Partial Guidance, NeurIPS 2023",
         notes=(
-            "1000 steps a frame; guidance scale 0.05 (bfr) or 0.01, as in its examples.",
-            "All frames of a clip share one noise sequence, seeded by the clip; its release seeds "
-            "every image with one number.",
+            "Frames of a clip share their noise, seeded by it; its release seeds all images alike.",
             "Inpainting: pure white pixels are missing; known pixels are not copied back.",
             "Output is truncated to 8 bits, not rounded, as in its release.",
         ),
     )
-    scales: ClassVar[Mapping[str, float]] = MappingProxyType(
-        {"bfr": 0.05, "inpainting": 0.01, "colorization": 0.01}
-    )
+    example = classmethod(_examples.pgdiff)
 
     steps: int = 1000
     guidance_scale: float | None = None
@@ -73,15 +67,12 @@ class PgDiff(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, good, expected in (
-            ("repeats", self.repeats >= 1, "1 or more"),
-            # The release compares the index of the kept step with bounds for 1000 steps.
-            ("repeats", self.repeats == 1 or self.steps > 701, "1, as steps is 701 or less"),
-            ("noise", self.noise in ("clip", "frame"), "'clip' or 'frame'"),
-        ):
-            if not good:
-                value = getattr(self, name)
-                raise MethodError(f"{self.facts.label}: {name} is {value!r}; expected {expected}.")
+        if self.noise not in ("clip", "frame"):
+            raise MethodError(f"PGDiff: noise is {self.noise!r}; expected 'clip' or 'frame'.")
+        # Its release compares the index of the kept step with bounds made for 1000 steps.
+        if self.repeats < 1 or (self.repeats > 1 and self.steps <= 701):
+            expected = "1 or more" if self.steps > 701 else f"1, as steps is {self.steps}"
+            raise MethodError(f"PGDiff: repeats is {self.repeats}; expected {expected}.")
 
     def build(self) -> tuple[nn.Module, ...]:
         """Returns the networks of the task without weights: prior and, for "bfr", restorer."""
@@ -103,12 +94,11 @@ class PgDiff(Method):
         files, names, networks = self.weights_files(), self.weights_names(), self.build()
         if len(files) != len(names):
             raise MethodError(
-                f"{self.facts.label}: {self.weights} gives {len(files)} weights files; expected "
-                f"{' and '.join(names)}, in this order by name, in a folder of .safetensors files."
+                f"PGDiff: {self.weights} gives {len(files)} weights files; expected a folder with "
+                f"the .safetensors files of {' and '.join(names)}, in this order by name."
             )
         for name, network, path in zip(names, networks, files, strict=True):
-            restorer = name == "pgdiff_restorer"  # whose file may hold more than the network
-            load_into(network, path, label=name, prefix="module.", ignore_others=restorer)
+            load_into(network, path, label=name, prefix="module.", ignore_others="restorer" in name)
             network.eval().requires_grad_(False).to(self.device)
         return networks
 
@@ -116,48 +106,39 @@ class PgDiff(Method):
         """Restores each frame on its own, as an 8-bit image; see `Method.restore`.
 
         Raises:
-            MethodError: `steps` cannot be taken evenly from 1000, a frame has another size than the
-                prior or no known pixel, or a result is not finite.
+            MethodError: `steps` is no even share of 1000, a frame has another size than the prior
+                or no known pixel, or a result is not finite.
         """
         import torch
 
         from baselines.networks.diffusion import Schedule, sample
         from dicface.seeds import torch_generator
 
-        try:
-            schedule = Schedule(self.steps)
-        except ValueError as error:
-            raise MethodError(f"{self.facts.label}: {error}. Change the setting steps.") from error
+        schedule = Schedule(self.steps)
         for number, frame in enumerate(frames):
-            where = f"{self.facts.label}, clip '{clip}', frame {number}"
-            names = (clip, number) if self.noise == "frame" else (clip,)
-            generator = torch_generator(self.facts.name, *names)
-            # Guidance needs gradients, also where a caller switched them off for good.
-            with torch.inference_mode(False), torch.no_grad():
+            where = f"PGDiff, clip '{clip}', frame {number}"
+            seeds = (clip, number) if self.noise == "frame" else (clip,)
+            generator = torch_generator(self.facts.name, *seeds)
+            with torch.inference_mode(False), torch.no_grad():  # guidance needs gradients
                 guidance = self._guidance(frame, where)
                 y = sample(self.networks[0], schedule, guidance, generator, repeats=self.repeats)
-                if not torch.isfinite(y).all():
-                    # Here, because 8-bit images cannot carry it to the runner's own check.
+                if not y.isfinite().all():  # which 8-bit images cannot carry to the runner
                     raise MethodError(f"{where}: the result is not finite. Check the weights.")
-                levels = y.squeeze(0).add(1).mul(127.5).clamp(0, 255).to(torch.uint8)
-                restored = levels.cpu().float() / 255
+                restored = y[0].add(1).mul(127.5).clamp(0, 255).trunc().div(255).cpu()
             yield restored
 
     def _guidance(self, frame: Tensor, where: str) -> Guidance:
-        """What is known of one frame, ready for `sample`."""
+        """What is known of one frame, (3, h, w) in [0, 1]."""
         import torch
 
         from baselines.networks import guidance
         from dicface.restore import to_uint8
 
-        side = self.networks[0].image_size
-        if tuple(frame.shape) != (3, side, side):
-            raise MethodError(
-                f"{where}: has the shape {tuple(frame.shape)}; expected {(3, side, side)}. "
-                "Align the clip first."
-            )
+        side, shape = self.networks[0].image_size, tuple(frame.shape)
+        if shape != (3, side, side):
+            raise MethodError(f"{where}: has the shape {shape}; expected {(3, side, side)}.")
         levels = torch.from_numpy(to_uint8(frame)).permute(2, 0, 1).unsqueeze(0).to(self.device)
-        scale = self.scales[self.task] if self.guidance_scale is None else self.guidance_scale
+        scale = _SCALES[self.task] if self.guidance_scale is None else self.guidance_scale
         facts = {"known": levels / 127.5 - 1, "scale": scale}
         if self.task == "bfr":
             return guidance.Restoration(**facts, restorer=self.networks[1])

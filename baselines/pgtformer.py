@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from baselines import _examples
 from baselines._face_video import FaceVideo
 from baselines._method import MethodFacts
 
@@ -47,6 +48,7 @@ class PgtFormer(FaceVideo):
             "Restores the frames it is given as they are: no detection, alignment or paste-back.",
         ),
     )
+    example = classmethod(_examples.pgtformer)
 
     def build(self) -> Network:
         """Returns the released network without its weights."""

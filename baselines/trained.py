@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baselines._method import TASKS, MethodFacts
+from baselines import _examples
+from baselines._method import TASKS, Method, MethodFacts
 from baselines.codeformer import FrameByFrame
 from baselines.dicface import Windowed
 from dicface.errors import WeightsError
@@ -42,6 +43,12 @@ class CodeFormerTrained(FrameByFrame):
         "Transformer, NeurIPS 2022",
         notes=("Trained in the run; w = 1 and no AdaIN, as in its training.",),
     )
+    example = classmethod(_examples.codeformer)
+
+    @property
+    def side(self) -> int | None:
+        """The side that the weights were trained for; None as long as none are given."""
+        return _trained_side(self)
 
     @cached_property
     def network(self) -> CodeFormer:
@@ -66,11 +73,25 @@ class DicFaceTrained(Windowed):
         "Coherent Video Face Restoration, 2025",
         notes=("Trained in the run; centre frame kept, expected code weights.",),
     )
+    example = classmethod(_examples.dicface)
+
+    @property
+    def side(self) -> int | None:
+        """The side that the weights were trained for; None as long as none are given."""
+        return _trained_side(self)
 
     @cached_property
     def network(self) -> DicFace:
         """The trained network; raises as `load_trained`."""
         return load_trained(self.weights_files()[0], "dicface", self.device)
+
+
+def _trained_side(method: Method) -> int | None:
+    from dicface.checkpoints import read_facts
+
+    if method.weights is None:
+        return method.facts.size
+    return read_facts(method.weights).get("settings", {}).get("resolution")
 
 
 def load_trained(path: Path, name: str, device: str) -> Module:

@@ -94,7 +94,7 @@ def test_blink_closes_eyes_and_speech_opens_the_mouth():
 def test_pose_stays_within_its_limits():
     for name in "abcdefgh":
         angles = np.rad2deg(motion(name, 100, 25).angles)
-        assert np.abs(angles).max(axis=0) <= pytest.approx([20.0, 9.0, 7.0])
+        assert (np.abs(angles).max(axis=0) <= np.array([20.001, 9.0, 7.0])).all()
         assert np.abs(np.diff(angles, axis=0)).max() < 3.5
     long, short = motion("a", 30, 25), motion("a", 10, 25)
     np.testing.assert_array_equal(long.blends[:10], short.blends)
@@ -145,7 +145,7 @@ def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path, clip):
     assert fps == 25
     marks = pd.read_parquet(tmp_path / "one" / "landmarks.parquet")
     assert list(marks.columns) == ["clip", "frame", "point", "x", "y"]
-    kept = marks[marks.clip == "test-clip"][["x", "y"]].to_numpy().reshape(6, 68, 2)
+    kept = marks[marks["clip"] == "test-clip"][["x", "y"]].to_numpy().reshape(6, 68, 2)
     np.testing.assert_array_equal(kept, clip.landmarks)
     index = pd.read_parquet(tmp_path / "one" / "index.parquet")
     assert list(index.columns) == ["clip", "num_frames", "fps", "identity", "source"]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 import baselines
 from baselines.keep import Keep, in_grey, is_nearly_grey
@@ -173,21 +174,19 @@ def test_relative_positions_are_query_minus_key():
         assert index[i, j] == (dt + 2) * 49 + (dh + 3) * 7 + dw + 3
 
 
+@pytest.mark.parametrize(("num_blocks", "reach"), [(1, 4), (2, 6)])
 @torch.inference_mode()
-def test_window_attention_reaches_its_shifted_windows_and_all_frames():
+def test_window_attention_reaches_its_shifted_windows_and_all_frames(num_blocks, reach):
     layer = seeded(WindowLayer(8, PGTFORMER))
+    layer.blocks = layer.blocks[:num_blocks]
     x = noise(NUM_FRAMES, 8, 16, 16)
     changed = x.clone()
-    changed[0, :, 0, 0] += 1
-    for blocks, reach in ((1, 4), (2, 6)):
-        layer.blocks = layer.blocks if blocks == 2 else layer.blocks[:1]
-        full = copy.copy(layer)
-        moved = (full(changed) - full(x)).abs().amax(1) > 1e-6
-        for frame in moved:
-            assert frame[:reach, :reach].any(0).sum() > 3
-            assert not frame[reach:].any()
-            assert not frame[:, reach:].any()
-        layer = seeded(WindowLayer(8, PGTFORMER))
+    changed[0, :, 0, 0] = noise(8, seed=1)
+    moved = (layer(changed) - layer(x)).abs().amax(1) > 1e-7
+    assert moved[:, :4, :4].all()
+    assert moved[:, reach - 1, reach - 1].all()
+    assert not moved[:, reach:].any()
+    assert not moved[:, :, reach:].any()
 
 
 @torch.inference_mode()
@@ -245,7 +244,7 @@ def test_fusion_without_weight_leaves_the_decoder_alone():
     fusion = seeded(TemporalFusion(8, PGTFORMER))
     skip, x = noise(NUM_FRAMES, 8, 4, 4), noise(NUM_FRAMES, 8, 4, 4, seed=1)
     assert torch.equal(fusion(skip, x, 0.0), x)
-    assert torch.equal(fusion(skip, x, 1.0, centre=True), fusion(skip, x, 1.0)[1:2])
+    torch.testing.assert_close(fusion(skip, x, 1.0, centre=True), fusion(skip, x, 1.0)[1:2])
 
 
 # KEEP's network
@@ -259,7 +258,8 @@ def test_flow_points_from_a_frame_to_its_neighbour():
         network.feature_flow_attn[name].bias.zero_()
     network.upsampler[2].weight.zero_()  # equal weights: the mean of 3×3 coarse positions
     network.upsampler[2].bias.zero_()
-    features = 30 * torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    # Of one length, and long: each resembles itself most, whatever its position adds.
+    features = 200 * functional.normalize(noise(1, 16, 8, 8) - 0.5)
     flow = network.match(features, features.roll((1, 2), (2, 3)))
     inside = flow[0, :, SCALE : 6 * SCALE, SCALE : 5 * SCALE]
     expected = torch.tensor([2.0, 1.0]).mul(SCALE).view(2, 1, 1).expand_as(inside)
@@ -293,7 +293,7 @@ def test_gains_depend_on_the_whole_chunk():
     assert 0 < gains.min() < gains.max() < 1
     for changed in range(4):
         other = z.clone()
-        other[changed] += 1
+        other[changed] = noise(8, 8, 8)
         assert (kalman(other) - gains).abs().amax((1, 2, 3)).gt(1e-6).all()
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from baselines.networks.guidance import Guidance
+from dicface.errors import MethodError
 
 TRAINED_STEPS = 1000
 # Steps whose index lies between these are repeated, if any is.
@@ -35,7 +36,7 @@ class Schedule:
             exactly as many.
 
     Raises:
-        ValueError: No k does.
+        MethodError: No k does.
     """
 
     def __init__(self, num_steps: int = TRAINED_STEPS) -> None:
@@ -44,9 +45,9 @@ class Schedule:
         )
         stride = next(strides, None)
         if stride is None:
-            raise ValueError(
-                f"{num_steps} steps cannot be taken evenly from {TRAINED_STEPS}; "
-                "1000, 500, 250, 200, 125, 100 or 50 can"
+            raise MethodError(
+                f"{num_steps} diffusion steps cannot be taken evenly from {TRAINED_STEPS}; choose "
+                "1000, 500, 250, 200, 125, 100 or 50."
             )
         self.num_steps = num_steps
         self.timesteps = np.arange(0, TRAINED_STEPS, stride)

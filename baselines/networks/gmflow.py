@@ -98,7 +98,7 @@ class _Attention(nn.Module):
         q, k, v = self.q_proj(source), self.k_proj(target), self.v_proj(target)
         if shifted:
             q, k, v = (y.roll([-by for by in shift], (1, 2)) for y in (q, k, v))
-        bias = mask.repeat(len(source), 1, 1) if shifted else None
+        bias = mask.to(q.dtype).repeat(len(source), 1, 1) if shifted else None
         q, k, v = (partition(y, size) for y in (q, k, v))
         y = merge(functional.scaled_dot_product_attention(q, k, v, attn_mask=bias), size, grid)
         y = y.roll(shift, (1, 2)) if shifted else y
@@ -209,7 +209,8 @@ class GmFlow(nn.Module):
         size = tuple(side // _WINDOWS_A_SIDE for side in grid)
         mask = shift_mask(grid, size, tuple(side // 2 for side in size), x.device)
         # Positions count from the corner of each window.
-        x = x + _sine_embedding(size, x.shape[-1], x.device).repeat(*(_WINDOWS_A_SIDE,) * 2, 1)
+        embedding = _sine_embedding(size, x.shape[-1], x.device).to(x.dtype)
+        x = x + embedding.repeat(_WINDOWS_A_SIDE, _WINDOWS_A_SIDE, 1)
         for number, layer in enumerate(self.transformer["layers"]):
             x = layer(x, torch.cat(x.chunk(2)[::-1]), number % 2 == 1, mask)
         return x.permute(0, 3, 1, 2).chunk(2)

@@ -206,10 +206,13 @@ class Keep(CodeFormer):
         Returns:
             (T - 1, 2, S, S), pixels, (x, y), on the grid of the later frame.
         """
+        if len(frames) < 2:
+            return frames.new_empty(0, 2, *frames.shape[2:])
         flownet = self.flownet["model"]
         features = [flownet.features((frame + 1) / 2) for frame in frames.split(1)]
-        flows = [flownet.match(features[t], features[t - 1]) for t in range(1, len(features))]
-        return torch.cat(flows) if flows else frames.new_empty(0, 2, *frames.shape[2:])
+        return torch.cat(
+            [flownet.match(features[t], features[t - 1]) for t in range(1, len(features))]
+        )
 
     def forward(self, frames: Tensor) -> Tensor:
         """Restores a chunk of consecutive frames; nothing is known of what came before.

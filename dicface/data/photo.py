@@ -56,7 +56,9 @@ def astronaut_clip(
             "frame and 16 px; correct the settings"
         )
     photo = data.astronaut()
-    target = TEMPLATE if aligned else (TEMPLATE - VIRTUAL / 2) * 0.45 + VIRTUAL * [0.5, 0.42]
+    target = TEMPLATE
+    if not aligned:
+        target = (TEMPLATE - VIRTUAL / 2) * 0.45 + VIRTUAL * np.array([0.5, 0.42])
     base = cv2.estimateAffinePartial2D(FACE_POINTS, target, method=cv2.LMEDS)[0]
     rng = numpy_rng("photo", "astronaut")
     t = np.arange(num_frames) / fps

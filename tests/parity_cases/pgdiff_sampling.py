@@ -69,11 +69,11 @@ def _steps(seed: int, golden: Mapping, manifest: Mapping, config: str) -> Named:
             step = guided_step(
                 case.prior(), schedule, case.guidance(task), case.x, index, case.noise(0)
             )
-            if task == "restoration":
-                ours = {"target": step.target, "pred_xstart": step.prediction.x0}
-                ours |= {"mean": step.prediction.mean, "variance": step.prediction.variance}
-                for name in ours.keys() & names:
-                    yield from _stored(f"{prefix}_{name}", ours[name], golden)
+            ours = {"pred_xstart": step.prediction.x0, "mean": step.prediction.mean}
+            ours |= {"variance": step.prediction.variance, "target": step.target}
+            for name in [name for name in ours if name in names and ours[name] is not None]:
+                names.remove(name)  # the same for every task
+                yield from _stored(f"{prefix}_{name}", ours[name], golden)
             yield from _stored(f"{prefix}_{task}_gradient", step.gradient, golden)
             yield from _stored(f"{prefix}_{task}_sample", step.sample, golden)
             with torch.no_grad():

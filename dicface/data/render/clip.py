@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from dicface.data.render import parts, raster, shading
+from dicface.data.render import light, parts, raster, shading
 from dicface.data.render.head import build_head
 from dicface.data.render.identity import Identity, identity
 from dicface.data.render.landmarks import Tracker
-from dicface.data.render.motion import motion
+from dicface.data.render.motion import Motion, motion
 from dicface.errors import ClipError
 from dicface.seeds import numpy_rng
 
@@ -102,19 +102,19 @@ def _unit(x: float, y: float, z: float) -> np.ndarray:
 
 
 def _lights(rng: np.random.Generator) -> np.ndarray:
-    """Key, fill and rim light and the ambient sky and ground of a clip; see `shading`."""
+    """Key, fill and rim light and the ambient sky and ground of a clip; see `light`."""
     side = rng.choice([-1.0, 1.0])
     out = np.zeros((8, 3))
-    out[shading.KEY_DIR] = _unit(side * rng.uniform(0.35, 0.85), rng.uniform(0.45, 0.8), 1.0)
-    out[shading.FILL_DIR] = _unit(-side * rng.uniform(0.6, 1.0), rng.uniform(-0.1, 0.2), 0.8)
-    out[shading.RIM_DIR] = _unit(-side * rng.uniform(0.8, 1.2), rng.uniform(0.3, 0.6), -0.75)
+    out[light.KEY_DIR] = _unit(side * rng.uniform(0.35, 0.85), rng.uniform(0.45, 0.8), 1.0)
+    out[light.FILL_DIR] = _unit(-side * rng.uniform(0.6, 1.0), rng.uniform(-0.1, 0.2), 0.8)
+    out[light.RIM_DIR] = _unit(-side * rng.uniform(0.8, 1.2), rng.uniform(0.3, 0.6), -0.75)
     warm = rng.uniform(-0.06, 0.12)
     power = rng.uniform(1.15, 1.45)
-    out[shading.KEY] = power * np.array([1 + warm, 1.0, 1 - 1.2 * warm])
-    out[shading.FILL] = rng.uniform(0.20, 0.34) * np.array([1 - warm, 1.0, 1 + warm])
-    out[shading.RIM] = rng.uniform(0.5, 1.1) * np.array([1 - warm, 1.0, 1 + 1.2 * warm])
-    out[shading.SKY] = rng.uniform(0.22, 0.32) * np.array([0.95, 1.0, 1.08])
-    out[shading.GROUND] = rng.uniform(0.10, 0.17) * np.array([1.12, 1.0, 0.9])
+    out[light.KEY] = power * np.array([1 + warm, 1.0, 1 - 1.2 * warm])
+    out[light.FILL] = rng.uniform(0.20, 0.34) * np.array([1 - warm, 1.0, 1 + warm])
+    out[light.RIM] = rng.uniform(0.5, 1.1) * np.array([1 - warm, 1.0, 1 + 1.2 * warm])
+    out[light.SKY] = rng.uniform(0.22, 0.32) * np.array([0.95, 1.0, 1.08])
+    out[light.GROUND] = rng.uniform(0.10, 0.17) * np.array([1.12, 1.0, 0.9])
     return out
 
 
@@ -199,7 +199,7 @@ class _Stage:
         self.tracker = Tracker(person, self.head)
         self.lights = _lights(numpy_rng("light", clip_name))
         self.scenery = _scenery(numpy_rng("scenery", clip_name))
-        key = self.lights[shading.KEY_DIR]
+        key = self.lights[light.KEY_DIR]
         right = np.cross([0.0, 1.0, 0.0], key)
         right /= np.linalg.norm(right)
         self.axes = np.stack([right, np.cross(key, right), key])
@@ -210,7 +210,7 @@ class _Stage:
         casts |= (solid == parts.HAIR) & (levels[:, 3] > 0.35) & (levels[:, 4] > 0.6)
         self.casters = np.ascontiguousarray(self.model.tris[casts])
 
-    def pose(self, moves: object, t: int) -> tuple[np.ndarray, np.ndarray]:
+    def pose(self, moves: Motion, t: int) -> tuple[np.ndarray, np.ndarray]:
         """View-space points (N, 3) and the head's rotation (3, 3) at frame `t`."""
         rest = self.model.rest + np.tensordot(moves.blends[t], self.model.moves, axes=1)
         turn = _rotation(*moves.angles[t])
@@ -242,7 +242,7 @@ class _Stage:
         return RenderedClip(frames, landmarks, self.person.name)
 
     def _frame(
-        self, moves: object, t: int, affine: np.ndarray, size: int, supersample: int
+        self, moves: Motion, t: int, affine: np.ndarray, size: int, supersample: int
     ) -> np.ndarray:
         model, look = self.model, self.person.look
         side = size * supersample
@@ -251,17 +251,23 @@ class _Stage:
         flat = _project(posed) @ fine[:, :2].T + fine[:, 2]
         screen = np.concatenate([flat, posed[:, 2:]], axis=1)
         lids = moves.lids[t]
-        index, weights, _ = raster.rasterise(
-            screen, model.tris, model.material, model.coords, look, lids, side, parts.SKIN,
-            parts.HAIR, parts.EYE)
-        shadow = raster.shadow_map(posed, self.casters, self.axes, _SHADOW_SIDE, _SHADOW_HALF)
+        index, weights = raster.rasterise(
+            screen, model.tris, model.material, model.coords, look, lids, side)
+        depth = raster.shadow_map(posed, self.casters, self.axes, _SHADOW_SIDE, _SHADOW_HALF)
         normals = raster.vertex_normals(posed, model.tris)
         detail = float(np.hypot(fine[0, 0], fine[1, 0]) * _FOCAL / (_CAMERA - 8.0))
         paint, slope = shading.paint_skin(
             index, weights, model.tris, model.material, model.coords, look, lids, detail)
         linear = shading.shade(
-            index, weights, paint, slope, model.tris, model.material, posed, normals,
-            model.coords, look, lids, turn, self.lights, shadow, self.axes, _SHADOW_HALF, _CAMERA,
-            detail, _backdrop(self.scenery, fine, side))
+            shading.Layer(index, weights, paint, slope),
+            shading.Scene(model.tris, model.material, posed, normals, model.coords),
+            look,
+            lids,
+            turn,
+            light.Light(self.lights, depth, self.axes, _SHADOW_HALF),
+            _CAMERA,
+            detail,
+            _backdrop(self.scenery, fine, side),
+        )
         mean = linear.reshape(size, supersample, size, supersample, 3).mean(axis=(1, 3))
         return np.round(255.0 * np.clip(mean, 0.0, 1.0) ** (1 / 2.2)).astype(np.uint8)

@@ -14,6 +14,9 @@ from dicface.data.render.noise import clamp01, noise2, noise3, smoothstep
 
 Colour = tuple[float, float, float]
 
+# Materials of the triangles.
+SKIN, EYE, TEETH, MOUTH, HAIR, BODY, EAR = range(7)
+
 
 class Look(NamedTuple):
     """What the compiled code knows of an identity. Lengths in cm, colours linear RGB in [0, 1]."""
@@ -112,7 +115,8 @@ def lip_curves(x: float, look: Look) -> tuple[float, float, float]:
     if u >= 1.0:
         return seam, seam, seam
     body = 1.0 - u * u
-    upper = look.lip_up * (body**0.85 * (1.0 - 0.18 * u) - look.cupid * math.exp(-((x / 0.33) ** 2)))
+    bow = look.cupid * math.exp(-((x / 0.33) ** 2))
+    upper = look.lip_up * (body**0.85 * (1.0 - 0.18 * u) - bow)
     lower = look.lip_low * body**0.75
     return seam + upper, seam, seam - lower
 

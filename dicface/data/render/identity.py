@@ -161,7 +161,7 @@ def _look(rng: np.random.Generator, name: str, feminine: bool, age: float, hair:
                 rng.uniform(0.05, 0.2) + (rng.uniform(0.05, 0.5) if feminine else 0.0))
     full = rng.uniform(0.8, 1.25) * (1.08 if feminine else 0.92) * (1.15 - 0.25 * tone)
     style = hair.style
-    curly = style in ("curls", "afro")
+    curly = style in ("curls", "afro", "buzz")
     pole = {
         "crop": (0.1, 0.9, -0.3), "buzz": (0.1, 0.9, -0.3), "swept": (0.05, 0.35, 0.95),
         "bun": (0.0, 0.3, 0.95), "fringe": (0.05, 0.95, 0.1),
@@ -190,7 +190,8 @@ def _look(rng: np.random.Generator, name: str, feminine: bool, age: float, hair:
         hair_colour=hair_colour, hair_streak=rng.uniform(0.5, 1.0),
         hair_curl={"curls": 1.0, "afro": 1.15, "buzz": 2.4}.get(style, 0.0),
         hair_wave=rng.uniform(0.0, 0.07) if style in ("long", "bob") else 0.01,
-        hair_jag=rng.uniform(0.5, 1.3) if not (curly or style == "buzz") else 0.8, hair_density=0.80 if style == "buzz" else 1.15,
+        hair_jag=rng.uniform(0.5, 1.3) if not curly else 0.8,
+        hair_density=0.80 if style == "buzz" else 1.15,
         pole_x=float(pole[0]), pole_y=float(pole[1]), pole_z=float(pole[2]),
         shirt=_SHIRTS[rng.integers(len(_SHIRTS))], collar_y=rng.uniform(-16.0, -14.8),
         collar_v=rng.uniform(0.0, 1.2), seed=seed_of("look", name) % 100003,

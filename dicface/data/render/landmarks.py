@@ -67,6 +67,7 @@ class Tracker:
     """Landmarks of one person's head, frame by frame."""
 
     def __init__(self, person: Identity, head: HeadMesh) -> None:
+        """Find the material points of `person` on `head`."""
         self._look = person.look
         self._head = head
         query, lower = _static(person.look)
@@ -100,7 +101,6 @@ class Tracker:
                     column = int(np.argmin(np.abs(theta - side * (turn + extra))))
                     target = skull(person, theta[column : column + 1], np.array([level]))[0]
                     line = rest[column : len(rest) // count * count : count]
-                    line = line[: len(line)]
                     d = np.abs(line[:, 1] - target[1]) + 0.5 * np.abs(line[:, 2] - target[2])
                     rows[place, k] = int(np.argmin(d)) * count + column
         target = skull(person, np.zeros(1), np.array([-11.0 - stretch]))[0]

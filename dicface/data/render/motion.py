@@ -41,7 +41,8 @@ def motion(name: str, num_frames: int, fps: float) -> Motion:
     """
     rng = numpy_rng("motion", name)
     t = np.arange(num_frames) / fps
-    yaw = np.deg2rad(20.0 * np.clip(rng.uniform(-0.65, 0.65) + 0.55 * _sway(rng, t, 0.2, 0.7), -1, 1))
+    turn = rng.uniform(-0.65, 0.65) + 0.55 * _sway(rng, t, 0.2, 0.7)
+    yaw = np.deg2rad(20.0 * np.clip(turn, -1.0, 1.0))
     pitch = np.deg2rad(rng.uniform(-3.0, 3.0) + 5.0 * _sway(rng, t, 0.3, 0.9))
     roll = np.deg2rad(rng.uniform(-2.5, 2.5) + 4.0 * _sway(rng, t, 0.2, 0.7))
     shift = np.stack([1.2 * _sway(rng, t, 0.2, 0.6), 0.7 * _sway(rng, t, 0.2, 0.6),

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dicface.data.render.head import TOP, HeadMesh, lid_surface, skull
+from dicface.data.render.features import BODY, EAR, EYE, HAIR, MOUTH, SKIN, TEETH
+from dicface.data.render.head import TOP, HeadMesh, skull
 from dicface.data.render.identity import Identity
-
-SKIN, EYE, TEETH, MOUTH, HAIR, BODY, EAR = range(7)
+from dicface.data.render.sculpt import lid_surface
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numba import njit
 
-from dicface.data.render.features import Look, eye_gap, hair_is_open
+from dicface.data.render.features import EYE, HAIR, SKIN, Look, eye_gap, hair_is_open
 
 
 @njit(cache=True, nogil=True)
@@ -48,26 +48,22 @@ def rasterise(
     look: Look,
     lids: np.ndarray,
     side: int,
-    skin: int,
-    hair: int,
-    eye: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Nearest triangle of every pixel.
 
     Args:
         screen: (N, 3) pixel x, pixel y, closeness (larger is nearer).
-        tris: (M, 3) vertex numbers; `material` (M,) their materials.
+        tris: (M, 3) vertex numbers.
+        material: (M,) materials of the triangles; skin and eyes end at the lids, hair has holes
+            between its strands.
         coords: (N, 5) rest coordinates, for the holes of eyes and hair.
         look: the identity's features.
         lids: closure and gaze of this frame (see `features.eye_gap`).
         side: pixels a side.
-        skin: material with eye holes.
-        hair: material with strand holes.
-        eye: material seen only between the lids.
 
     Returns:
         index (side, side) int32, -1 where nothing is; weights (side, side, 2) of the second and
-        third corner; depth (side, side).
+        third corner.
     """
     index = np.full((side, side), -1, np.int32)
     weights = np.zeros((side, side, 2), np.float32)
@@ -99,13 +95,13 @@ def rasterise(
                 z = b0 * z0 + b1 * z1 + b2 * z2
                 if z <= depth[py, px]:
                     continue
-                if kind == skin or kind == hair or kind == eye:
+                if kind == SKIN or kind == HAIR or kind == EYE:
                     cx = b0 * coords[i, 0] + b1 * coords[j, 0] + b2 * coords[k, 0]
                     cy = b0 * coords[i, 1] + b1 * coords[j, 1] + b2 * coords[k, 1]
-                    if kind == skin:
+                    if kind == SKIN:
                         if abs(cy - look.eye_y) < 1.3 and eye_gap(cx, cy, look, lids) > 0.0:
                             continue
-                    elif kind == eye:
+                    elif kind == EYE:
                         if eye_gap(cx, cy, look, lids) < -0.05:
                             continue
                     else:
@@ -118,7 +114,7 @@ def rasterise(
                 index[py, px] = m
                 weights[py, px, 0] = b1
                 weights[py, px, 1] = b2
-    return index, weights, depth
+    return index, weights
 
 
 @njit(cache=True, nogil=True)

@@ -44,8 +44,8 @@ def _render_one(
     return name
 
 
-def _is_done(folder: Path, name: str, num_frames: int, size: int) -> bool:
-    """Whether clip and landmarks are there and have the wanted size and length."""
+def _is_done(folder: Path, name: str, num_frames: int, size: int, fps: float) -> bool:
+    """Whether clip and landmarks are there and have the wanted length, size and rate."""
     path, sidecar = folder / f"{name}.mkv", folder / _SIDECARS / f"{name}.parquet"
     if not (path.exists() and sidecar.exists()):
         return False
@@ -54,7 +54,8 @@ def _is_done(folder: Path, name: str, num_frames: int, size: int) -> bool:
     except ClipError as error:
         _LOG.warning("rendering %s again: %s", path, error)
         return False
-    return (info.num_frames, info.height, info.width) == (num_frames, size, size)
+    same = (info.num_frames, info.height, info.width) == (num_frames, size, size)
+    return same and abs(float(info.fps) - fps) < 1e-3
 
 
 def _render_all(folder: Path, todo: list[tuple[str, str]], settings: tuple, workers: int) -> None:
@@ -107,7 +108,7 @@ def render_set(
             "least one and no repetition; correct the list of clips")
     (folder / _SIDECARS).mkdir(parents=True, exist_ok=True)
     index = folder / "index.parquet"
-    todo = [(n, p) for n, p in clips if not _is_done(folder, n, num_frames, size)]
+    todo = [(n, p) for n, p in clips if not _is_done(folder, n, num_frames, size, fps)]
     if todo:
         index.unlink(missing_ok=True)
     _render_all(folder, todo, (num_frames, size, fps), min(workers, max(len(todo), 1)))

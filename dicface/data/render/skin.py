@@ -48,12 +48,13 @@ def beard_area(x: float, y: float, z: float, look: Look) -> float:
 
 @njit(cache=True)
 def skin_colour(
-    x: float, y: float, z: float, hollow: float, edge: float, look: Look, lids: np.ndarray, detail: float,
-    out: np.ndarray,
+    x: float, y: float, z: float, hollow: float, edge: float, look: Look, lids: np.ndarray,
+    detail: float, out: np.ndarray,
 ) -> None:
-    """Fill `out` with albedo (0..2), shine (3), roughness (4), relief (5, cm), lip share (6).
+    """Fill `out` with albedo (0..2), shine (3), roughness (4) and relief (5, cm).
 
-    `edge` is the distance (cm) inside the hairline; `detail` the number of supersamples a centimetre: features finer than that are faded out.
+    `hollow` is the sunkenness in [0, 1], `edge` the distance (cm) inside the hairline, `detail`
+    the number of supersamples a centimetre: what is finer is faded out.
     """
     ax = abs(x)
     r, g, b = look.skin
@@ -72,7 +73,8 @@ def skin_colour(
     relief += 0.010 * finer * pore
     # Blood: cheeks, nose, chin, ears; darker around the eyes.
     blood = 0.55 * bump(ax, y, 3.9, -3.1, 1.7, 1.4) + 0.5 * bump(x, y, 0.0, -3.9, 1.3, 0.8)
-    blood += 0.2 * bump(x, y, 0.0, -10.0, 1.4, 0.9) + 0.25 * mottle * bump(ax, y, 3.5, -3.0, 2.5, 2.0)
+    blood += 0.2 * bump(x, y, 0.0, -10.0, 1.4, 0.9)
+    blood += 0.25 * mottle * bump(ax, y, 3.5, -3.0, 2.5, 2.0)
     blood = look.redness * max(0.0, blood)
     r *= tone * (1.0 + 0.06 * blood)
     g *= tone * (1.0 - 0.26 * blood)
@@ -122,8 +124,8 @@ def skin_colour(
             n1 = noise2(x * 11.0 + 0.5 * y, y * 6.0 + 3.0 * z, seed + 40)
             n2 = noise2(x * 5.0, y * 3.0 + z * 3.0, seed + 41)
             hairs = 0.45 + 0.75 * fine * (n1 - 0.4) + 0.35 * (n2 - 0.5)
-            cover = clamp01(area * look.stubble * (0.30 + 0.75 * hairs * (0.6 + 0.4 * look.stubble)))
-            cover *= 0.92
+            thick = 0.30 + 0.75 * hairs * (0.6 + 0.4 * look.stubble)
+            cover = 0.92 * clamp01(area * look.stubble * thick)
             hr, hg, hb = look.brow_colour
             r += (hr * 1.3 - r) * cover
             g += (hg * 1.3 - g) * cover
@@ -235,4 +237,3 @@ def skin_colour(
     out[3] = shine * (0.3 + 0.7 * occlusion)
     out[4] = rough
     out[5] = relief
-    out[6] = lip
