@@ -88,6 +88,7 @@ def load_into(
 def looks_like(state: dict[str, Tensor]) -> str:
     """Says which network a state dict seems to belong to, and how large it is.
 
+    >>> import torch
     >>> looks_like({"dir_dist_layers.0.norm1.weight": torch.zeros(512)})
     'DicFace (1 tensors, 0.0 M parameters)'
     """

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dicface import __version__
+from dicface import __version__, method_commands, weights_commands
 from dicface.config import STAGES, Config, load
 from dicface.errors import ConfigError, DicfaceError
 
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
+        if options.config is None:
+            return options.command(options) or 0
         options.command(options, load(*options.config))
     except DicfaceError as error:
         sys.stderr.write(f"dicface {options.name}: {error}\n")
@@ -230,6 +232,13 @@ def _parser() -> argparse.ArgumentParser:
         truth="folder of true clips",
         out="file to write",
     )
+    # Files are the same whatever the configuration says.
+    files = commands.add_parser("weights", help=weights_commands.HELP)
+    files.set_defaults(config=None)
+    weights_commands.register(files)
+    methods = commands.add_parser("method", help=method_commands.HELP)
+    methods.set_defaults(config=None)
+    method_commands.register(methods)
     return parser
 
 

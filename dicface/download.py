@@ -111,7 +111,7 @@ def _go_on(url: str, part: Path, num_bytes: int | None, label: str) -> None:
                 f"{url}: offers {total} bytes, expected {num_bytes}: it is another file"
             )
         total = total or num_bytes
-        _need_space(part, (total or 0) - offset)
+        need_space(part, (total or 0) - offset)
         found = {
             "url": url,
             "etag": _strong(response.headers.get("ETag")),
@@ -214,7 +214,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_Redirects)
 
 
-def _need_space(part: Path, num_bytes: int) -> None:
+def need_space(part: Path, num_bytes: int) -> None:
+    """Raises `NoSpaceError` unless `num_bytes` more fit beside `part`."""
     if num_bytes > shutil.disk_usage(part.parent).free:
         raise NoSpaceError(_no_space(part, num_bytes))
 
@@ -224,8 +225,8 @@ def _no_space(part: Path, num_bytes: int) -> str:
     kept = f" The part that is there ({_size(part) / 1e6:.1f} MB) is kept." if _size(part) else ""
     return (
         f"{part.parent}: no space: {num_bytes / 1e6:.1f} MB more are needed, "
-        f"{free / 1e6:.1f} MB are free.{kept} Free some space or set DICFACE_WEIGHTS to a folder on "
-        "another disk, then run the same command again."
+        f"{free / 1e6:.1f} MB are free.{kept} Free some space or set DICFACE_WEIGHTS to a folder "
+        "on another disk, then run the same command again."
     )
 
 

@@ -22,6 +22,7 @@ from dicface.files import atomic_path, sha256_of
 
 REGISTRY = Path(__file__).resolve().parent.parent / "config" / "weights.yaml"
 LOCK = "weights.lock.yaml"
+SEEDED, SEEDED_SUFFIX = "seeded weights", ".seeded"
 RECORDED = "sha256 recorded here"
 
 Use = Literal["any", "non-commercial", "unclear"]
@@ -75,8 +76,10 @@ class WeightsEntry:
 
     @property
     def size(self) -> str:
-        """The size in words, "376.6 MB" or "size unknown"."""
-        return f"{self.bytes / 1e6:.1f} MB" if self.bytes else "size unknown"
+        """The size in words, "376.6 MB", "7.3 kB" or "size unknown"."""
+        if self.bytes is None:
+            return "size unknown"
+        return f"{self.bytes / 1e6:.1f} MB" if self.bytes >= 1e6 else f"{self.bytes / 1e3:.1f} kB"
 
     @property
     def terms(self) -> str:
@@ -169,6 +172,8 @@ def check(path: Path, known: WeightsEntry) -> str | None:
     Raises:
         WeightsError: The content is not the expected one.
     """
+    if is_seeded(path):
+        return SEEDED
     by, problem = compare(path, known, recorded=recorded_digest(path))
     if problem:
         again = how_to_get(known)
@@ -213,6 +218,22 @@ def compare(
     if strongest is None and known.bytes is not None:
         return "size", f"has {size} bytes, expected {known.bytes}" if size != known.bytes else None
     return strongest, None
+
+
+def mark_seeded(path: Path) -> None:
+    """Marks a file as seeded weights in the place of released ones, by its digest.
+
+    Such a file goes through `find` although its content is not the released one; `is_seeded` tells,
+    and tables say so in the row.
+    """
+    with atomic_path(path.with_name(path.name + SEEDED_SUFFIX)) as temporary:
+        temporary.write_text(digest(path) + "\n")
+
+
+def is_seeded(path: Path) -> bool:
+    """Says whether a file holds seeded weights; a mark left beside another content is void."""
+    mark = path.with_name(path.name + SEEDED_SUFFIX)
+    return mark.is_file() and mark.read_text().strip() == digest(path)
 
 
 def digest(path: Path) -> str:

@@ -15,11 +15,17 @@ from dicface.report.render_table import write_table
 from dicface.report.table1 import build_table1, table1_row
 from dicface.report.tables import Row
 from dicface.report.text import to_text
+from dicface.weights import SEEDED, is_seeded
 from dicface.workflow import TRAINED_METHODS
 
 logger = logging.getLogger(__name__)
 
 PAPER_NUMBERS = Path(__file__).resolve().parents[2] / "config" / "paper_numbers"
+
+SEEDED_NOTE = (
+    "seeded weights: drawn at random in the place of the released file, so that this row shows "
+    "that the method runs; its numbers say nothing about the system"
+)
 
 COMPARISON = {
     "Input": "input",
@@ -73,9 +79,13 @@ def _row(config: Config, method: str, run: Path, train: Path) -> Row:
     metrics = run / "bfr" / method / "metrics.parquet"
     stage = TRAINED_METHODS.get(method)
     weights = train / stage / "weights.safetensors" if stage else None
-    reason = create(method, weights=weights).unavailable(size=config.data.size)
+    made = create(method, weights=weights)
+    reason = made.unavailable(size=config.data.size)
     if reason:
         return table1_row(method, reason=reason)
+    if any(map(is_seeded, made.weights_files())):
+        label = f"{made.facts.label} ({SEEDED})"
+        return table1_row(method, label=label, metrics=metrics, notes=[SEEDED_NOTE])
     return table1_row(method, metrics=metrics, notes=[_training(train, stage)] if stage else [])
 
 

@@ -13,7 +13,7 @@ rule render_clips:
         f"{TRAIN}/logs/render_{{split}}.log",
     benchmark:
         f"{TRAIN}/benchmarks/render_{{split}}.tsv"
-    threads: config["threads"]
+    threads: workflow.cores
     params:
         config=RUN_CONFIG,
         facts=lambda wildcards: SUITE.facts("data"),

@@ -15,7 +15,7 @@ rule analyse_truth:
         f"{RUN}/logs/analyse.log",
     benchmark:
         f"{RUN}/benchmarks/analyse.tsv"
-    threads: config["threads"]
+    threads: workflow.cores
     params:
         config=RUN_CONFIG,
         facts=SUITE.facts("metrics"),

@@ -1,0 +1,1 @@
+"""A restoration method in a package of its own."""

@@ -1,0 +1,62 @@
+"""Each pixel is the median of itself in the frames around: noise that flickers disappears."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from baselines import Method, MethodFacts
+from dicface.errors import MethodError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(kw_only=True)
+class TemporalMedian(Method):
+    """Median over a window of frames; the clip's first and last frame are repeated.
+
+    Attributes:
+        reach: Number of frames before, and after, the restored one. The facts state the window of
+            the default.
+    """
+
+    facts = MethodFacts(
+        name="temporal_median",
+        label="Temporal median",
+        window=3,
+        size=None,
+        aligned=False,
+        licence="Apache-2.0",
+        commercial=True,
+        notes=("Needs no weights.",),
+    )
+
+    reach: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reach < 1:
+            raise MethodError(f"Temporal median: reach is {self.reach}; expected 1 or more frames.")
+
+    def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
+        """Slides a window over the clip, of which no more than the window is in memory."""
+        import torch
+
+        window: deque[Tensor] = deque(maxlen=2 * self.reach + 1)
+        waiting = 0  # frames in the window that are not restored yet
+        for frame in frames:
+            if not window:
+                window.extend([frame] * self.reach)
+            window.append(frame)
+            waiting += 1
+            if len(window) == window.maxlen:
+                yield torch.stack(tuple(window)).median(0).values
+                waiting -= 1
+        for _ in range(waiting):
+            window.append(window[-1])
+            while len(window) < window.maxlen:  # a clip shorter than the window
+                window.append(window[-1])
+            yield torch.stack(tuple(window)).median(0).values
