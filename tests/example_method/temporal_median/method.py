@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from baselines import Method, MethodFacts
@@ -46,17 +47,16 @@ class TemporalMedian(Method):
         import torch
 
         window: deque[Tensor] = deque(maxlen=2 * self.reach + 1)
-        waiting = 0  # frames in the window that are not restored yet
-        for frame in frames:
-            if not window:
-                window.extend([frame] * self.reach)
+        for frame in self._padded(frames):
             window.append(frame)
-            waiting += 1
             if len(window) == window.maxlen:
                 yield torch.stack(tuple(window)).median(0).values
-                waiting -= 1
-        for _ in range(waiting):
-            window.append(window[-1])
-            while len(window) < window.maxlen:  # a clip shorter than the window
-                window.append(window[-1])
-            yield torch.stack(tuple(window)).median(0).values
+
+    def _padded(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
+        frame = None
+        for index, frame in enumerate(frames):
+            if index == 0:
+                yield from repeat(frame, self.reach)
+            yield frame
+        if frame is not None:
+            yield from repeat(frame, self.reach)
