@@ -76,7 +76,7 @@ def method(name: str) -> type[Method]:
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise MethodError(
             f"method '{name}' ({points[name].value}) is {found!r}; expected a class that derives "
-            "from baselines.Method (see docs/restoration.md)."
+            "from baselines.Method (see docs/add-a-method.md)."
         )
     if found.facts.name != name:
         raise MethodError(

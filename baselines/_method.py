@@ -190,14 +190,12 @@ class Method(ABC):
 
 
 def describe_missing(names: Iterable[str]) -> str:
-    """Returns one sentence on registry files that are not at hand: name, size, sha256, source."""
-    parts = []
+    """Returns one sentence on missing registry files: name, size, sha256, source, command."""
+    parts, commands = [], []
     for name in names:
         known = entry(name)
         digest = f"sha256 {known.sha256}" if known.sha256 else "sha256 not published"
         parts.append(f"{known.file} ({known.size}, {digest}, from {known.url})")
+        commands.append(f"`{known.command}`")
     noun = "weights file" if len(parts) == 1 else "weights files"
-    return (
-        f"{noun} not at hand: {'; '.join(parts)}; put into the folder weights/ "
-        "or the one that DICFACE_WEIGHTS names"
-    )
+    return f"{noun} not at hand: {'; '.join(parts)}; run {' and '.join(commands)}"

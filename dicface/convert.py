@@ -23,7 +23,6 @@ from dicface import weights
 from dicface.errors import WeightsError
 from dicface.files import atomic_path
 
-SUFFIXES = (".pth", ".pt", ".ckpt")
 HEADER = "dicface.checkpoint"
 """Metadata key; JSON: `nested`, names of the wrappers, and `plain`, the values beside tensors."""
 
@@ -60,8 +59,8 @@ def read_checkpoint(path: str | Path) -> Any:  # noqa: ANN401 - whatever the che
 
 
 def convertible(path: Path, name: str) -> bool:
-    """Whether a file of that name is a pickled checkpoint: not TorchScript, ONNX, zip or dlib's."""
-    if Path(name).suffix not in SUFFIXES:
+    """Whether a file is a pickled checkpoint: one by its name, and not TorchScript."""
+    if Path(name).suffix not in weights.PICKLES:
         return False
     if not zipfile.is_zipfile(path):
         return True

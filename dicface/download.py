@@ -12,7 +12,6 @@ import json
 import logging
 import re
 import shutil
-import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -130,12 +129,13 @@ def _place(
             r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
         )
         total = int(match[2]) if match and match[2] != "*" else None
-        if not match or int(match[1]) != offset or total not in (facts.get("length"), None):
+        length = facts.get("length") or total
+        if not match or int(match[1]) != offset or total not in (length, None):
             raise DownloadError(
                 f"{url}: asked for the bytes from {offset} on, the server gives "
                 f"'{response.headers.get('Content-Range')}'"
             )
-        return offset, total or facts.get("length")
+        return offset, length
     if response.status != 200:
         raise DownloadError(f"{url}: the server answers {response.status} {response.reason}")
     length = response.headers.get("Content-Length", "")
@@ -160,7 +160,7 @@ def _receive(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpaceError(_no_space(part, (total or 0) - _size(part))) from error
-        raise
+        raise WeightsError(f"{part}: cannot be written ({_reason(error)}).") from error
     if total is not None and done != total:
         raise _CutError(f"the connection broke off after {done} of {total} bytes")
 
@@ -178,10 +178,10 @@ def _copy(
             try:
                 block = response.read(BLOCK)
             except http.client.IncompleteRead as error:
-                block = error.partial
-                if not block:
-                    break
-            except (TimeoutError, ConnectionError, socket.gaierror) as error:
+                file.write(error.partial)
+                done += len(error.partial)
+                raise _CutError(f"the connection broke off after {offset + done} bytes") from error
+            except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
                 raise _CutError(
                     f"the connection broke off after {offset + done} bytes ({_reason(error)})"
                 ) from error

@@ -122,6 +122,8 @@ def locked(path: Path) -> Iterator[None]:
                 yield
             finally:
                 lock.unlink(missing_ok=True)
+                # Said aloud: a process forked meanwhile has the open file, and with it the lock.
+                fcntl.flock(file, fcntl.LOCK_UN)
             return
 
 
@@ -196,15 +198,16 @@ def _get(known: WeightsEntry, part: Path) -> str:
     if known.member is None:
         return _from_addresses(known, part)
     archive = _archive_of(known)
+    recorded = weights.recorded_digest(part.with_name(known.file))
     at_hand = weights.find(archive.name) if archive.name != known.name else None
     if at_hand is not None:
-        _extract(at_hand, known, part)
+        _extract(at_hand, known, part, recorded=recorded)
         return str(at_hand)
     whole = part.with_name(f"{archive.file}.part")
     with locked(part.with_name(archive.file)):
         source = _from_addresses(archive, whole)
         try:
-            _extract(whole, known, part)
+            _extract(whole, known, part, recorded=recorded)
         except NoSpaceError:
             raise  # the archive is right: the next run unpacks it
         except WeightsError:
@@ -256,7 +259,9 @@ def _from_addresses(known: WeightsEntry, part: Path) -> str:
     )
 
 
-def _extract(archive: Path, known: WeightsEntry, part: Path) -> None:
+def _extract(
+    archive: Path, known: WeightsEntry, part: Path, *, recorded: str | None = None
+) -> None:
     """Unpacks the member of a zip file and checks it."""
     try:
         with zipfile.ZipFile(archive) as content:
@@ -277,7 +282,7 @@ def _extract(archive: Path, known: WeightsEntry, part: Path) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise _explained(error, part) from error
-    _, problem = weights.compare(part, known)
+    _, problem = weights.compare(part, known, recorded=recorded)
     if problem:
         part.unlink()
         raise WeightsError(f"{archive}: its {known.member} is not the expected one: {problem}.")
@@ -320,8 +325,6 @@ def _explained(error: OSError, part: Path) -> WeightsError:
 
 def _keep_up(path: Path, known: WeightsEntry) -> None:
     """Records and converts a file that was put into its folder without `dicface weights`."""
-    if weights.recorded_digest(path) == weights.digest(path):
-        return
     try:
         folder = _records_folder(path)
     except WeightsError as error:
@@ -334,7 +337,8 @@ def _keep_up(path: Path, known: WeightsEntry) -> None:
 def _settle(part: Path, path: Path, known: WeightsEntry, *, source: str | None) -> None:
     """Converts a checked file, gives it its final name and records both digests."""
     folder = _records_folder(path)
-    copy = _convert(part, path, folder)
+    # A copy that is right already is not made again.
+    copy = weights.converted_copy(part) or _convert(part, path, folder)
     digest, size = weights.digest(part), part.stat().st_size
     if part != path:
         os.replace(part, path)
@@ -356,6 +360,8 @@ def _settle(part: Path, path: Path, known: WeightsEntry, *, source: str | None) 
 
 def _convert(part: Path, path: Path, folder: Path) -> Path | None:
     """Writes the safetensors copy of a pickle; None for other kinds of file."""
+    if path.suffix not in weights.PICKLES:
+        return None
     from dicface import convert  # imports torch
 
     if not convert.convertible(part, path.name):

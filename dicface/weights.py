@@ -22,6 +22,7 @@ from dicface.files import atomic_path, sha256_of
 
 REGISTRY = Path(__file__).resolve().parent.parent / "config" / "weights.yaml"
 LOCK = "weights.lock.yaml"
+PICKLES = (".pth", ".pt", ".ckpt")
 SEEDED, SEEDED_SUFFIX = "seeded weights", ".seeded"
 RECORDED = "sha256 recorded here"
 
@@ -85,6 +86,12 @@ class WeightsEntry:
     def terms(self) -> str:
         """The licence and what follows from it."""
         return f"{self.licence}: {CONSEQUENCES[self.use]}"
+
+    @property
+    def command(self) -> str:
+        """What gets the file, or takes it in where it has to be got by hand."""
+        action = f"add FILE --name {self.name}" if self.page else f"fetch {self.name}"
+        return f"dicface weights {action}"
 
 
 @functools.cache
@@ -154,13 +161,9 @@ def how_to_get(known: WeightsEntry) -> str:
     """Returns what to do to have a file: "run `dicface weights fetch …`, or …"."""
     if known.page:
         pages = " or ".join((known.url, *known.pages))
-        add = f"`dicface weights add FILE --name {known.name}`"
-        return f"get it by hand from {pages}, then run {add}"
+        return f"get it by hand from {pages}, then run `{known.command}`"
     member = f", unpack {known.member} from it" if known.member else ""
-    return (
-        f"run `dicface weights fetch {known.name}`, or download {known.url}{member} "
-        f"into {folders()[0]}/"
-    )
+    return f"run `{known.command}`, or download {known.url}{member} into {folders()[0]}/"
 
 
 def check(path: Path, known: WeightsEntry) -> str | None:

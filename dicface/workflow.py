@@ -53,15 +53,27 @@ class Plan:
     run_folder: str
     train_folder: str
 
-    def start(self, path: str | Path) -> IO[str]:
-        """Locks the run's folder for this process and writes the merged configuration into it."""
-        lock = hold_lock(Path(self.run_folder) / ".lock")
-        text = yaml.safe_dump(self.raw, sort_keys=False)
-        path = Path(path)
-        if not path.is_file() or path.read_text() != text:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text)
-        return lock
+    @property
+    def run_config(self) -> str:
+        """The merged configuration, which the commands on the test set read."""
+        return f"{self.run_folder}/run_config.yaml"
+
+    @property
+    def train_config(self) -> str:
+        """The same without the user's test clips, so that these never train anything anew."""
+        return f"{self.train_folder}/run_config.yaml"
+
+    def start(self) -> list[IO[str]]:
+        """Locks the run's folders for this process and writes the configuration into them."""
+        folders = {self.train_config: self.raw | {"test_clips": ""}, self.run_config: self.raw}
+        locks = []
+        for path, raw in folders.items():
+            locks.append(hold_lock(Path(path).parent / ".lock"))
+            text = yaml.safe_dump(raw, sort_keys=False)
+            if not Path(path).is_file() or Path(path).read_text() != text:
+                with atomic_path(path) as temporary:
+                    temporary.write_text(text)
+        return locks
 
     def stage_facts(self, stage: str) -> dict[str, Any]:
         """Returns all settings that change what a training stage makes, for change detection."""
@@ -123,7 +135,9 @@ def plan(config: dict[str, Any]) -> Plan:
     Raises:
         ConfigError: A key is unknown, missing or of a wrong type.
     """
-    raw = {key: value for key, value in config.items()}
+    raw = dict(config)
+    # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
+    raw["test_clips"] = str(raw.get("test_clips", ""))
     checked = from_mapping(Config, raw, "configuration")
     for stage in STAGES:
         checked.stage(stage)

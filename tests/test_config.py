@@ -87,8 +87,8 @@ def test_budgets_overlay_the_scale(raw: dict) -> None:
 def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
     raw["results"] = str(tmp_path)
     planned = plan(raw)
-    planned.start(tmp_path / "run_config.yaml").close()
-    assert load(tmp_path / "run_config.yaml") == planned.config
+    planned.start()
+    assert load(planned.run_config) == planned.config
     with pytest.raises(ConfigError, match="no such file"):
         load(tmp_path / "none.yaml")
 
@@ -132,3 +132,18 @@ def test_wrong_settings_stop_the_workflow(tmp_path: Path, setting: str, message:
     done = snakemake("-n", "table1", "--config", f"results={tmp_path}", setting)
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
+
+
+def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
+    demo = plan(raw | {"results": str(tmp_path)})
+    own = plan(raw | {"results": str(tmp_path), "test_clips": "/somewhere/holiday"})
+    assert own.train_config == demo.train_config
+    assert own.run_config != demo.run_config
+    demo_locks = demo.start()
+    written = Path(demo.train_config).read_text()
+    for lock in demo_locks:
+        lock.close()
+    own.start()
+    assert Path(demo.train_config).read_text() == written
+    for stage in STAGES:
+        assert own.stage_facts(stage) == demo.stage_facts(stage)

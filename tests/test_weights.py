@@ -29,6 +29,7 @@ from dicface.errors import WeightsError
 CONTENT = bytes(range(256)) * 400  # 102,400 bytes
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 HALF = len(CONTENT) // 2
+CHUNK = 1024
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -58,12 +59,20 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("ETag", tag)
         self.send_header("Content-Type", server.types.get(path, "application/octet-stream"))
-        self.send_header("Content-Length", str(len(content) - start))
+        if server.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         cuts = server.cuts.get(path, [])
         end = cuts.pop(0) if cuts else len(content)
         time.sleep(server.delay_s)
-        self.wfile.write(content[start:end])
+        if server.chunked:
+            for at in range(start, end, CHUNK):
+                self.wfile.write(b"%x\r\n%b\r\n" % (CHUNK, content[at : at + CHUNK]))
+            self.wfile.write(b"0\r\n\r\n" if end == len(content) else b"")
+        else:
+            self.wfile.write(content[start:end])
         if end < len(content):
             self.close_connection = True
 
@@ -78,7 +87,7 @@ def server(monkeypatch):
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running.daemon_threads = True
     running.files, running.redirects, running.cuts, running.types = {}, {}, {}, {}
-    running.requests, running.ranges, running.delay_s = [], True, 0
+    running.requests, running.ranges, running.delay_s, running.chunked = [], True, 0, False
     running.url = f"http://127.0.0.1:{running.server_port}"
     thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -161,6 +170,17 @@ def test_a_later_run_resumes_the_half_file(server, known, capsys):
     assert server.requests == [("/a", f"bytes={HALF}-")]
     assert known.read_bytes() == CONTENT
     assert names_in(known.parent) == ["a.dat", weights.LOCK]
+
+
+def test_a_cut_is_noticed_where_the_server_states_no_length(server, registry, capsys):
+    server.files["/b"], server.chunked = CONTENT, True
+    path = registry("b", f"{server.url}/b")
+    server.cuts["/b"] = [HALF, 0]
+    assert run(capsys, "fetch", "b")[0] == 2
+    assert not path.exists()
+    assert run(capsys, "fetch", "b")[0] == 0
+    assert path.read_bytes() == CONTENT
+    assert server.requests[-1] == ("/b", f"bytes={HALF}-")
 
 
 @pytest.mark.parametrize("change", ["file", "ranges"])
@@ -317,6 +337,7 @@ def test_two_processes_fetch_a_file_once(server, known):
         assert not server.requests
     for process in both:
         process.join(timeout=60)
+        process.kill()
     assert [process.exitcode for process in both] == [0, 0]
     assert len(server.requests) == 1
     assert known.read_bytes() == CONTENT

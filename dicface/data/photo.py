@@ -40,8 +40,8 @@ def astronaut_clip(
         num_frames: T.
         size: S, px a side.
         aligned: frame the face as an aligned face, with the small motion that alignment leaves
-            (zoom 4 %, shift 2 %, roll 3 degrees); otherwise frame head and shoulders, with three
-            times that motion.
+            (zoom 4 %, shift 2 %, roll 3 degrees); otherwise frame head and shoulders, with half as
+            much motion again.
         fps: frames a second.
 
     Returns:
@@ -58,11 +58,11 @@ def astronaut_clip(
     photo = data.astronaut()
     target = TEMPLATE
     if not aligned:
-        target = (TEMPLATE - VIRTUAL / 2) * 0.45 + VIRTUAL * np.array([0.5, 0.42])
+        target = (TEMPLATE - VIRTUAL / 2) * 0.6 + VIRTUAL * np.array([0.5, 0.30])
     base = cv2.estimateAffinePartial2D(FACE_POINTS, target, method=cv2.LMEDS)[0]
     rng = numpy_rng("photo", "astronaut")
     t = np.arange(num_frames) / fps
-    gain = 1.0 if aligned else 3.0
+    gain = 1.0 if aligned else 1.5
     zoom = 1.0 + 0.04 * gain * _wander(rng, t)
     roll = np.deg2rad(3.0) * gain * _wander(rng, t)
     pan = 0.02 * gain * VIRTUAL * np.stack([_wander(rng, t), _wander(rng, t)], axis=1)

@@ -15,6 +15,11 @@ DEEP = Tolerance()
 # Upstream's own logits differ by up to 1.4e-3 between float32 and float64: codes whose two best
 # logits lie closer than this are left to the reference, as one code changes all later frames.
 MARGIN = 3e-3
+# A margin is the difference of two logits, each of which may deviate.
+MARGINS = Tolerance(4e-3)
+# Upstream's own flow differs by up to 9e-3 px between float32 and float64. On frames of noise, as
+# here, neighbouring pixels are far apart, and the warped frame differs by as much.
+WARPED = Tolerance(3e-3)
 
 
 @torch.inference_mode()
@@ -72,13 +77,14 @@ def chunk(net: Keep, frames: Tensor, case: str, golden: Mapping, facts: Mapping)
         "output": output[None],
     }
     for name in ("flows", "z_codes", "gain", "warped_prev", "z_prime"):
-        yield from stored(f"{case}/{name}", clips.pop(name), facts, DEEP)
+        tolerance = WARPED if name == "warped_prev" else DEEP
+        yield from stored(f"{case}/{name}", clips.pop(name), facts, tolerance)
     folded = torch.cat(tokens)[:, :, None]
     yield from stored_form(f"{case}/z_hat_tokens_hwbc", folded, facts, DEEP)
     scores = torch.stack(logits, 1)
     yield from stored_form(f"{case}/logits", scores, facts, DEEP)
     best = scores.topk(2, -1).values
-    yield f"{case}/code_margin", (best[..., 0] - best[..., 1]).numpy(), DEEP
+    yield f"{case}/code_margin", (best[..., 0] - best[..., 1]).numpy(), MARGINS
     chosen = np.where(
         torch.stack(open_codes, 1), golden[f"{case}/codes"], scores.argmax(-1).numpy()
     )

@@ -30,7 +30,8 @@ TEST_INDEX = (
     if SUITE.imports_test_clips
     else f"{TRAIN}/clips/test/index.parquet"
 )
-RUN_CONFIG = f"{RUN}/run_config.yaml"
+RUN_CONFIG = SUITE.run_config
+TRAIN_CONFIG = SUITE.train_config
 DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
 
 
@@ -42,4 +43,4 @@ wildcard_constraints:
 
 # Not in dry runs: one run at a time writes into a folder, and its merged settings lie beside it.
 onstart:
-    RUN_LOCK = SUITE.start(RUN_CONFIG)
+    LOCKS = SUITE.start()

@@ -15,7 +15,7 @@ rule render_clips:
         f"{TRAIN}/benchmarks/render_{{split}}.tsv"
     threads: workflow.cores
     params:
-        config=RUN_CONFIG,
+        config=TRAIN_CONFIG,
         facts=lambda wildcards: SUITE.facts("data"),
     shell:
         "{DICFACE} render --config {params.config} --split {wildcards.split}"

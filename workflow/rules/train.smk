@@ -27,7 +27,7 @@ rule train:
     resources:
         gpu=int(config["device"].startswith("cuda")),
     params:
-        config=RUN_CONFIG,
+        config=TRAIN_CONFIG,
         facts=lambda wildcards: SUITE.stage_facts(wildcards.stage),
     shell:
         "{DICFACE} train --config {params.config} --stage {wildcards.stage}"
