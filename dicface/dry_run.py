@@ -65,7 +65,7 @@ def describe(config: Config, name: str) -> str:
                 "weights, gradients, Adam, average (GB)": round(
                     (trained * BYTES_PER_PARAMETER + (parameters - trained) * 4) / 1e9, 3
                 ),
-                "saved for the backward pass, float32, over all processes (GB)": round(activations / 1e9, 3),
+                "saved for backward, float32, over all processes (GB)": round(activations / 1e9, 3),
             },
         },
     }

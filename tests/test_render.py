@@ -66,8 +66,9 @@ def test_aligned_landmarks_lie_on_the_template(clip):
 def test_landmarks_scale_with_the_frame(clip):
     large = render_clip("tester", "test-clip", num_frames=6, size=2 * SIZE)
     np.testing.assert_allclose((large.landmarks + 0.5) / 2 - 0.5, clip.landmarks, atol=1e-9)
-    small = np.stack([cv2.resize(f, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-                      for f in large.frames])
+    small = np.stack(
+        [cv2.resize(f, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for f in large.frames]
+    )
     # Same picture at both sizes: a landmark shifted by half a pixel would show here.
     assert np.abs(small.astype(int) - clip.frames).mean() < 4
 
@@ -135,11 +136,13 @@ def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path, clip):
     render_set(tmp_path / "two", clips=pairs[::-1], workers=2, **settings)
     for name, _ in pairs:
         assert (tmp_path / "one" / f"{name}.mkv").read_bytes() == (
-            tmp_path / "two" / f"{name}.mkv").read_bytes()
+            tmp_path / "two" / f"{name}.mkv"
+        ).read_bytes()
     for table in ("index", "landmarks"):
         pd.testing.assert_frame_equal(
             pd.read_parquet(tmp_path / "one" / f"{table}.parquet"),
-            pd.read_parquet(tmp_path / "two" / f"{table}.parquet"))
+            pd.read_parquet(tmp_path / "two" / f"{table}.parquet"),
+        )
     frames, fps = read_clip(tmp_path / "one" / "test-clip.mkv")
     np.testing.assert_array_equal(frames, clip.frames)
     assert fps == 25
@@ -155,10 +158,17 @@ def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path, clip):
     render_set(tmp_path / "one", clips=pairs, **settings)
     assert (tmp_path / "one" / "b.mkv").stat().st_mtime_ns == before
     assert (tmp_path / "one" / "test-clip.mkv").read_bytes() == (
-        tmp_path / "two" / "test-clip.mkv").read_bytes()
+        tmp_path / "two" / "test-clip.mkv"
+    ).read_bytes()
     names = {p.name for p in (tmp_path / "one").rglob("*") if p.is_file()}
-    assert names == {"b.mkv", "test-clip.mkv", "index.parquet", "landmarks.parquet",
-                     "test-clip.parquet", "b.parquet"}
+    assert names == {
+        "b.mkv",
+        "test-clip.mkv",
+        "index.parquet",
+        "landmarks.parquet",
+        "test-clip.parquet",
+        "b.parquet",
+    }
 
 
 def test_a_failing_set_leaves_no_index(tmp_path, monkeypatch):

@@ -84,8 +84,7 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
 def _alignment(landmarks: np.ndarray) -> np.ndarray:
     """Similarities (T, 2, 3) from the virtual image to the aligned 512-px face."""
     smooth = gaussian_filter1d(five_points(landmarks), sigma=_SMOOTHING, axis=0)
-    return np.stack(
-        [cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in smooth])
+    return np.stack([cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in smooth])
 
 
 def _to_size(affine: np.ndarray, size: float) -> np.ndarray:
@@ -127,8 +126,9 @@ def _scenery(rng: np.random.Generator) -> np.ndarray:
     for _ in range(rng.integers(5, 9)):
         cx, cy, w, h = rng.uniform(0, 1), rng.uniform(0, 1), *rng.uniform(0.03, 0.22, 2)
         soft = rng.uniform(0.012, 0.05)
-        box = 1 / ((1 + np.exp((np.abs(x - cx) - w) / soft)) * (1 + np.exp(
-            (np.abs(y - cy) - h) / soft)))
+        box = 1 / (
+            (1 + np.exp((np.abs(x - cx) - w) / soft)) * (1 + np.exp((np.abs(y - cy) - h) / soft))
+        )
         colour = base * rng.uniform(0.4, 2.2) * (1 + 0.5 * (rng.random(3) - 0.5))
         image += box[..., None] * rng.uniform(0.3, 0.8) * (colour - image)
     for _ in range(rng.integers(0, 5)):
@@ -145,15 +145,17 @@ def _backdrop(scenery: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:
     shift = VIRTUAL / 2
     from_room = np.array([[1 / scale, 0, -shift], [0, 1 / scale, -shift], [0, 0, 1.0]])
     matrix = (to_frame @ from_room)[:2]
-    return cv2.warpAffine(scenery, matrix, (side, side), flags=cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_REFLECT_101).astype(np.float64)
+    return cv2.warpAffine(
+        scenery, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    ).astype(np.float64)
 
 
 def _check(num_frames: int, size: int, supersample: int) -> None:
     if num_frames < 1 or size < 16 or supersample < 1:
         raise ClipError(
             f"render_clip: found num_frames={num_frames}, size={size}, supersample={supersample}; "
-            "expected at least 1 frame, 16 px and 1 sample a side; correct the settings")
+            "expected at least 1 frame, 16 px and 1 sample a side; correct the settings"
+        )
 
 
 def render_clip(
@@ -252,12 +254,14 @@ class _Stage:
         screen = np.concatenate([flat, posed[:, 2:]], axis=1)
         lids = moves.lids[t]
         index, weights = raster.rasterise(
-            screen, model.tris, model.material, model.coords, look, lids, side)
+            screen, model.tris, model.material, model.coords, look, lids, side
+        )
         depth = raster.shadow_map(posed, self.casters, self.axes, _SHADOW_SIDE, _SHADOW_HALF)
         normals = raster.vertex_normals(posed, model.tris)
         detail = float(np.hypot(fine[0, 0], fine[1, 0]) * _FOCAL / (_CAMERA - 8.0))
         paint, slope = shading.paint_skin(
-            index, weights, model.tris, model.material, model.coords, look, lids, detail)
+            index, weights, model.tris, model.material, model.coords, look, lids, detail
+        )
         linear = shading.shade(
             shading.Layer(index, weights, paint, slope),
             shading.Scene(model.tris, model.material, posed, normals, model.coords),

@@ -11,7 +11,12 @@ from dicface.data.render.noise import clamp01, noise2, smoothstep
 
 @njit(cache=True)
 def eye_colour(
-    x: float, y: float, look: Look, lids: np.ndarray, n: np.ndarray, head: np.ndarray,
+    x: float,
+    y: float,
+    look: Look,
+    lids: np.ndarray,
+    n: np.ndarray,
+    head: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """Albedo of the eyeball (0..2), its shade (3), cornea share (4); bends `n` to the ball."""
@@ -45,7 +50,8 @@ def eye_colour(
         angle = math.atan2(py - gy, px - gx)
         fibre = noise2(math.cos(angle) * 9.0 + rho * 2.0, math.sin(angle) * 9.0, look.seed + 61)
         fibre = 0.6 * fibre + 0.4 * noise2(
-            math.cos(angle) * 22.0, math.sin(angle) * 22.0 + rho * 3.0, look.seed + 62)
+            math.cos(angle) * 22.0, math.sin(angle) * 22.0 + rho * 3.0, look.seed + 62
+        )
         ir, ig, ib = look.iris
         q = rho / iris_r
         gain = 0.55 + 1.1 * fibre

@@ -184,9 +184,7 @@ def strand_coords(x: float, y: float, z: float, look: Look) -> tuple[float, floa
 
 
 @njit(cache=True)
-def hair_is_open(
-    x: float, y: float, z: float, edge: float, level: float, look: Look
-) -> bool:
+def hair_is_open(x: float, y: float, z: float, edge: float, level: float, look: Look) -> bool:
     """Whether a point of a hair shell is air: outside the hairline or between strands.
 
     `edge` is the distance (cm) inside the hairline, `level` the shell: 0 scalp, 1 outermost.

@@ -51,8 +51,9 @@ def columns() -> np.ndarray:
     return np.concatenate([-half[:0:-1], half])
 
 
-def skull(person: Identity, theta: np.ndarray, level: np.ndarray, extra: float = 0.0,
-          lift: float = 0.0) -> np.ndarray:
+def skull(
+    person: Identity, theta: np.ndarray, level: np.ndarray, extra: float = 0.0, lift: float = 0.0
+) -> np.ndarray:
     """Smooth head without features.
 
     Args:
@@ -231,8 +232,11 @@ def _weave(person: Identity, p: np.ndarray, hollow: np.ndarray, tops: int, cut: 
     rest = np.concatenate(points)
     side = np.concatenate(sides)
     all_tris = np.concatenate(tris)
-    on_front = np.concatenate(front) & (rest[all_tris[:, 0], 2] > 2.0) & (
-        all_tris.max(axis=1) < cut * cols)
+    on_front = (
+        np.concatenate(front)
+        & (rest[all_tris[:, 0], 2] > 2.0)
+        & (all_tris.max(axis=1) < cut * cols)
+    )
     moves = blends(person, rest, side)
     # The tucked rows and the shared seam move with the lip they belong to.
     start = rows * cols

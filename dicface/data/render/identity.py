@@ -144,8 +144,9 @@ def _hair(rng: np.random.Generator, feminine: bool, tone: float, age: float) -> 
     )
 
 
-def _look(rng: np.random.Generator, name: str, feminine: bool, age: float, hair: Hair,
-          tone: float) -> Look:
+def _look(
+    rng: np.random.Generator, name: str, feminine: bool, age: float, hair: Hair, tone: float
+) -> Look:
     place = tone * (len(_SKINS) - 1)
     low = min(int(place), len(_SKINS) - 2)
     skin = _mix(_SKINS[low], _SKINS[low + 1], place - low)
@@ -157,44 +158,71 @@ def _look(rng: np.random.Generator, name: str, feminine: bool, age: float, hair:
     hair_colour = palette[rng.integers(len(palette))]
     brow_colour = _mix(hair_colour, (0.02, 0.014, 0.01), 0.55 if not greys else 0.4)
     iris = (_FAIR_EYES if fair else _DARK_EYES)[rng.integers(6 if fair else 3)]
-    lips = _mix((skin[0] * 0.95, skin[1] * 0.58, skin[2] * 0.62), (0.42, 0.085, 0.095),
-                rng.uniform(0.05, 0.2) + (rng.uniform(0.05, 0.5) if feminine else 0.0))
+    lips = _mix(
+        (skin[0] * 0.95, skin[1] * 0.58, skin[2] * 0.62),
+        (0.42, 0.085, 0.095),
+        rng.uniform(0.05, 0.2) + (rng.uniform(0.05, 0.5) if feminine else 0.0),
+    )
     full = rng.uniform(0.8, 1.25) * (1.08 if feminine else 0.92) * (1.15 - 0.25 * tone)
     style = hair.style
     curly = style in ("curls", "afro", "buzz")
     pole = {
-        "crop": (0.1, 0.9, -0.3), "buzz": (0.1, 0.9, -0.3), "swept": (0.05, 0.35, 0.95),
-        "bun": (0.0, 0.3, 0.95), "fringe": (0.05, 0.95, 0.1),
+        "crop": (0.1, 0.9, -0.3),
+        "buzz": (0.1, 0.9, -0.3),
+        "swept": (0.05, 0.35, 0.95),
+        "bun": (0.0, 0.3, 0.95),
+        "fringe": (0.05, 0.95, 0.1),
     }.get(style, (0.11 * hair.part, 0.85, 0.55))
     pole = np.array(pole) / np.linalg.norm(pole)
     beard = 0.0 if feminine or rng.random() < 0.45 else rng.uniform(0.35, 1.0)
     return Look(
-        eye_x=rng.uniform(2.98, 3.22), eye_y=0.0, eye_half=rng.uniform(1.32, 1.50),
+        eye_x=rng.uniform(2.98, 3.22),
+        eye_y=0.0,
+        eye_half=rng.uniform(1.32, 1.50),
         lid_up=rng.uniform(0.43, 0.55) + (0.02 if feminine else 0.0),
-        lid_low=rng.uniform(0.40, 0.48), eye_tilt=rng.uniform(-0.03, 0.2),
-        crease=rng.uniform(0.12, 0.34), lash=rng.uniform(0.8, 1.2) if feminine else 0.45,
-        iris=iris, mouth_half=rng.uniform(2.35, 2.85), mouth_y=rng.uniform(-6.85, -6.35),
-        lip_up=0.66 * full * rng.uniform(0.85, 1.15), lip_low=0.92 * full,
-        cupid=rng.uniform(0.1, 0.32), corner=rng.uniform(-0.12, 0.16), lip_colour=lips,
+        lid_low=rng.uniform(0.40, 0.48),
+        eye_tilt=rng.uniform(-0.03, 0.2),
+        crease=rng.uniform(0.12, 0.34),
+        lash=rng.uniform(0.8, 1.2) if feminine else 0.45,
+        iris=iris,
+        mouth_half=rng.uniform(2.35, 2.85),
+        mouth_y=rng.uniform(-6.85, -6.35),
+        lip_up=0.66 * full * rng.uniform(0.85, 1.15),
+        lip_low=0.92 * full,
+        cupid=rng.uniform(0.1, 0.32),
+        corner=rng.uniform(-0.12, 0.16),
+        lip_colour=lips,
         brow_y=rng.uniform(1.5, 1.85) + (0.15 if feminine else 0.0),
-        brow_in=rng.uniform(1.15, 1.6), brow_out=rng.uniform(4.8, 5.25),
+        brow_in=rng.uniform(1.15, 1.6),
+        brow_out=rng.uniform(4.8, 5.25),
         brow_arch=rng.uniform(0.12, 0.45) + (0.12 if feminine else 0.0),
         brow_tilt=rng.uniform(-0.05, 0.4),
         brow_thick=rng.uniform(0.28, 0.42) if feminine else rng.uniform(0.40, 0.60),
-        brow_density=rng.uniform(0.85, 1.1), brow_colour=brow_colour,
-        nose_half=rng.uniform(1.5, 1.75) * (1.14 - 0.2 * tone), nose_base=rng.uniform(-4.75, -4.4),
-        nose_tip=rng.uniform(-3.85, -3.55), skin=skin,
-        redness=rng.uniform(0.4, 1.0), freckles=rng.uniform(0.4, 1.0)
-        if fair and rng.random() < 0.35 else 0.0,
-        stubble=beard, moustache=beard * rng.uniform(0.7, 1.2), age=age, oil=rng.uniform(0.45, 0.9),
-        hair_colour=hair_colour, hair_streak=rng.uniform(0.5, 1.0),
+        brow_density=rng.uniform(0.85, 1.1),
+        brow_colour=brow_colour,
+        nose_half=rng.uniform(1.5, 1.75) * (1.14 - 0.2 * tone),
+        nose_base=rng.uniform(-4.75, -4.4),
+        nose_tip=rng.uniform(-3.85, -3.55),
+        skin=skin,
+        redness=rng.uniform(0.4, 1.0),
+        freckles=rng.uniform(0.4, 1.0) if fair and rng.random() < 0.35 else 0.0,
+        stubble=beard,
+        moustache=beard * rng.uniform(0.7, 1.2),
+        age=age,
+        oil=rng.uniform(0.45, 0.9),
+        hair_colour=hair_colour,
+        hair_streak=rng.uniform(0.5, 1.0),
         hair_curl={"curls": 1.0, "afro": 1.15, "buzz": 2.4}.get(style, 0.0),
         hair_wave=rng.uniform(0.0, 0.07) if style in ("long", "bob") else 0.01,
         hair_jag=rng.uniform(0.5, 1.3) if not curly else 0.8,
         hair_density=0.80 if style == "buzz" else 1.15,
-        pole_x=float(pole[0]), pole_y=float(pole[1]), pole_z=float(pole[2]),
-        shirt=_SHIRTS[rng.integers(len(_SHIRTS))], collar_y=rng.uniform(-16.0, -14.8),
-        collar_v=rng.uniform(0.0, 1.2), seed=seed_of("look", name) % 100003,
+        pole_x=float(pole[0]),
+        pole_y=float(pole[1]),
+        pole_z=float(pole[2]),
+        shirt=_SHIRTS[rng.integers(len(_SHIRTS))],
+        collar_y=rng.uniform(-16.0, -14.8),
+        collar_v=rng.uniform(0.0, 1.2),
+        seed=seed_of("look", name) % 100003,
     )
 
 

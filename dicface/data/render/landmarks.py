@@ -77,10 +77,14 @@ class Tracker:
         for flag in (False, True):
             usable = head.front & (in_lower == flag)
             found[lower == flag], weights[lower == flag] = locate(
-                head.rest, head.tris, usable, query[lower == flag])
+                head.rest, head.tris, usable, query[lower == flag]
+            )
         self._corners, self._weights = head.tris[found], weights
-        eye = head.front & (np.abs(head.rest[head.tris[:, 0], 1]) < 2.0) & (
-            np.abs(head.rest[head.tris[:, 0], 0]) < 6.0)
+        eye = (
+            head.front
+            & (np.abs(head.rest[head.tris[:, 0], 1]) < 2.0)
+            & (np.abs(head.rest[head.tris[:, 0], 0]) < 6.0)
+        )
         self._eye_tris = head.tris[eye]
         self._all = np.ones(len(self._eye_tris), bool)
         self._jaw = self._jaw_candidates(person)
@@ -89,8 +93,9 @@ class Tracker:
         """Vertex numbers (17, K) among which each frame picks the outermost one."""
         theta = columns()
         stretch = person.shape.chin_length
-        levels = np.where(_JAW_LEVELS < -6, -6 + (_JAW_LEVELS + 6) * (5.4 + stretch) / 5.4,
-                          _JAW_LEVELS)
+        levels = np.where(
+            _JAW_LEVELS < -6, -6 + (_JAW_LEVELS + 6) * (5.4 + stretch) / 5.4, _JAW_LEVELS
+        )
         spread = np.linspace(-0.32, 0.12, 9)
         rest = self._head.rest
         rows = np.empty((17, len(spread)), np.int64)
@@ -122,7 +127,8 @@ class Tracker:
         out[17:36] = fixed[:19]
         out[48:68] = fixed[19:]
         found, weights = locate(
-            self._head.rest, self._eye_tris, self._all, lid_points(self._look, lids))
+            self._head.rest, self._eye_tris, self._all, lid_points(self._look, lids)
+        )
         out[36:48] = (posed[self._eye_tris[found]] * weights[..., None]).sum(axis=1)
         for n in range(17):
             choice = self._jaw[n]

@@ -83,8 +83,15 @@ def gloss(n: np.ndarray, light: np.ndarray, view: np.ndarray, power: float) -> f
 
 @njit(cache=True)
 def hair_light(
-    c: np.ndarray, n: np.ndarray, view: np.ndarray, look: Look, head: np.ndarray,
-    lights: np.ndarray, share: float, detail: float, out: np.ndarray,
+    c: np.ndarray,
+    n: np.ndarray,
+    view: np.ndarray,
+    look: Look,
+    head: np.ndarray,
+    lights: np.ndarray,
+    share: float,
+    detail: float,
+    out: np.ndarray,
 ) -> None:
     """Fill `out` (0..2) with the light that hair at rest coordinates `c` (5,) sends to the viewer.
 
@@ -106,8 +113,12 @@ def hair_light(
         n1 = noise3(c[0] * 1.3, c[1] * 1.3, c[2] * 1.3, look.seed + 80)
         n2 = noise3(c[0] * 3.5, c[1] * 3.5, c[2] * 3.5, look.seed + 81)
         n3 = noise3(c[0] * 8.0, c[1] * 8.0, c[2] * 8.0, look.seed + 82)
-    tone = 0.62 + look.hair_streak * (0.45 * (n1 - 0.5) + 0.55 * (n2 - 0.5)) + (
-        0.45 * near * (n3 - 0.5)) + 0.25
+    tone = (
+        0.62
+        + look.hair_streak * (0.45 * (n1 - 0.5) + 0.55 * (n2 - 0.5))
+        + (0.45 * near * (n3 - 0.5))
+        + 0.25
+    )
     deep = (0.38 + 0.62 * c[4]) * (0.72 + 0.28 * smoothstep(0.0, 1.2, c[3] + 0.3))
     tone *= deep
     # Strand direction: away from the pole, within the surface.
@@ -124,8 +135,11 @@ def hair_light(
         hang = smoothstep(1.0, -3.0, c[1])
         size = math.sqrt(tx * tx + ty * ty + tz * tz) + 1e-9
         sign = 1.0 if ty > 0.0 else -1.0
-        tx, ty, tz = sign * tx / size * (1 - hang), sign * ty / size * (
-            1 - hang) + hang, sign * tz / size * (1 - hang)
+        tx, ty, tz = (
+            sign * tx / size * (1 - hang),
+            sign * ty / size * (1 - hang) + hang,
+            sign * tz / size * (1 - hang),
+        )
     shift = 0.22 * (n2 - 0.5) + 0.10 * (n3 - 0.5)
     tx, ty, tz = tx + shift * n[0], ty + shift * n[1], tz + shift * n[2]
     size = math.sqrt(tx * tx + ty * ty + tz * tz) + 1e-9

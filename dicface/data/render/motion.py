@@ -45,8 +45,14 @@ def motion(name: str, num_frames: int, fps: float) -> Motion:
     yaw = np.deg2rad(20.0 * np.clip(turn, -1.0, 1.0))
     pitch = np.deg2rad(rng.uniform(-3.0, 3.0) + 5.0 * _sway(rng, t, 0.3, 0.9))
     roll = np.deg2rad(rng.uniform(-2.5, 2.5) + 4.0 * _sway(rng, t, 0.2, 0.7))
-    shift = np.stack([1.2 * _sway(rng, t, 0.2, 0.6), 0.7 * _sway(rng, t, 0.2, 0.6),
-                      1.5 * _sway(rng, t, 0.1, 0.4)], axis=1)
+    shift = np.stack(
+        [
+            1.2 * _sway(rng, t, 0.2, 0.6),
+            0.7 * _sway(rng, t, 0.2, 0.6),
+            1.5 * _sway(rng, t, 0.1, 0.4),
+        ],
+        axis=1,
+    )
     talk = rng.uniform(0.35, 1.0)
     syllables = np.clip(0.55 + 0.9 * _sway(rng, t, 2.2, 4.2), 0.0, 1.3)
     phrase = np.clip(0.65 + 0.7 * _sway(rng, t, 0.4, 0.8), 0.0, 1.0)

@@ -68,13 +68,25 @@ def mouth(person: Identity, seam_z: float) -> list[Part]:
         z = seam_z - (0.50 if upper else 0.90) - 3.2 * (1 - np.cos(phi)) - 0.12 * v * (1 - v)
         part = _part(np.stack([x, y, z], -1), None, TEETH, jaw=0.0 if upper else 1.0)
         coords = np.stack(
-            [phi.ravel() * 2.2 / 0.72, v.ravel(), np.zeros(v.size), np.full(v.size, upper),
-             np.zeros(v.size)], 1)
+            [
+                phi.ravel() * 2.2 / 0.72,
+                v.ravel(),
+                np.zeros(v.size),
+                np.full(v.size, upper),
+                np.zeros(v.size),
+            ],
+            1,
+        )
         out.append(Part(part.points, part.tris, coords, TEETH, jaw=part.jaw))
     a, b = np.meshgrid(np.linspace(-1, 1, 17), np.linspace(0, 1, 11))
     tongue = np.stack(
-        [1.7 * a * (1 - 0.25 * b), look.mouth_y - 0.75 + 0.35 * b - 0.45 * a * a - 0.2 * (1 - b),
-         seam_z - 0.95 - 3.0 * b - 0.6 * a * a], -1)
+        [
+            1.7 * a * (1 - 0.25 * b),
+            look.mouth_y - 0.75 + 0.35 * b - 0.45 * a * a - 0.2 * (1 - b),
+            seam_z - 0.95 - 3.0 * b - 0.6 * a * a,
+        ],
+        -1,
+    )
     out.append(_part(tongue, np.stack([np.ones(a.shape), b], -1), MOUTH, jaw=1.0))
     x, y = np.meshgrid(np.linspace(-2.6, 2.6, 13), np.linspace(-2.4, 1.4, 11))
     back = np.stack([x, y + look.mouth_y, seam_z - 3.2 - 0.15 * x * x], -1)
@@ -115,10 +127,24 @@ def body(person: Identity) -> Part:
     t = np.linspace(-np.pi, np.pi, 97)
     theta, level = np.meshgrid(t, y)
     n = person.shape.neck
-    width = _interp(-level, [(5, 4.9 * n), (9, 4.8 * n), (12, 5.0 * n), (13.5, 5.7), (14.8, 7.4),
-                             (16, 10.5), (17.4, 14.6), (19, 18.2), (21, 20.2), (30, 21.5)])
-    front = _interp(-level, [(5, 3.4), (9, 3.6), (13, 4.1), (15, 4.6), (17, 5.6), (22, 8.2),
-                             (30, 9.5)])
+    width = _interp(
+        -level,
+        [
+            (5, 4.9 * n),
+            (9, 4.8 * n),
+            (12, 5.0 * n),
+            (13.5, 5.7),
+            (14.8, 7.4),
+            (16, 10.5),
+            (17.4, 14.6),
+            (19, 18.2),
+            (21, 20.2),
+            (30, 21.5),
+        ],
+    )
+    front = _interp(
+        -level, [(5, 3.4), (9, 3.6), (13, 4.1), (15, 4.6), (17, 5.6), (22, 8.2), (30, 9.5)]
+    )
     reach = np.where(np.cos(theta) > 0, front + 1.2, 6.0 + 0.1 * (-level - 5))
     x = width * np.sign(np.sin(theta)) * np.abs(np.sin(theta)) ** 0.95
     z = -1.2 + reach * np.cos(theta)
@@ -139,13 +165,30 @@ def _hairline(person: Identity, theta: np.ndarray) -> np.ndarray:
         # Hair falls to both sides of the parting, like a curtain.
         turn = np.abs(theta - 0.11 * h.part * np.clip(1.5 - np.abs(theta), 0.0, 1.0))
     if h.style in ("long", "bob"):
-        table = [(0, f + 0.9), (12, f + 0.45), (24, f - 0.3), (36, f - 1.4), (48, f - 3.0),
-                 (58, 1.6), (66, -0.5), (76, -1.3)]
+        table = [
+            (0, f + 0.9),
+            (12, f + 0.45),
+            (24, f - 0.3),
+            (36, f - 1.4),
+            (48, f - 3.0),
+            (58, 1.6),
+            (66, -0.5),
+            (76, -1.3),
+        ]
     elif h.style == "fringe":
         table = [(0, f), (35, f - 0.2), (52, f - 0.7), (62, f - 2.0), (72, -1.0)]
     else:
-        table = [(0, f - 0.15), (14, f), (30, f + 0.55 * h.recess), (42, f + 0.1 + 0.3 * h.recess),
-                 (52, f - 1.6), (60, f - 3.2), (66, 2.6), (72, 0.6), (78, -1.3)]
+        table = [
+            (0, f - 0.15),
+            (14, f),
+            (30, f + 0.55 * h.recess),
+            (42, f + 0.1 + 0.3 * h.recess),
+            (52, f - 1.6),
+            (60, f - 3.2),
+            (66, 2.6),
+            (72, 0.6),
+            (78, -1.3),
+        ]
     table += [(82, -1.5), (86, 1.6), (96, 2.2), (110, 1.0), (120, -2.5), (138, -5.5), (181, -6.5)]
     return _interp(turn, [(np.deg2rad(a), y) for a, y in table])
 
@@ -159,8 +202,13 @@ def hair_edge(person: Identity, points: np.ndarray) -> np.ndarray:
 def hair(person: Identity) -> list[Part]:
     """Nested shells with strand holes (see `features.hair_is_open`)."""
     h = person.hair
-    t = np.concatenate([np.linspace(-np.pi, -1.7, 20), np.linspace(-1.7, 1.7, 105)[1:-1],
-                        np.linspace(1.7, np.pi, 20)])
+    t = np.concatenate(
+        [
+            np.linspace(-np.pi, -1.7, 20),
+            np.linspace(-1.7, 1.7, 105)[1:-1],
+            np.linspace(1.7, np.pi, 20),
+        ]
+    )
     top = TOP * person.shape.height
     crown = 3.0 + (top - 3.0) * np.sin(np.linspace(np.pi / 2, 0.0, 34))
     curtain = h.style in ("bob", "long", "fringe")
@@ -217,8 +265,14 @@ def hair(person: Identity) -> list[Part]:
     if h.style == "bun":
         a, b = np.meshgrid(np.linspace(0, 2 * np.pi, 41), np.linspace(0.02, np.pi - 0.02, 25))
         for radius, level_h in ((2.3, 0.0), (2.5, 0.8)):
-            ball = np.stack([radius * np.cos(a) * np.sin(b), top + 0.9 + radius * 0.85 * np.cos(b),
-                             -2.6 + radius * np.sin(a) * np.sin(b)], -1)
+            ball = np.stack(
+                [
+                    radius * np.cos(a) * np.sin(b),
+                    top + 0.9 + radius * 0.85 * np.cos(b),
+                    -2.6 + radius * np.sin(a) * np.sin(b),
+                ],
+                -1,
+            )
             extra = np.stack([np.full(a.shape, 3.0), np.full(a.shape, level_h)], -1)
             parts.append(_part(ball, extra, HAIR))
     return parts
@@ -239,19 +293,27 @@ class Model:
 
 def assemble(person: Identity, head: HeadMesh) -> Model:
     """Join head and parts; near things first, so that the depth test rejects early."""
-    centre = np.flatnonzero((np.abs(head.rest[:, 0]) < 0.2)
-                            & (np.abs(head.rest[:, 1] - person.look.mouth_y) < 0.15)
-                            & (head.rest[:, 2] > 5.0))
+    centre = np.flatnonzero(
+        (np.abs(head.rest[:, 0]) < 0.2)
+        & (np.abs(head.rest[:, 1] - person.look.mouth_y) < 0.15)
+        & (head.rest[:, 2] > 5.0)
+    )
     seam_z = float(head.rest[centre, 2].max())
     coords = np.concatenate(
-        [head.rest, head.hollow[:, None], hair_edge(person, head.rest)[:, None]], axis=1)
+        [head.rest, head.hollow[:, None], hair_edge(person, head.rest)[:, None]], axis=1
+    )
     rest, tris, coords = [head.rest], [head.tris], [coords]
     material = [np.full(len(head.tris), SKIN, np.int32)]
     moves = [head.moves]
     is_body = [np.zeros(len(head.rest), bool)]
     offset = len(head.rest)
-    parts = [*eyes(person), *mouth(person, seam_z), *ears(person), *reversed(hair(person)),
-             body(person)]
+    parts = [
+        *eyes(person),
+        *mouth(person, seam_z),
+        *ears(person),
+        *reversed(hair(person)),
+        body(person),
+    ]
     for part in parts:
         rest.append(part.points)
         tris.append(part.tris + offset)
@@ -264,8 +326,11 @@ def assemble(person: Identity, head: HeadMesh) -> Model:
         is_body.append(np.full(len(part.points), part.body))
         offset += len(part.points)
     return Model(
-        rest=np.concatenate(rest), moves=np.concatenate(moves, axis=1),
-        tris=np.concatenate(tris).astype(np.int32), material=np.concatenate(material),
-        coords=np.ascontiguousarray(np.concatenate(coords)), body=np.concatenate(is_body),
+        rest=np.concatenate(rest),
+        moves=np.concatenate(moves, axis=1),
+        tris=np.concatenate(tris).astype(np.int32),
+        material=np.concatenate(material),
+        coords=np.ascontiguousarray(np.concatenate(coords)),
+        body=np.concatenate(is_body),
         head=head,
     )

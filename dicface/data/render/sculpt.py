@@ -64,8 +64,9 @@ def _nose(person: Identity, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.n
     column = tip - 0.65 - 4.0 * (x / 0.62) ** 2 - 1.0 * ((y - (base_y + 0.25)) / 0.42) ** 2
     out = smooth_max(column, out, 0.25)
     hole = np.exp(-(((np.abs(x) - 0.66) / 0.32) ** 2) - ((y - base_y - 0.12) / 0.20) ** 2)
-    groove = np.exp(-(((np.abs(x) - look.nose_half - 0.12) / 0.22) ** 2)
-                    - ((y - base_y - 0.45) / 0.6) ** 2)
+    groove = np.exp(
+        -(((np.abs(x) - look.nose_half - 0.12) / 0.22) ** 2) - ((y - base_y - 0.45) / 0.6) ** 2
+    )
     return out - 0.42 * hole - 0.12 * groove
 
 
@@ -112,8 +113,12 @@ def sculpt(person: Identity, points: np.ndarray) -> np.ndarray:
     # Fold from the nose wing to the mouth's corner, deeper with age.
     f = np.clip((look.nose_base + 0.3 - y) / 3.0, -0.2, 1.2)
     fold = ax - (look.nose_half + 0.25 + 1.45 * np.maximum(f, 0.0) ** 0.9)
-    z -= (0.05 + 0.10 * look.age) * np.exp(-((fold / 0.24) ** 2)) * step(-0.1, 0.2, f) * step(
-        1.2, 0.6, f)
+    z -= (
+        (0.05 + 0.10 * look.age)
+        * np.exp(-((fold / 0.24) ** 2))
+        * step(-0.1, 0.2, f)
+        * step(1.2, 0.6, f)
+    )
     z = _lids(person, x, y, z)
     return z0 + (z - z0) * step(1.0, 4.0, z0)
 

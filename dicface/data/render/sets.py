@@ -105,7 +105,8 @@ def render_set(
         double = sorted({n for n in names if names.count(n) > 1})
         raise ClipError(
             f"{folder}: found {len(names)} clips to render, repeated names {double}; expected at "
-            "least one and no repetition; correct the list of clips")
+            "least one and no repetition; correct the list of clips"
+        )
     (folder / _SIDECARS).mkdir(parents=True, exist_ok=True)
     index = folder / "index.parquet"
     todo = [(n, p) for n, p in clips if not _is_done(folder, n, num_frames, size, fps)]
@@ -115,7 +116,8 @@ def render_set(
     ordered = sorted(clips)
     table = pd.concat(
         [pd.read_parquet(folder / _SIDECARS / f"{name}.parquet") for name, _ in ordered],
-        ignore_index=True)
+        ignore_index=True,
+    )
     with atomic_path(folder / "landmarks.parquet") as part:
         table.to_parquet(part, index=False)
     rows = pd.DataFrame(

@@ -106,9 +106,7 @@ def paint_skin(
 
 
 @njit(cache=True)
-def _set(
-    s: np.ndarray, red: float, green: float, blue: float, shine: float, power: float
-) -> None:
+def _set(s: np.ndarray, red: float, green: float, blue: float, shine: float, power: float) -> None:
     s[RED], s[GREEN], s[BLUE], s[SHINE], s[POWER] = red, green, blue, shine, power
     s[WRAP], s[WRAP + 1], s[WRAP + 2] = 0.36, 0.20, 0.15
     s[OPEN], s[SHARE_A], s[SHARE_B] = 1.0, 0.0, 1.0
@@ -178,7 +176,11 @@ def _mouth(c: np.ndarray, s: np.ndarray) -> None:
 
 @njit(cache=True)
 def _surface_light(
-    s: np.ndarray, n: np.ndarray, view: np.ndarray, lights: np.ndarray, share: float,
+    s: np.ndarray,
+    n: np.ndarray,
+    view: np.ndarray,
+    lights: np.ndarray,
+    share: float,
     out: np.ndarray,
 ) -> None:
     """Fill `out` (0..2) with what a surface `s` sends to the viewer."""
@@ -283,8 +285,14 @@ def shade(
                 elif kind == EYE:
                     eye_colour(c[0], c[1], look, lids, n, head, ball)
                     shade_of_lid = ball[3]
-                    _set(s, ball[0] * shade_of_lid, ball[1] * shade_of_lid,
-                         ball[2] * shade_of_lid, 0.0, 20.0)
+                    _set(
+                        s,
+                        ball[0] * shade_of_lid,
+                        ball[1] * shade_of_lid,
+                        ball[2] * shade_of_lid,
+                        0.0,
+                        20.0,
+                    )
                     s[WRAP], s[WRAP + 1], s[WRAP + 2] = 0.30, 0.25, 0.25
                     s[OPEN], s[SHARE_A], s[SHARE_B] = shade_of_lid, 0.35, 0.65
                 elif kind == TEETH:

@@ -48,8 +48,15 @@ def beard_area(x: float, y: float, z: float, look: Look) -> float:
 
 @njit(cache=True)
 def skin_colour(
-    x: float, y: float, z: float, hollow: float, edge: float, look: Look, lids: np.ndarray,
-    detail: float, out: np.ndarray,
+    x: float,
+    y: float,
+    z: float,
+    hollow: float,
+    edge: float,
+    look: Look,
+    lids: np.ndarray,
+    detail: float,
+    out: np.ndarray,
 ) -> None:
     """Fill `out` with albedo (0..2), shine (3), roughness (4) and relief (5, cm).
 
