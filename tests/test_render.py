@@ -129,7 +129,8 @@ def test_impossible_settings_are_refused(wrong):
         render_clip("tester", "test-clip", **settings)
 
 
-def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path, clip):
+def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path):
+    clip = render_clip("tester", "test-clip", num_frames=6, size=SIZE)
     pairs = [("test-clip", "tester"), ("b", "second")]
     settings = {"num_frames": 6, "size": SIZE, "fps": 25.0}
     render_set(tmp_path / "one", clips=pairs, **settings)
