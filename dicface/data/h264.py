@@ -39,8 +39,9 @@ def h264_roundtrip(
             RGB, so that red and blue change places in the YUV conversion (and change back after
             decoding). ``rgb`` declares the colours as they are.
         fps: frame rate told to the encoder; it weighs frames by their duration. The release: 1.
-        threads: x264 threads. The release leaves them to the machine. One is the only number whose
-            stream repeats: with two, about one clip of fifty came out differently under load.
+        threads: x264 threads. The release leaves them to the machine. With two, about one
+            clip of fifty came out differently under load; with one it is rarer, see
+            docs/degradation.md.
 
     Yields:
         (H, W, 3) uint8 RGB, as many as went in.
