@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from fractions import Fraction
+from itertools import product
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from dicface.data import degrade, degraded_set, kernels, masks, windows
 from dicface.data.degrade import BlindDegradation, degrade_clip, draw_degradation
 from dicface.data.h264 import h264_roundtrip
 from dicface.errors import ClipError, ConfigError
+from dicface.seeds import numpy_rng
 
 
 def moving_clip(num_frames: int = 5, height: int = 64, width: int = 64) -> np.ndarray:
@@ -101,6 +103,22 @@ def test_codec_quality_and_channel_order():
     swapped = np.stack(list(h264_roundtrip(frames[..., ::-1], 24, channel_order="rgb")))
     quirk = np.stack(list(h264_roundtrip(frames, 24)))
     np.testing.assert_array_equal(quirk, swapped[..., ::-1])
+
+
+def test_codec_repeats():
+    # These widths are no multiples of 128 px, where x264's AVX-512 path reads stale memory.
+    y, x, t = np.mgrid[:96, :144, :12]
+    clips = []
+    for width, seed in product((32, 96, 144), range(4)):
+        noise = numpy_rng("codec", width, seed).uniform(-30, 30, (12, 96, width, 3))
+        waves = 128 + 80 * np.sin((x + 2 * t) / 7 + seed) * np.cos((y - t) / 9)
+        moving = waves[:, :width].transpose(2, 0, 1)[..., None] + noise
+        clips.append(np.clip(moving, 0, 255).astype(np.uint8))
+    streams = [set() for _ in clips]
+    for _ in range(4):
+        for different, clip in zip(streams, clips, strict=True):
+            different.add(np.stack(list(h264_roundtrip(clip, 28))).tobytes())
+    assert [len(different) for different in streams] == [1] * len(clips)
 
 
 def test_codec_refuses_odd_and_empty_clips():

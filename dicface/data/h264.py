@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -17,6 +18,15 @@ CHANNEL_ORDERS: tuple[ChannelOrder, ...] = ("bgr_as_rgb24", "rgb")
 
 _BYTES_IN_MEMORY = 16 * 2**20
 
+# x264's AVX-512 macroblock tree reads memory that it never wrote where the width is no multiple of
+# 128 px, so that the stream changes from run to run. The instructions every x86-64 processor of the
+# last fifteen years has give the bytes that AVX2 gives, at the same speed (docs/degradation.md).
+_ENCODER_OPTIONS = (
+    {"x264-params": "asm=sse2,ssse3,sse4.2"}
+    if platform.machine().lower() in ("x86_64", "amd64")
+    else {}
+)
+
 
 def h264_roundtrip(
     frames: Iterable[NDArray[np.uint8]],
@@ -24,7 +34,6 @@ def h264_roundtrip(
     *,
     channel_order: ChannelOrder = "bgr_as_rgb24",
     fps: int = 1,
-    threads: int = 1,
 ) -> Iterator[NDArray[np.uint8]]:
     """Encodes frames with libx264 as one stream and decodes them again.
 
@@ -39,9 +48,6 @@ def h264_roundtrip(
             RGB, so that red and blue change places in the YUV conversion (and change back after
             decoding). ``rgb`` declares the colours as they are.
         fps: frame rate told to the encoder; it weighs frames by their duration. The release: 1.
-        threads: x264 threads. The release leaves them to the machine. With two, about one
-            clip of fifty came out differently under load; with one it is rarer, see
-            docs/degradation.md.
 
     Yields:
         (H, W, 3) uint8 RGB, as many as went in.
@@ -51,7 +57,7 @@ def h264_roundtrip(
     """
     reverse = channel_order == "bgr_as_rgb24"
     with tempfile.SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as buffer:
-        num_frames = _encode(buffer, frames, crf, fps, threads, reverse)
+        num_frames = _encode(buffer, frames, crf, fps, reverse)
         buffer.seek(0)
         count = 0
         with av.open(buffer, "r", format="mp4") as container:
@@ -72,7 +78,6 @@ def _encode(
     frames: Iterable[NDArray[np.uint8]],
     crf: int,
     fps: int,
-    threads: int,
     reverse: bool,
 ) -> int:
     num_frames = 0
@@ -86,9 +91,10 @@ def _encode(
                         f"H.264 round trip: frames are {height}×{width} px, expected even sides "
                         "(yuv420p halves the colour planes)"
                     )
-                stream = container.add_stream("libx264", rate=fps, options={"crf": str(crf)})
+                options = {"crf": str(crf), **_ENCODER_OPTIONS}
+                stream = container.add_stream("libx264", rate=fps, options=options)
                 stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-                stream.codec_context.thread_count = threads
+                stream.codec_context.thread_count = 1  # their number changes the stream
             declared = np.ascontiguousarray(frame[..., ::-1] if reverse else frame)
             picture = av.VideoFrame.from_ndarray(declared, format="rgb24")
             container.mux(stream.encode(picture.reformat(format="yuv420p", threads=1)))

@@ -31,6 +31,7 @@ _FOCAL = 14.6 * (_CAMERA - 8.0)
 _PIVOT = np.array([0.0, -8.0, -1.5])
 _SHADOW_SIDE, _SHADOW_HALF = 176, 22.0
 _SMOOTHING = 5.0
+_SAMPLES_A_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def render_clip(
     size: int,
     fps: float = 25,
     aligned: bool = True,
-    supersample: int = 2,
+    supersample: int | None = None,
 ) -> RenderedClip:
     """Render a clip of a talking head.
 
@@ -178,7 +179,8 @@ def render_clip(
         fps: frames a second.
         aligned: render in the coordinates of the aligned face (see `TEMPLATE`), as if the camera
             had followed; otherwise a loosely framed head.
-        supersample: samples a pixel and side.
+        supersample: samples a pixel and side; by default 2, and more where a frame would have
+            fewer than 256 samples a side, or hair would flicker.
 
     Returns:
         Frames and exact landmarks; the same bytes on every run on one machine.
@@ -186,6 +188,8 @@ def render_clip(
     Raises:
         ClipError: for an impossible size or count.
     """
+    if supersample is None:
+        supersample = max(2, -(-_SAMPLES_A_SIDE // max(size, 1)))
     _check(num_frames, size, supersample)
     person = identity(identity_name)
     return _Stage(person, clip_name).shoot(num_frames, size, fps, aligned, supersample)

@@ -65,7 +65,7 @@ def skin_colour(
     """
     ax = abs(x)
     r, g, b = look.skin
-    shine = 0.9 * look.oil
+    shine = 0.65 * look.oil
     rough = 0.42
     relief = 0.0
     fine = smoothstep(8.0, 30.0, detail)
