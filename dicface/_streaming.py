@@ -8,7 +8,7 @@ encoder's skips until the frame is decoded. The result is that of the windows, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -93,14 +93,30 @@ def stream(
     Yields:
         (3, S, S) RGB in [0, 1] on the CPU, one for each frame, in order.
     """
-    settings = settings or StreamSettings()
-    windows = _Windows(network, clip, settings)
+    windows = _Windows(network, clip, settings or StreamSettings())
+    yield from _slide(windows, frames, windows.pop)
+
+
+def stream_alpha(
+    network: DicFace, frames: Iterable[Tensor], *, settings: StreamSettings | None = None
+) -> Iterator[Tensor]:
+    """Yields α̂ (h·w, N), as `DicFace.predict` gives it, of every frame that `stream` restores.
+
+    The arguments are those of `stream`; nothing is decoded.
+    """
+    windows = _Windows(network, "", settings or StreamSettings())
+    yield from _slide(windows, frames, windows.pop_alpha)
+
+
+def _slide(
+    windows: _Windows, frames: Iterable[Tensor], pop: Callable[..., list[Tensor]]
+) -> Iterator[Tensor]:
     for group in batches(frames, windows.batch):
         windows.push(group)
-        while restored := windows.pop(ended=False):
-            yield from restored
-    while restored := windows.pop(ended=True):
-        yield from restored
+        while done := pop(ended=False):
+            yield from done
+    while done := pop(ended=True):
+        yield from done
 
 
 @dataclass
@@ -140,17 +156,35 @@ class _Windows:
     @torch.inference_mode()
     def pop(self, *, ended: bool) -> list[Tensor]:
         """Restores up to a batch of frames whose windows are whole; none where there is none."""
-        end = self.num_pushed if ended else self.num_pushed - self.after
-        kept = range(self.num_popped, min(end, self.num_popped + self.batch))
+        kept = self._whole(ended)
         if not kept:
             return []
         quant = self._quantised(kept, self._alpha(kept))
         skips = self._take_skips(kept)
+        self._forget(kept)
+        images = self.network.decode(quant, skips, self.settings.fidelity_w)
+        return list(images.clamp(-1, 1).add(1).div(2).cpu())
+
+    @torch.inference_mode()
+    def pop_alpha(self, *, ended: bool) -> list[Tensor]:
+        """α̂ (h·w, N) of the frames that `pop` would restore."""
+        kept = self._whole(ended)
+        if not kept:
+            return []
+        alpha = self._alpha(kept)
+        self._forget(kept)
+        return list(alpha.cpu())
+
+    def _whole(self, ended: bool) -> range:
+        """The next frames, up to a batch, whose windows are whole."""
+        end = self.num_pushed if ended else self.num_pushed - self.after
+        return range(self.num_popped, min(end, self.num_popped + self.batch))
+
+    def _forget(self, kept: range) -> None:
+        """Drops what no window still to come looks at."""
         self.num_popped = kept.stop
         for index in [i for i in self.held if i < self.num_popped - self.before]:
             del self.held[index]
-        images = self.network.decode(quant, skips, self.settings.fidelity_w)
-        return list(images.clamp(-1, 1).add(1).div(2).cpu())
 
     def _alpha(self, kept: range) -> Tensor:
         network, last = self.network, self.network.settings.n_layers - 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dicface import __version__, method_commands, weights_commands
-from dicface.config import STAGES, Config, load
+from dicface.config import TASKS, Config, load
 from dicface.errors import ConfigError, DicfaceError
 
 EXIT_USER_ERROR = 2
@@ -54,29 +54,25 @@ def import_clips(options: argparse.Namespace, config: Config) -> None:
 
 
 def degrade(options: argparse.Namespace, config: Config) -> None:
-    """Degrade every clip of a folder."""
-    from dicface.data.degrade import BlindDegradation
+    """Make a task's input of every clip of a folder."""
     from dicface.data.degraded_set import degrade_set
-    from dicface.workflow import degradation_settings
+    from dicface.data.tasks import task_input
 
     degrade_set(
-        options.clips,
-        options.out,
-        degradation_settings(config, BlindDegradation),
-        seed_name=config.seed_name,
+        options.clips, options.out, task_input(config, options.task), seed_name=config.seed_name
     )
 
 
 def train(options: argparse.Namespace, config: Config) -> None:
-    """Train one stage; go on where a killed run stopped."""
+    """Train one stage or variant; go on where a killed run stopped."""
     from dicface.dry_run import describe
     from dicface.train import train_stage
 
     if options.dry_run:
-        sys.stdout.write(describe(config, options.stage))
+        sys.stdout.write(describe(config, options.network))
         return
     _set_threads(config)
-    train_stage(config, options.stage, clips=options.clips, out=options.out)
+    train_stage(config, options.network, clips=options.clips, out=options.out)
 
 
 def restore(options: argparse.Namespace, config: Config) -> None:
@@ -84,11 +80,16 @@ def restore(options: argparse.Namespace, config: Config) -> None:
     from baselines import create
     from dicface.files import write_json
     from dicface.restore import restore_set
-    from dicface.workflow import method_settings
+    from dicface.workflow import method_class, method_settings
 
     _set_threads(config)
-    settings = method_settings(config, options.method)
-    method = create(options.method, device=config.device, weights=options.weights, **settings)
+    method = create(
+        method_class(config, options.method),
+        task=options.task,
+        device=config.device,
+        weights=options.weights,
+        **method_settings(config, options.method),
+    )
     clips = restore_set(method, options.input, options.out)
     write_json(options.out / "index.json", {**method.fingerprint(), "clips": sorted(clips)})
 
@@ -114,7 +115,7 @@ def score(options: argparse.Namespace, config: Config) -> None:
     from dicface.metrics.scorer import score_set
 
     score_set(
-        "bfr",
+        options.task,
         options.method,
         options.restored,
         options.truth,
@@ -173,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dicface {__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable, *, workers: bool = False, **folders: str) -> None:
+    def add(
+        name: str, command: Callable, *, workers: bool = False, task: bool = False, **folders: str
+    ) -> None:
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.set_defaults(command=command)
         sub.add_argument(
@@ -189,21 +192,23 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(f"--{folder}", type=Path, required=True, help=text)
         if workers:
             sub.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+        if task:
+            sub.add_argument("--task", choices=TASKS, default="bfr", help="(default bfr)")
         subcommands[name] = sub
 
     subcommands: dict[str, argparse.ArgumentParser] = {}
     add("render", render, workers=True, out="folder of the split")
     subcommands["render"].add_argument("--split", choices=("train", "test"), required=True)
     add("import", import_clips, out="folder of the aligned clips")
-    add("degrade", degrade, clips="folder of true clips", out="folder of degraded clips")
+    add("degrade", degrade, task=True, clips="folder of true clips", out="folder of inputs")
     add("train", train)
-    subcommands["train"].add_argument("--stage", choices=STAGES, required=True)
+    subcommands["train"].add_argument("--network", required=True, help="a stage or a variant")
     subcommands["train"].add_argument("--clips", type=Path, help="folder of training clips")
-    subcommands["train"].add_argument("--out", type=Path, help="folder of all stages")
+    subcommands["train"].add_argument("--out", type=Path, help="folder of all networks")
     subcommands["train"].add_argument(
         "--dry-run", action="store_true", help="print the resolved settings and stop"
     )
-    add("restore", restore, input="folder of degraded clips", out="folder of restored clips")
+    add("restore", restore, task=True, input="folder of inputs", out="folder of restored clips")
     subcommands["restore"].add_argument("--method", required=True)
     subcommands["restore"].add_argument("--weights", type=Path, help="weights trained here")
     add("analyse", analyse, workers=True, truth="folder of true clips", out="folder of analyses")
@@ -211,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
         "score",
         score,
         workers=True,
+        task=True,
         restored="folder of restored clips",
         truth="folder of true clips",
         analysis="folder that `analyse` wrote",

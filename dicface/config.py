@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -20,6 +20,7 @@ from dicface.errors import ConfigError
 
 T = TypeVar("T")
 STAGES = ("vqgan", "codeformer", "fusion", "dicface")
+TASKS = ("bfr", "inpainting", "colorization")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class TrainSettings:
         flip_prob: Of mirroring a sample.
         reverse_prob: Of playing a window backwards.
         colour_jitter: Largest relative change of each channel's gain, drawn once a sample.
-        init_from: The stage whose weights this one starts from; "" starts from random ones.
+        init_from: The stage or variant whose weights it starts from; "" starts from random ones.
         freeze: Top-level modules that keep their weights.
         prior_alpha: α of the prior Dir(α).
         loss_frames: The loss covers all frames of a window, or its centre.
@@ -97,7 +98,7 @@ class TrainSettings:
     flip_prob: float
     reverse_prob: float
     colour_jitter: float
-    init_from: Literal["", "vqgan", "codeformer", "fusion"]
+    init_from: str
     freeze: tuple[str, ...]
     prior_alpha: float
     loss_frames: Literal["all", "centre"]
@@ -113,10 +114,56 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreSettings:
-    """How DicFace restores: which frame of a window is kept, and the weight w of the skips."""
+    """How DicFace restores.
+
+    Attributes:
+        position: Which frame of a window is kept.
+        fidelity_w: Weight w of the encoder's skips in the decoder.
+        aggregation: How codes are mixed; "" as in training.
+        samples: "mean" for the expected code weights, or the number L of draws to average.
+    """
 
     position: Literal["centre", "release"]
     fidelity_w: float
+    aggregation: str
+    samples: int | Literal["mean"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A network, or a way to restore with one, that differs from its parent in named values.
+
+    Attributes:
+        of: Its parent: a training stage or another variant.
+        label: What tables and figures print.
+        paper_name: Its row in the paper's table; "" where the paper has none.
+        task: What it is trained for; "" as its parent.
+        train: Changes of `TrainSettings`.
+        model: Changes of the configuration's `model`.
+        restore: Changes of `RestoreSettings`. A variant that changes nothing else uses its
+            parent's weights.
+    """
+
+    of: str
+    label: str
+    paper_name: str = ""
+    task: Literal["", "bfr", "inpainting", "colorization"] = ""
+    train: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, dict[str, Any]] = field(default_factory=dict)
+    restore: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it needs weights of its own."""
+        return bool(self.task or self.train or self.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """A table of variants: its title, and method ids in printed order."""
+
+    title: str
+    rows: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +175,10 @@ class MetricSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A whole run. `degradation` and `model` are checked by the modules that own them."""
+    """A whole run; `dicface.networks` resolves its stages and variants.
+
+    `degradation`, `brush` and `model` are checked by the modules that own them.
+    """
 
     scale: str
     budget: str
@@ -140,34 +190,20 @@ class Config:
     protocol_is_paper: bool
     data: DataSettings
     degradation: dict[str, Any]
+    brush: dict[str, Any]
     model: dict[str, dict[str, Any]]
     train: dict[str, dict[str, Any]]
     restore: RestoreSettings
     metrics: MetricSettings
+    variants: dict[str, Variant]
     table1: tuple[str, ...]
+    table2: dict[str, tuple[str, ...]]
+    ablations: dict[str, Ablation]
 
     @property
     def seed_name(self) -> str:
         """What every seed of the run starts from, for example "demo-0"."""
         return f"{self.scale}-{self.seed}"
-
-    def stage(self, name: str) -> TrainSettings:
-        """Returns the settings of one training stage: `train.defaults` overlaid by its own."""
-        if name not in STAGES:
-            raise ConfigError(
-                f"no training stage is named '{name}'; there are {', '.join(STAGES)}."
-            )
-        merged = {**self.train.get("defaults", {}), **self.train.get(name, {})}
-        return from_mapping(TrainSettings, merged, f"train.{name}")
-
-    def model_settings(self, name: str) -> dict[str, Any]:
-        """Returns the keyword arguments of `dicface.models.build` for one network."""
-        settings = {**self.model["vqgan"], "resolution": self.data.size}
-        if name in ("codeformer", "dicface"):
-            settings |= self.model["transformer"]
-        if name == "dicface":
-            settings |= self.model["dicface"]
-        return settings
 
 
 def load(*paths: str | Path) -> Config:
@@ -216,7 +252,7 @@ def from_mapping(cls: type[T], mapping: object, where: str) -> T:
     """
     if not isinstance(mapping, dict):
         raise ConfigError(f"{where}: found {mapping!r}, expected keys and values.")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    fields = {each.name: each for each in dataclasses.fields(cls)}
     unknown = [key for key in mapping if key not in fields]
     if unknown:
         raise ConfigError(
@@ -224,10 +260,10 @@ def from_mapping(cls: type[T], mapping: object, where: str) -> T:
         )
     hints = get_type_hints(cls)
     values = {}
-    for name, field in fields.items():
+    for name, each in fields.items():
         if name in mapping:
             values[name] = _convert(hints[name], mapping[name], f"{where}: {name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        elif each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{where}: key '{name}' is missing.")
     return cls(**values)
 

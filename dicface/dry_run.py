@@ -17,14 +17,15 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from dicface import losses
 from dicface.config import Config
 from dicface.models import build
-from dicface.stages import NETWORK_OF_STAGE, STAGE_CLASSES
+from dicface.networks import network
+from dicface.stages import STAGE_CLASSES
 
 #: Bytes a trained parameter takes: weight, gradient, two moments of Adam, moving average.
 BYTES_PER_PARAMETER = 5 * 4
 
 
 def describe(config: Config, name: str) -> str:
-    """Returns a stage's resolved settings and what it will take, as YAML text.
+    """Returns a network's resolved settings and what it will take, as YAML text.
 
     Memory is an estimate: 20 bytes a trained parameter, and the tensors that one process saves for
     the backward pass, counted on a forward pass without values in float32. LPIPS, a discriminator
@@ -32,29 +33,31 @@ def describe(config: Config, name: str) -> str:
 
     Args:
         config: The run.
-        name: One of `dicface.config.STAGES`.
+        name: A stage or a variant.
     """
-    s = config.stage(name)
-    network_name = NETWORK_OF_STAGE[name]
-    settings = config.model_settings(network_name)
-    frames = config.model["dicface"]["frame_length"] if name == "dicface" else 1
+    plan = network(config, name)
+    s, frames = plan.train, plan.frames
     with FakeTensorMode():
-        network = build(network_name, **settings)
-        prior = build("vqgan", **config.model_settings("vqgan"))
+        learns = build(plan.kind, **plan.settings())
+        prior = build("vqgan", **plan.settings("vqgan"))
         objective = losses.Objective(
-            prior=s.prior_alpha, kl_weight=s.kl_weight if name == "dicface" else 0.0, lambda2=0.0
+            prior=s.prior_alpha,
+            kl_weight=s.kl_weight if plan.stage == "dicface" else 0.0,
+            lambda2=0.0,
         )
-        stage = STAGE_CLASSES[name](network, s, objective, prior)
+        stage = STAGE_CLASSES[plan.stage](learns, s, objective, prior)
         batch = torch.empty(s.batch_size, frames, 3, config.data.size, config.data.size)
         activations = _saved_bytes(stage, batch)
-    parameters = sum(p.numel() for p in network.parameters())
-    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    parameters = sum(p.numel() for p in learns.parameters())
+    trained = sum(p.numel() for p in learns.parameters() if p.requires_grad)
     facts: dict[str, Any] = {
-        "stage": name,
-        "network": network_name,
-        "model": {**dataclasses.asdict(network.settings)},
+        "name": name,
+        "stage": plan.stage,
+        "task": plan.task,
+        "network": plan.kind,
+        "model": {**dataclasses.asdict(learns.settings)},
         "train": dataclasses.asdict(s),
-        "degradation": None if name == "vqgan" else config.degradation,
+        "degradation": config.degradation if plan.task == "bfr" and plan.stage != "vqgan" else None,
         "seed": config.seed_name,
         "resolved": {
             "parameters": parameters,

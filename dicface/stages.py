@@ -21,14 +21,8 @@ from dicface import losses
 from dicface.checkpoints import load_network, load_state, load_tensors
 from dicface.config import Config, TrainSettings
 from dicface.models import build
+from dicface.networks import network, prior_of
 from dicface.perceptual import PerceptualLoss, perceptual_network
-
-NETWORK_OF_STAGE = {
-    "vqgan": "vqgan",
-    "codeformer": "codeformer",
-    "fusion": "codeformer",
-    "dicface": "dicface",
-}
 
 
 @dataclass
@@ -140,44 +134,46 @@ STAGE_CLASSES = {
 
 
 def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[str, str]]:
-    """Builds a stage with the weights that it starts from.
+    """Builds what trains a network, with the weights that it starts from.
 
     Args:
         config: The run.
-        name: One of `dicface.config.STAGES`.
-        folder: Where the stages' weights lie, `<folder>/<stage>/weights.safetensors`.
+        name: A stage or a variant.
+        folder: Where the run's weights lie, `<folder>/<network>/weights.safetensors`.
 
     Returns:
         The stage, and the weights files that it read by their role ("start", "prior").
 
     Raises:
+        ConfigError: There is no such network.
         WeightsError: A file that it starts from is missing or does not fit, or LPIPS is asked for
             and its backbone is not at hand.
     """
-    settings = config.stage(name)
-    network = build(NETWORK_OF_STAGE[name], **config.model_settings(NETWORK_OF_STAGE[name]))
+    plan = network(config, name)
+    settings = plan.train
+    learns = build(plan.kind, **plan.settings())
     sources = {}
     if settings.init_from:
         sources["start"] = _weights(folder, settings.init_from)
         load_state(
-            network, load_tensors(sources["start"]), str(sources["start"]), ignore_missing=True
+            learns, load_tensors(sources["start"]), str(sources["start"]), ignore_missing=True
         )
     prior = None
-    if name in ("codeformer", "fusion"):
-        sources["prior"] = _weights(folder, "vqgan")
+    if plan.stage in ("codeformer", "fusion"):
+        sources["prior"] = _weights(folder, prior_of(config, name))
         prior, _ = load_network(sources["prior"])
     objective = losses.Objective(
         prior=settings.prior_alpha,
-        kl_weight=settings.kl_weight if name == "dicface" else 0.0,
+        kl_weight=settings.kl_weight if plan.stage == "dicface" else 0.0,
         lambda2=settings.lpips_weight,
         perceptual=_perceptual(settings),
     )
-    stage = STAGE_CLASSES[name](network, settings, objective, prior)
+    stage = STAGE_CLASSES[plan.stage](learns, settings, objective, prior)
     return stage, {role: str(path) for role, path in sources.items()}
 
 
-def _weights(folder: Path, stage: str) -> Path:
-    return folder / stage / "weights.safetensors"
+def _weights(folder: Path, name: str) -> Path:
+    return folder / name / "weights.safetensors"
 
 
 def _perceptual(settings: TrainSettings) -> PerceptualLoss | None:

@@ -7,7 +7,6 @@ one machine, as one that was never interrupted.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import math
@@ -23,14 +22,14 @@ from tqdm import tqdm
 from dicface import losses
 from dicface.checkpoints import load_tensors, read_facts, save_weights
 from dicface.config import Config, TrainSettings
-from dicface.data.degrade import BlindDegradation
+from dicface.data.tasks import task_input
 from dicface.data.training import TrainingWindows
 from dicface.errors import TrainingError, WeightsError
 from dicface.files import atomic_path, sha256_of, write_json
 from dicface.models import build
+from dicface.networks import Network, network
 from dicface.seeds import seed_of
-from dicface.stages import NETWORK_OF_STAGE, Stage, StageLoss, build_stage
-from dicface.workflow import degradation_settings
+from dicface.stages import Stage, StageLoss, build_stage
 
 logger = logging.getLogger(__name__)
 
@@ -95,16 +94,16 @@ class Learner:
 
 
 def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
-    """Trains one stage and writes `<out>/<stage>/weights.safetensors` (the averaged weights).
+    """Trains one network and writes `<out>/<name>/weights.safetensors` (the averaged weights).
 
     Beside it: `settings.json` before the first step, `stats.jsonl` and TensorBoard scalars of the
     same names, `training.json` (steps, samples, seconds), and while it runs a checkpoint.
 
     Args:
         config: The run.
-        name: One of `dicface.config.STAGES`.
+        name: A stage or a variant of one.
         clips: Folder of aligned training clips.
-        out: Folder of all stages.
+        out: Folder of all networks.
 
     Returns:
         The weights file.
@@ -116,17 +115,17 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     """
     from lightning.fabric import Fabric
 
-    s = config.stage(name)
+    plan = network(config, name)
+    s = plan.train
     folder = Path(out) / name
-    torch.manual_seed(seed_of(config.seed_name, "init", name))
+    # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
+    torch.manual_seed(seed_of(config.seed_name, "init", plan.stage))
     stage, sources = build_stage(config, name, Path(out))
     origin = {
-        "stage": name,
-        "network": NETWORK_OF_STAGE[name],
-        "settings": config.model_settings(NETWORK_OF_STAGE[name]),
-        "train": dataclasses.asdict(s),
+        **plan.facts(),
+        "network": plan.kind,
         "seed": config.seed_name,
-        "degradation": config.degradation,
+        "inputs": {} if plan.stage == "vqgan" else task_input(config, plan.task).settings(),
         "sources": {role: sha256_of(path) for role, path in sources.items()},
     }
     origin = json.loads(json.dumps(origin))
@@ -145,8 +144,8 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     stage_on_device.train()
 
     started = time.monotonic()
-    for step, (degraded, truth) in log.steps(_batches(config, name, clips, first)):
-        torch.manual_seed(seed_of(config.seed_name, name, "step", step))
+    for step, (degraded, truth) in log.steps(_batches(config, plan, clips, first)):
+        torch.manual_seed(seed_of(config.seed_name, plan.stage, "step", step))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, s)
         loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
@@ -157,7 +156,7 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
             total = total + terms["gan"]
         if not torch.isfinite(total):
             raise TrainingError(
-                f"stage {name}, step {step}: the loss is not finite ("
+                f"{name}, step {step}: the loss is not finite ("
                 + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
                 + "). Lower train.learning_rate or train.kl_weight; the last checkpoint is kept."
             )
@@ -175,20 +174,20 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
 
     weights = folder / "weights.safetensors"
     save_weights(weights, ema.state_dict(stage.network), origin)
-    write_json(folder / "training.json", _summary(stage, s, seconds, config, name))
+    write_json(folder / "training.json", _summary(stage, plan, seconds))
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return weights
 
 
 def _batches(
-    config: Config, name: str, clips: Path, first: int
+    config: Config, plan: Network, clips: Path, first: int
 ) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
-    s = config.stage(name)
+    s = plan.train
     data = TrainingWindows(
         clips,
-        window=config.model["dicface"]["frame_length"] if name == "dicface" else 1,
-        degradation=None if name == "vqgan" else degradation_settings(config, BlindDegradation),
-        seed_names=(config.seed_name, name),
+        window=plan.frames,
+        task=None if plan.stage == "vqgan" else task_input(config, plan.task),
+        seed_names=(config.seed_name, plan.stage),
         num_samples=s.steps * s.batch_size,
         degraded_versions=s.degraded_versions,
         cache=s.cache,
@@ -261,15 +260,14 @@ def _resume(
     return facts["step"], facts["seconds"]
 
 
-def _summary(
-    stage: Stage, s: TrainSettings, seconds: float, config: Config, name: str
-) -> dict[str, object]:
-    frames = config.model["dicface"]["frame_length"] if name == "dicface" else 1
+def _summary(stage: Stage, plan: Network, seconds: float) -> dict[str, object]:
+    s = plan.train
     return {
-        "stage": name,
+        "name": plan.name,
+        "stage": plan.stage,
         "starts_from": s.init_from,
         "steps": s.steps,
-        "frames_seen": s.steps * s.batch_size * frames,
+        "frames_seen": s.steps * s.batch_size * plan.frames,
         "seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in stage.network.parameters()),

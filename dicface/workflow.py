@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import yaml
 
@@ -14,11 +15,16 @@ from dicface.clips import list_clips
 from dicface.config import STAGES, Config, from_mapping, overlay
 from dicface.errors import ConfigError
 from dicface.files import atomic_path, hold_lock
+from dicface.networks import (
+    METHOD_OF_STAGE,
+    network,
+    restore_settings,
+    sources_of,
+    weights_of,
+)
 
-T = TypeVar("T")
-
-#: Methods of Table 1 that run on weights of the run -> the stage that trains them.
-TRAINED_METHODS = {"codeformer_trained": "fusion", "dicface_trained": "dicface"}
+#: Methods that run on weights of the run -> the stage that trains them; variants come on top.
+TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
 
 
 def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -75,16 +81,33 @@ class Plan:
                     temporary.write_text(text)
         return locks
 
-    def stage_facts(self, stage: str) -> dict[str, Any]:
-        """Returns all settings that change what a training stage makes, for change detection."""
-        return {
-            "version": __version__,
-            "seed": self.config.seed_name,
-            "size": self.config.data.size,
-            "train": {**self.raw["train"]["defaults"], **self.raw["train"][stage]},
-            "model": self.raw["model"],
-            "degradation": {} if stage == "vqgan" else self.raw["degradation"],
-        }
+    def trained(self) -> list[str]:
+        """Returns every network that the run can train: stages, then variants."""
+        own = [name for name in self.config.variants if weights_of(self.config, name) == name]
+        return [*STAGES, *own]
+
+    def sources(self, name: str) -> list[str]:
+        """Returns the networks that must be trained before this one."""
+        return sources_of(self.config, name)
+
+    def network_facts(self, name: str) -> dict[str, Any]:
+        """Returns all settings that change what a training makes, for change detection."""
+        plan = network(self.config, name)
+        inputs = {} if plan.stage == "vqgan" else self.input_facts(plan.task)
+        return {**self.facts(), **plan.facts(), "inputs": inputs}
+
+    def input_facts(self, task: str) -> dict[str, Any]:
+        """Returns all settings that change a task's inputs, for change detection."""
+        section = {"bfr": ("degradation",), "inpainting": ("brush",)}.get(task, ())
+        return self.facts(*section)
+
+    def method_network(self, method: str) -> str | None:
+        """Returns the network whose weights a method needs; None for released systems."""
+        return method_network(self.config, method)
+
+    def restore_facts(self, method: str) -> dict[str, Any]:
+        """Returns all settings that change what a method restores, for change detection."""
+        return {**self.facts("device"), "settings": method_settings(self.config, method)}
 
     def facts(self, *sections: str) -> dict[str, Any]:
         """Returns sections of the configuration, the seed and the version of the package."""
@@ -96,15 +119,15 @@ class Plan:
         """Whether the test set is a folder of videos rather than rendered."""
         return bool(self.config.test_clips) or self.config.data.test.source == "folder"
 
-    def runnable(self) -> list[str]:
-        """Returns the methods of Table 1 that can run on this machine, in the table's order."""
+    def runnable(self, methods: Iterable[str], task: str = "bfr") -> list[str]:
+        """Returns those methods that can run a task on this machine, in their order."""
         from baselines import create
 
         return [
             name
-            for name in self.config.table1
-            if name in TRAINED_METHODS
-            or create(name).unavailable(size=self.config.data.size) is None
+            for name in methods
+            if self.method_network(name)
+            or create(name, task=task).unavailable(size=self.config.data.size) is None
         ]
 
     def source_files(self) -> list[str]:
@@ -139,8 +162,10 @@ def plan(config: dict[str, Any]) -> Plan:
     # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
     raw["test_clips"] = str(raw.get("test_clips", ""))
     checked = from_mapping(Config, raw, "configuration")
-    for stage in STAGES:
-        checked.stage(stage)
+    for name in (*STAGES, *checked.variants):
+        sources_of(checked, name)
+        restore_settings(checked, name)
+    _check_rows(checked)
     base = checked.scale if checked.budget == "full" else f"{checked.scale}-{checked.budget}"
     train = base if checked.seed == 0 else f"{base}-seed{checked.seed}"
     run = train
@@ -154,21 +179,56 @@ def plan(config: dict[str, Any]) -> Plan:
     )
 
 
-def degradation_settings(config: Config, settings: type[T]) -> T:
-    """Returns the configuration's degradation as `dicface.data.degrade.BlindDegradation`.
+def _check_rows(config: Config) -> None:
+    """A variant that a table names is there, and is trained for the table's task."""
+    rows = {"table1": ("bfr", config.table1)}
+    rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
+    rows |= {f"ablations.{name}": ("bfr", each.rows) for name, each in config.ablations.items()}
+    for table, (task, methods) in rows.items():
+        for method in methods:
+            if method in config.variants:
+                found = network(config, method).task
+                if found != task:
+                    raise ConfigError(
+                        f"{table}: the variant '{method}' is trained for {found}, expected {task}."
+                    )
+            elif table.startswith("ablations") and method not in TRAINED_METHODS:
+                known = ", ".join((*TRAINED_METHODS, *config.variants))
+                raise ConfigError(f"{table}: found '{method}', expected one of {known}.")
 
-    The class is passed in, because it needs OpenCV and this module is read by every dry run.
+
+def method_network(config: Config, method: str) -> str | None:
+    """Returns the network whose weights a method needs; None for released systems."""
+    name = _run_name(config, method)
+    return weights_of(config, name) if name else None
+
+
+def method_class(config: Config, method: str) -> str:
+    """Returns the name that `baselines.create` knows: a variant's is that of its stage.
+
+    Raises:
+        ConfigError: The variant is of a stage that restores nothing.
     """
-    return from_mapping(settings, config.degradation, "configuration: degradation")
+    if method not in config.variants:
+        return method
+    stage = network(config, method).stage
+    if stage not in METHOD_OF_STAGE:
+        raise ConfigError(
+            f"'{method}' is a variant of '{stage}', which restores nothing by itself; "
+            f"name a variant of {' or '.join(METHOD_OF_STAGE)}."
+        )
+    return METHOD_OF_STAGE[stage]
 
 
 def method_settings(config: Config, method: str) -> dict[str, object]:
     """Returns the settings of a method that the configuration decides, for `baselines.create`."""
-    if method in ("dicface", "dicface_trained"):
-        model = config.model["dicface"]
-        return {
-            "position": config.restore.position,
-            "fidelity_w": config.restore.fidelity_w,
-            "samples": model.get("samples", "mean"),
-        }
-    return {}
+    kind = method_class(config, method)
+    if kind not in ("dicface", "dicface_trained"):
+        return {}
+    settings = restore_settings(config, _run_name(config, method) or "dicface")
+    return {**asdict(settings), "aggregation": settings.aggregation or None}
+
+
+def _run_name(config: Config, method: str) -> str | None:
+    """The stage or variant that a method stands for; None for a released system."""
+    return method if method in config.variants else TRAINED_METHODS.get(method)

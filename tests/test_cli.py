@@ -25,7 +25,7 @@ def test_a_missing_configuration_is_one_message(
 def test_an_unknown_key_names_file_and_key(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "mine.yaml").write_text("colour: blue\n")
     mine = str(tmp_path / "mine.yaml")
-    status = main(["train", "--stage", "vqgan", "--dry-run", "--config", CONFIG, mine])
+    status = main(["train", "--network", "vqgan", "--dry-run", "--config", CONFIG, mine])
     assert status == EXIT_USER_ERROR
     message = capsys.readouterr().err
     assert "mine.yaml: unknown key 'colour'" in message
@@ -44,7 +44,7 @@ def test_a_folder_without_clips_leaves_nothing(
 
 def test_a_later_file_is_laid_over_an_earlier_one(capsys: pytest.CaptureFixture) -> None:
     paper = str(ROOT / "config" / "paper.yaml")
-    assert main(["train", "--stage", "dicface", "--dry-run", "--config", CONFIG, paper]) == 0
+    assert main(["train", "--network", "dicface", "--dry-run", "--config", CONFIG, paper]) == 0
     text = capsys.readouterr().out
     assert "parameters: 116187075" in text
     assert "codebook_size: 1024" in text

@@ -12,6 +12,7 @@ import yaml
 
 from dicface.config import STAGES, TrainSettings, from_mapping, load
 from dicface.errors import ConfigError
+from dicface.networks import network
 from dicface.workflow import plan, with_budget
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +63,7 @@ def test_numbers_as_yaml_reads_them() -> None:
 
 def test_a_stage_overlays_the_defaults(raw: dict) -> None:
     raw["train"]["vqgan"]["steps"] = 7
-    settings = plan(raw).config.stage("vqgan")
+    settings = network(plan(raw).config, "vqgan").train
     assert isinstance(settings, TrainSettings)
     assert settings.steps == 7
     assert settings.betas == (0.9, 0.99)
@@ -77,7 +78,7 @@ def test_other_seeds_and_test_sets_have_their_own_folders(raw: dict) -> None:
 
 def test_budgets_overlay_the_scale(raw: dict) -> None:
     quick = with_budget(raw | {"budget": "quick"}, ROOT / "config" / "budget")
-    assert quick["train"]["vqgan"]["steps"] < plan(raw).config.stage("vqgan").steps
+    assert quick["train"]["vqgan"]["steps"] < raw["train"]["vqgan"]["steps"]
     assert quick["degradation"] == raw["degradation"]
     assert plan(quick).train_folder == "results/demo-quick"
     with pytest.raises(ConfigError, match="expected one of full, quick"):
@@ -93,11 +94,19 @@ def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
-def test_stage_facts_change_with_what_matters(raw: dict) -> None:
+def test_network_facts_change_with_what_matters(raw: dict) -> None:
     other = copy.deepcopy(raw)
     other["train"]["dicface"]["learning_rate"] = 0.5
-    assert plan(raw).stage_facts("vqgan") == plan(other).stage_facts("vqgan")
-    assert plan(raw).stage_facts("dicface") != plan(other).stage_facts("dicface")
+    changed = [name for name in plan(raw).trained() if differs(raw, other, name)]
+    assert "vqgan" not in changed
+    assert {"dicface", "prior_10", "codes_half"} <= set(changed)
+    other = copy.deepcopy(raw)
+    other["variants"]["prior_10"]["train"]["prior_alpha"] = 11.0
+    assert [name for name in plan(raw).trained() if differs(raw, other, name)] == ["prior_10"]
+
+
+def differs(raw: dict, other: dict, name: str) -> bool:
+    return plan(raw).network_facts(name) != plan(other).network_facts(name)
 
 
 def snakemake(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -145,5 +154,5 @@ def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
         lock.close()
     own.start()
     assert Path(demo.train_config).read_text() == written
-    for stage in STAGES:
-        assert own.stage_facts(stage) == demo.stage_facts(stage)
+    for name in demo.trained():
+        assert own.network_facts(name) == demo.network_facts(name)

@@ -14,6 +14,7 @@ from dicface.clips import read_clip, write_clip
 from dicface.data import degrade, degraded_set, kernels, masks, windows
 from dicface.data.degrade import BlindDegradation, degrade_clip, draw_degradation
 from dicface.data.h264 import h264_roundtrip
+from dicface.data.tasks import BlindRestoration
 from dicface.errors import ClipError, ConfigError
 from dicface.seeds import numpy_rng
 
@@ -204,35 +205,28 @@ def test_frames_of_another_size_or_type_are_refused():
 
 
 def test_set_of_clips_is_recorded_and_resumed(tmp_path):
-    truth, out, low = tmp_path / "truth", tmp_path / "input", tmp_path / "low"
+    truth, out = tmp_path / "truth", tmp_path / "input"
     for name, seed in (("b", 5), ("a", 3)):
         write_clip(truth / f"{name}.mkv", moving_clip(seed), 25)
-    settings = BlindDegradation(blur_sigma=[0.1, 2])
-    record = degraded_set.degrade_set(
-        truth, out, settings, seed_name="demo-0", low_resolution=low, progress=False
-    )
+    task = BlindRestoration(BlindDegradation(blur_sigma=(0.1, 2)))
+    record = degraded_set.degrade_set(truth, out, task, seed_name="demo-0", progress=False)
     table = pd.read_parquet(record).set_index("clip")
     assert list(table.index) == ["a", "b"]
     clip, fps = read_clip(out / "b.mkv")
-    expected = degrade_clip(
-        moving_clip(5), settings, "demo-0", "degrade", "b", return_low_resolution=True
-    )
+    expected = degrade_clip(moving_clip(5), task.degradation, "demo-0", "degrade", "b")
     np.testing.assert_array_equal(clip, expected.frames)
-    np.testing.assert_array_equal(read_clip(low / "b.mkv")[0], expected.low_resolution)
     assert fps == Fraction(25)
     assert table.loc["b", "crf"] == expected.drawn.crf
     assert table.loc["b", "setting_scale"] == 4
 
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.mkv")}
     (out / "a.mkv").unlink()
-    degraded_set.degrade_set(
-        truth, out, settings, seed_name="demo-0", low_resolution=low, progress=False
-    )
+    again = degraded_set.degrade_set(truth, out, task, seed_name="demo-0", progress=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(again).set_index("clip"), table)
     assert (out / "b.mkv").stat().st_mtime_ns == before[out / "b.mkv"]
     assert (out / "a.mkv").is_file()
-    degraded_set.degrade_set(
-        truth, out, BlindDegradation(), seed_name="demo-0", low_resolution=low, progress=False
-    )
+    other = BlindRestoration(BlindDegradation())
+    degraded_set.degrade_set(truth, out, other, seed_name="demo-0", progress=False)
     assert not np.array_equal(read_clip(out / "b.mkv")[0], clip)
 
 

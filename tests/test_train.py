@@ -14,9 +14,11 @@ from dicface.checkpoints import load_network, read_facts
 from dicface.clips import write_clip
 from dicface.config import STAGES, Config
 from dicface.data.degrade import BlindDegradation
+from dicface.data.tasks import BlindRestoration
 from dicface.data.training import TrainingWindows
 from dicface.dry_run import describe
 from dicface.errors import TrainingError, WeightsError
+from dicface.networks import network
 from dicface.seeds import numpy_rng
 from dicface.train import CHECKPOINT, Ema, learning_rate, train_stage
 from dicface.workflow import plan
@@ -180,7 +182,7 @@ def test_samples_depend_on_their_number_alone(clips: Path) -> None:
         return TrainingWindows(
             clips,
             window=3,
-            degradation=BlindDegradation(scale=2),
+            task=BlindRestoration(BlindDegradation(scale=2)),
             seed_names=("test",),
             num_samples=num_samples,
             flip_prob=0.5,
@@ -197,7 +199,7 @@ def test_samples_depend_on_their_number_alone(clips: Path) -> None:
 
 
 def test_learning_rate_is_a_cosine(raw: dict) -> None:
-    s = config_of(raw).stage("vqgan")
+    s = network(config_of(raw), "vqgan").train
     assert learning_rate(0, s) == s.learning_rate
     assert learning_rate(s.steps, s) == pytest.approx(s.final_learning_rate)
     middle = (s.learning_rate + s.final_learning_rate) / 2

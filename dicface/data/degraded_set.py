@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from dicface.data.degrade import (
 )
 from dicface.data.kernels import upsample
 from dicface.files import atomic_path, sha256_of, write_json
+
+if TYPE_CHECKING:
+    from dicface.data.tasks import TaskInput
 
 logger = logging.getLogger(__name__)
 
@@ -74,23 +77,21 @@ def degrade_file(
 def degrade_set(
     source: Path,
     destination: Path,
-    settings: BlindDegradation,
+    task: TaskInput,
     *,
     seed_name: str,
-    low_resolution: Path | None = None,
     progress: bool = True,
 ) -> Path:
-    """Degrades every clip of a folder; draws are seeded by `(seed_name, "degrade", clip name)`.
+    """Makes a task's input of every clip of a folder, seeded by `(seed_name, "degrade", clip)`.
 
-    Resumable: a clip that was degraded from the same file with the same settings is kept. The
+    Resumable: a clip whose input was made from the same file with the same settings is kept. The
     record `degradation.parquet` is written last.
 
     Args:
         source: folder of true clips.
-        destination: folder of degraded clips, `<clip>.mkv`.
-        settings: the degradation.
+        destination: folder of inputs, `<clip>.mkv`.
+        task: how inputs are made (`dicface.data.tasks`).
         seed_name: what every seed of the run starts from.
-        low_resolution: folder of the clips before up-sampling, if wanted.
         progress: show a bar.
 
     Returns:
@@ -102,42 +103,45 @@ def degrade_set(
         DicfaceError: the disk is full.
     """
     clips = list_clips(source)
+    settings = task.settings()
     rows = []
     bar = tqdm(clips.items(), desc="degrade", unit="clip", disable=not progress)
     for name, path in bar:
         bar.set_postfix_str(name)
         names = (seed_name, "degrade", name)
         target = destination / f"{name}.mkv"
-        low_target = low_resolution / f"{name}.mkv" if low_resolution else None
+        record = destination / ".degraded" / f"{name}.json"
         wanted = {
-            "settings": dataclasses.asdict(settings),
+            "task": type(task).__name__,
+            "settings": settings,
             "seed_names": list(names),
             "source_sha256": sha256_of(path) if path.is_file() else "",
         }
-        outputs = [file for file in (target, low_target) if file is not None]
-        done = destination / ".degraded" / f"{name}.json"
-        if path.is_file() and all(file.is_file() for file in outputs) and _holds(done, wanted):
-            drawn = draw_degradation(settings, *names)
-            logger.info("%s: already degraded, kept", target)
+        wanted = json.loads(json.dumps(wanted))
+        drawn = _drawn(record, wanted) if path.is_file() and target.is_file() else None
+        if drawn is None:
+            drawn = task.degrade_file(path, target, *names)
+            write_json(record, {"made_from": wanted, "drawn": drawn})
         else:
-            drawn = degrade_file(path, target, settings, *names, low_resolution=low_target)
-            write_json(done, wanted)
-        rows.append({"clip": name, **drawn.record(), **_flat(settings)})
-    record = destination / RECORDS_FILE
-    with atomic_path(record) as temporary:
+            logger.info("%s: already degraded, kept", target)
+        rows.append({"clip": name, **drawn, **_flat(settings)})
+    table = destination / RECORDS_FILE
+    with atomic_path(table) as temporary:
         pd.DataFrame(rows).to_parquet(temporary, index=False)
-    return record
+    return table
 
 
-def _holds(file: Path, wanted: dict) -> bool:
+def _drawn(record: Path, wanted: dict) -> dict | None:
+    """What was drawn for a clip that was made from `wanted`; None if it was not."""
     try:
-        return json.loads(file.read_text()) == json.loads(json.dumps(wanted))
+        found = json.loads(record.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
-        return False
+        return None
+    return found.get("drawn") if found.get("made_from") == wanted else None
 
 
-def _flat(settings: BlindDegradation) -> dict[str, str | int | float]:
+def _flat(settings: dict[str, object]) -> dict[str, object]:
     return {
         f"setting_{name}": json.dumps(value) if isinstance(value, tuple | dict) else value
-        for name, value in dataclasses.asdict(settings).items()
+        for name, value in settings.items()
     }

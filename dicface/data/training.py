@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import Dataset
 
 from dicface.clips import list_clips, read_clip
-from dicface.data.degrade import BlindDegradation, degrade_clip
+from dicface.data.tasks import TaskInput
 from dicface.data.windows import WindowSampling, sample_window
 from dicface.seeds import numpy_rng, seed_of
 
@@ -26,7 +26,7 @@ class TrainingWindows(Dataset):
     Args:
         folder: Clips, all square and of one size.
         window: Frames a sample (R in the paper, section 3.5); 1 gives single frames.
-        degradation: Of the inputs; None where only true frames are wanted.
+        task: Makes the inputs; None where only true frames are wanted.
         seed_names: What the samples' seeds start from.
         num_samples: How many samples there are (steps × batch size).
         degraded_versions: 0 degrades every sample anew; k > 0 draws one of k versions of the whole
@@ -45,7 +45,7 @@ class TrainingWindows(Dataset):
         folder: str | Path,
         *,
         window: int,
-        degradation: BlindDegradation | None,
+        task: TaskInput | None,
         seed_names: Sequence[str],
         num_samples: int,
         degraded_versions: int = 0,
@@ -56,7 +56,7 @@ class TrainingWindows(Dataset):
     ) -> None:
         self.clips = sorted(list_clips(folder).items())
         self.sampling = WindowSampling(window=window, reverse_prob=reverse_prob)
-        self.degradation = degradation
+        self.task = task
         self.seed_names = tuple(seed_names)
         self.num_samples = num_samples
         self.degraded_versions = degraded_versions
@@ -77,14 +77,14 @@ class TrainingWindows(Dataset):
             len(truth), self.sampling, random.Random(seed_of(*self.seed_names, "window", index))
         )
         frames = list(window.frames)
-        if self.degradation is None:
+        if self.task is None:
             degraded = truth[frames]
         elif self.degraded_versions:
             version = int(rng.integers(self.degraded_versions))
             degraded = self._degraded(clip, version)[frames]
         else:
             names = (*self.seed_names, "degrade", index)
-            degraded = degrade_clip(truth[frames], self.degradation, *names).frames
+            degraded = self.task.degrade(truth[frames], *names)
         pair = np.stack([degraded, truth[frames]])
         if rng.random() < self.flip_prob:
             pair = pair[:, :, :, ::-1]
@@ -101,4 +101,4 @@ class TrainingWindows(Dataset):
 
     def _degrade_version(self, clip: int, version: int) -> np.ndarray:
         names = (*self.seed_names, "version", self.clips[clip][0], version)
-        return degrade_clip(self._truth(clip), self.degradation, *names).frames
+        return self.task.degrade(self._truth(clip), *names)

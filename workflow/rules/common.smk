@@ -36,8 +36,9 @@ DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
 
 
 wildcard_constraints:
-    method="[a-z0-9_]+",
-    stage="vqgan|codeformer|fusion|dicface",
+    method="[a-z0-9_-]+",
+    network="[a-z0-9_-]+",
+    task="bfr|inpainting|colorization",
     split="train|test",
 
 

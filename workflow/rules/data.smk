@@ -1,7 +1,7 @@
 """This part of the workflow makes clips: rendered or imported, and their degraded inputs.
 
-In: nothing (rendered sets) or the user's videos. Out: aligned lossless clips with an index, the
-degraded input of every test clip and the parameters that were drawn for it.
+In: nothing (rendered sets) or the user's videos. Out: aligned lossless clips with an index, every
+task's input of every test clip and what was drawn for it.
 """
 
 
@@ -40,18 +40,18 @@ rule import_clips:
 
 
 rule degrade:
-    """Degrade every test clip: blur, ×4 reduction, noise, H.264, enlargement."""
+    """Make a task's input of every test clip: degraded, masked or grey."""
     input:
         TEST_INDEX,
     output:
-        f"{RUN}/bfr/input/degradation.parquet",
+        f"{RUN}/{{task}}/input/degradation.parquet",
     log:
-        f"{RUN}/logs/degrade.log",
+        f"{RUN}/logs/degrade_{{task}}.log",
     benchmark:
-        f"{RUN}/benchmarks/degrade.tsv"
+        f"{RUN}/benchmarks/degrade_{{task}}.tsv"
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("degradation"),
+        facts=lambda wildcards: SUITE.input_facts(wildcards.task),
     shell:
-        "{DICFACE} degrade --config {params.config} --clips $(dirname {input})"
-        " --out $(dirname {output}) 2>&1 | tee {log}"
+        "{DICFACE} degrade --config {params.config} --task {wildcards.task}"
+        " --clips $(dirname {input}) --out $(dirname {output}) 2>&1 | tee {log}"

@@ -1,36 +1,37 @@
-"""This part of the workflow restores the degraded clips, one job a method.
+"""This part of the workflow restores the inputs of a task, one job a method.
 
-In: degraded clips, and weights trained in the run for the two trained methods. Out: one lossless
-clip each; clips that are there already are not restored again.
+In: inputs, and weights of the run for trained methods and variants. Out: one lossless clip each;
+clips that are there already are not restored again.
 """
 
 
 def trained_weights(wildcards):
-    """The run's own weights that a trained method needs; nothing for released systems."""
-    stage = suite.TRAINED_METHODS.get(wildcards.method)
-    return [f"{TRAIN}/train/{stage}/weights.safetensors"] if stage else []
+    """The run's own weights that a method needs; nothing for released systems."""
+    network = SUITE.method_network(wildcards.method)
+    return [weights(network)] if network else []
 
 
 rule restore:
-    """Restore every degraded clip with one method."""
+    """Restore every clip of a task with one method or variant."""
     input:
-        degraded=f"{RUN}/bfr/input/degradation.parquet",
+        degraded=f"{RUN}/{{task}}/input/degradation.parquet",
         weights=trained_weights,
     output:
-        f"{RUN}/bfr/{{method}}/index.json",
+        f"{RUN}/{{task}}/{{method}}/index.json",
     log:
-        f"{RUN}/logs/restore_{{method}}.log",
+        f"{RUN}/logs/restore_{{task}}_{{method}}.log",
     benchmark:
-        f"{RUN}/benchmarks/restore_{{method}}.tsv"
+        f"{RUN}/benchmarks/restore_{{task}}_{{method}}.tsv"
     threads: config["threads"]
     resources:
         gpu=int(config["device"].startswith("cuda")),
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("restore", "device"),
+        facts=lambda wildcards: SUITE.restore_facts(wildcards.method),
         weights=lambda wildcards, input: (
             f"--weights {input.weights[0]}" if input.weights else ""
         ),
     shell:
-        "{DICFACE} restore --config {params.config} --method {wildcards.method} {params.weights}"
+        "{DICFACE} restore --config {params.config} --task {wildcards.task}"
+        " --method {wildcards.method} {params.weights}"
         " --input $(dirname {input.degraded}) --out $(dirname {output}) 2>&1 | tee {log}"

@@ -43,26 +43,29 @@ rule noise_floor:
         " --analysis $(dirname {input.analysis}) --out {output} 2>&1 | tee {log}"
 
 
+def restored_index(wildcards):
+    """What says that a method's clips of a task are all there."""
+    index = "degradation.parquet" if wildcards.method == "input" else "index.json"
+    return f"{RUN}/{wildcards.task}/{wildcards.method}/{index}"
+
+
 rule score:
     """Score every clip of one method: all metrics in one decode."""
     input:
-        restored=lambda wildcards: (
-            f"{RUN}/bfr/input/degradation.parquet"
-            if wildcards.method == "input"
-            else f"{RUN}/bfr/{wildcards.method}/index.json"
-        ),
+        restored=restored_index,
         truth=rules.analyse_truth.output,
         index=TEST_INDEX,
     output:
-        f"{RUN}/bfr/{{method}}/metrics.parquet",
+        f"{RUN}/{{task}}/{{method}}/metrics.parquet",
     log:
-        f"{RUN}/logs/score_{{method}}.log",
+        f"{RUN}/logs/score_{{task}}_{{method}}.log",
     benchmark:
-        f"{RUN}/benchmarks/score_{{method}}.tsv"
+        f"{RUN}/benchmarks/score_{{task}}_{{method}}.tsv"
     params:
         config=RUN_CONFIG,
         facts=SUITE.facts("metrics"),
     shell:
-        "{DICFACE} score --config {params.config} --method {wildcards.method}"
-        " --restored $(dirname {input.restored}) --truth $(dirname {input.index})"
-        " --analysis $(dirname {input.truth}) --out $(dirname {output}) 2>&1 | tee {log}"
+        "{DICFACE} score --config {params.config} --task {wildcards.task}"
+        " --method {wildcards.method} --restored $(dirname {input.restored})"
+        " --truth $(dirname {input.index}) --analysis $(dirname {input.truth})"
+        " --out $(dirname {output}) 2>&1 | tee {log}"

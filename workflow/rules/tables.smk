@@ -4,10 +4,14 @@ In: scores of all methods that can run here. Out: results/<run>/tables/ and figu
 """
 
 
+def scores(task, methods):
+    return [f"{RUN}/{task}/{method}/metrics.parquet" for method in methods]
+
+
 rule table1:
     """Table 1: blind restoration, every system of the paper and what the run trained."""
     input:
-        scores=expand(f"{RUN}/bfr/{{method}}/metrics.parquet", method=SUITE.runnable()),
+        scores=scores("bfr", SUITE.runnable(config["table1"])),
         noise_floor=rules.noise_floor.output,
         picture=f"{RUN}/figures/comparison.png",
     output:
@@ -29,10 +33,7 @@ rule picture:
     """Input, CodeFormer, DicFace and truth of four clips, chosen by a rule."""
     input:
         truth=TEST_INDEX,
-        scores=expand(
-            f"{RUN}/bfr/{{method}}/metrics.parquet",
-            method=["input", "codeformer_trained", "dicface_trained"],
-        ),
+        scores=scores("bfr", ["input", "codeformer_trained", "dicface_trained"]),
     output:
         f"{RUN}/figures/comparison.png",
     log:

@@ -1,34 +1,31 @@
 """This part of the workflow trains the networks of the run.
 
-In: training clips. Out: one safetensors file a stage: vqgan -> codeformer (code prediction) ->
-fusion (its feature fusion) and -> dicface. Checkpoints inside the folder make a killed run go on.
+In: training clips. Out: one safetensors file a network, stages (vqgan -> codeformer -> fusion and
+-> dicface) and variants alike. Checkpoints inside the folder make a killed run go on.
 """
 
 
-def stage_starts_from(wildcards):
-    """The weights that a stage starts from, and the codebook prior whose codes it predicts."""
-    start = SUITE.config.stage(wildcards.stage).init_from
-    stages = {start, "vqgan"} - {"", wildcards.stage}
-    return [f"{TRAIN}/train/{stage}/weights.safetensors" for stage in sorted(stages)]
+def weights(network):
+    return f"{TRAIN}/train/{network}/weights.safetensors"
 
 
 rule train:
-    """Train one stage."""
+    """Train one stage or variant."""
     input:
         clips=TRAIN_INDEX,
-        weights=stage_starts_from,
+        weights=lambda wildcards: list(map(weights, SUITE.sources(wildcards.network))),
     output:
-        f"{TRAIN}/train/{{stage}}/weights.safetensors",
+        weights("{network}"),
     log:
-        f"{TRAIN}/logs/train_{{stage}}.log",
+        f"{TRAIN}/logs/train_{{network}}.log",
     benchmark:
-        f"{TRAIN}/benchmarks/train_{{stage}}.tsv"
+        f"{TRAIN}/benchmarks/train_{{network}}.tsv"
     threads: config["threads"]
     resources:
         gpu=int(config["device"].startswith("cuda")),
     params:
         config=TRAIN_CONFIG,
-        facts=lambda wildcards: SUITE.stage_facts(wildcards.stage),
+        facts=lambda wildcards: SUITE.network_facts(wildcards.network),
     shell:
-        "{DICFACE} train --config {params.config} --stage {wildcards.stage}"
+        "{DICFACE} train --config {params.config} --network {wildcards.network}"
         " --clips {TRAIN_CLIPS} --out {TRAIN}/train 2>&1 | tee {log}"
