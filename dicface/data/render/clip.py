@@ -31,7 +31,7 @@ _FOCAL = 14.6 * (_CAMERA - 8.0)
 _PIVOT = np.array([0.0, -8.0, -1.5])
 _SHADOW_SIDE, _SHADOW_HALF = 176, 22.0
 _SMOOTHING = 5.0
-_SAMPLES_A_SIDE = 256
+_SAMPLES_A_SIDE = 192
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def render_clip(
         aligned: render in the coordinates of the aligned face (see `TEMPLATE`), as if the camera
             had followed; otherwise a loosely framed head.
         supersample: samples a pixel and side; by default 2, and more where a frame would have
-            fewer than 256 samples a side, or hair would flicker.
+            fewer than 192 samples a side, or hair would flicker.
 
     Returns:
         Frames and exact landmarks; the same bytes on every run on one machine.
