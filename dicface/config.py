@@ -59,6 +59,8 @@ class TrainSettings:
     Attributes:
         steps: Optimiser steps.
         batch_size: Samples a step over all processes: windows for `dicface`, frames otherwise.
+        micro_batch: Samples that a process computes at once; gradients of a step are accumulated
+            over as many as it takes. 0 computes a process's share of the batch at once.
         learning_rate: Of Adam at the first step.
         final_learning_rate: Of the cosine schedule at the last step.
         betas: Adam's.
@@ -87,6 +89,7 @@ class TrainSettings:
 
     steps: int
     batch_size: int
+    micro_batch: int
     learning_rate: float
     final_learning_rate: float
     betas: tuple[float, float]
@@ -110,6 +113,23 @@ class TrainSettings:
     lpips_normalise: Literal["once", "twice"]
     save_every: int
     log_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeSettings:
+    """How a training is spread over processors; no value here decides what is learnt.
+
+    Attributes:
+        devices: Processes a node, one a GPU.
+        nodes: Machines; each runs `devices` processes, started by torchrun or srun.
+        channels_last: Memory order of images that suits tensor cores.
+        compile: Compiles the network with torch.compile.
+    """
+
+    devices: int
+    nodes: int
+    channels_last: bool
+    compile: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +207,7 @@ class Config:
     results: str
     device: str
     threads: int
+    compute: ComputeSettings
     protocol_is_paper: bool
     data: DataSettings
     degradation: dict[str, Any]

@@ -24,6 +24,10 @@ METHOD_OF_STAGE = {"fusion": "codeformer_trained", "dicface": "dicface_trained"}
 """Stage -> the method that restores with its weights."""
 
 
+HOW_NOT_WHAT = ("micro_batch", "num_workers", "cache", "save_every", "log_every")
+"""Fields of `TrainSettings` that a run may change on its way without learning anything else."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A network of the run with all settings resolved.
@@ -67,10 +71,11 @@ class Network:
 
     def facts(self) -> dict[str, Any]:
         """Returns what decides its weights, but for the run's seed, clips and degradation."""
+        train = asdict(self.train)
         return {
             "stage": self.stage,
             "task": self.task,
-            "train": asdict(self.train),
+            "train": {key: value for key, value in train.items() if key not in HOW_NOT_WHAT},
             "settings": self.settings(),
         }
 

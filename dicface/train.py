@@ -2,7 +2,8 @@
 
 Batch k is a pure function of the run's name and k, and torch's generator is seeded anew for every
 step, so that a run killed at any step and started again ends with the same weights, bit for bit on
-one machine, as one that was never interrupted.
+one machine, as one that was never interrupted. How a batch is shared by processes, and how many
+there are, changes sums of gradients by rounding alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from dicface import losses
 from dicface.checkpoints import load_tensors, read_facts, save_weights
@@ -25,11 +25,13 @@ from dicface.config import Config, TrainSettings
 from dicface.data.tasks import task_input
 from dicface.data.training import TrainingWindows
 from dicface.errors import TrainingError, WeightsError
-from dicface.files import atomic_path, sha256_of, write_json
+from dicface.files import sha256_of, write_json
 from dicface.models import build
 from dicface.networks import Network, network
+from dicface.processes import Shares, launch
 from dicface.seeds import seed_of
 from dicface.stages import Stage, StageLoss, build_stage
+from dicface.training_log import TrainingLog
 
 logger = logging.getLogger(__name__)
 
@@ -109,14 +111,14 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
         The weights file.
 
     Raises:
+        ConfigError: There are fewer GPUs than asked for, or a batch cannot be shared evenly.
         TrainingError: A loss is not finite.
         WeightsError: Weights to start from are missing or do not fit.
         ClipError: A training clip cannot be read or is too short.
     """
-    from lightning.fabric import Fabric
-
     plan = network(config, name)
     s = plan.train
+    fabric = launch(config, s)
     folder = Path(out) / name
     # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
     torch.manual_seed(seed_of(config.seed_name, "init", plan.stage))
@@ -129,59 +131,77 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
         "sources": {role: sha256_of(path) for role, path in sources.items()},
     }
     origin = json.loads(json.dumps(origin))
-    write_json(folder / "settings.json", origin)
+    if fabric.is_global_zero:
+        write_json(folder / "settings.json", origin)
 
-    fabric = Fabric(accelerator=config.device, devices=1, precision=s.precision)
+    if config.compute.channels_last:
+        stage.network.to(memory_format=torch.channels_last)
     learner = Learner(stage.network, s)
     critic = Learner(build("discriminator"), s) if s.gan_weight > 0 else None
     ema = Ema(stage.network, s.ema_decay)
     first, seconds = _resume(folder, origin, learner, critic, ema)
+    if config.compute.compile:
+        stage.network.compile()
     stage_on_device, optimizer = fabric.setup(stage, learner.optimizer)
     if critic is not None:
         critic.module, critic.optimizer = fabric.setup(critic.module, critic.optimizer)
     ema.tensors = {n: t.to(fabric.device) for n, t in ema.tensors.items()}
-    log = _Log(folder, first, s, name)
+    shares = Shares.of(s, fabric.world_size, fabric.global_rank)
+    log = TrainingLog(fabric, folder, first, s, name)
     stage_on_device.train()
 
     started = time.monotonic()
-    for step, (degraded, truth) in log.steps(_batches(config, plan, clips, first)):
-        torch.manual_seed(seed_of(config.seed_name, plan.stage, "step", step))
+    batches = _batches(config, plan, clips, first, shares)
+    for step, parts in log.steps(batches, first, len(shares.parts)):
+        rate = learning_rate(step, s)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, s)
-        loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
-        total, terms = loss.total, dict(loss.terms)
-        adversarial = critic is not None and loss.image is not None and step >= s.gan_start
-        if adversarial:
-            terms["gan"] = _generator_term(stage, critic.module, loss, s)
-            total = total + terms["gan"]
-        if not torch.isfinite(total):
-            raise TrainingError(
-                f"{name}, step {step}: the loss is not finite ("
-                + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
-                + "). Lower train.learning_rate or train.kl_weight; the last checkpoint is kept."
-            )
+            group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        fabric.backward(total)
+        if critic is not None:
+            critic.optimizer.zero_grad(set_to_none=True)
+        for part, (degraded, truth) in zip(shares.parts, parts, strict=True):
+            torch.manual_seed(seed_of(config.seed_name, plan.stage, "step", step, *part.names))
+            with fabric.no_backward_sync(stage_on_device, enabled=not part.last):
+                loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
+                total, terms = loss.total, dict(loss.terms)
+                adversarial = critic is not None and loss.image is not None and step >= s.gan_start
+                if adversarial:
+                    terms["gan"] = _generator_term(stage, critic.module, loss, s)
+                    total = total + terms["gan"]
+                _require_finite(total, terms, name, step)
+                fabric.backward(total / len(shares.parts))
+            if adversarial:
+                with fabric.no_backward_sync(critic.module, enabled=not part.last):
+                    terms["critic"] = _critic_term(critic, loss)
+                    fabric.backward(terms["critic"] / len(shares.parts))
+            log.record(terms)
         optimizer.step()
         if adversarial:
-            terms["critic"] = _critic_step(fabric, critic, loss, learning_rate(step, s))
+            for group in critic.optimizer.param_groups:
+                group["lr"] = rate
+            critic.optimizer.step()
         ema.update(stage.network)
-        log.record(step, terms, learning_rate(step, s))
-        if (step + 1) % s.save_every == 0 and step + 1 < s.steps:
+        log.step_done(step, rate)
+        if (step + 1) % s.save_every == 0 and step + 1 < s.steps and fabric.is_global_zero:
             elapsed = seconds + time.monotonic() - started
             _save(folder, origin, step + 1, elapsed, learner, critic, ema)
     seconds += time.monotonic() - started
 
     weights = folder / "weights.safetensors"
-    save_weights(weights, ema.state_dict(stage.network), origin)
-    write_json(folder / "training.json", _summary(stage, plan, seconds))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    if fabric.is_global_zero:
+        save_weights(weights, ema.state_dict(stage.network), origin)
+        summary = _summary(stage, plan, seconds)
+        how = {"processes": fabric.world_size, "data_wait_share": log.wait_share}
+        write_json(folder / "training.json", {**summary, **how})
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    fabric.barrier()
     return weights
 
 
 def _batches(
-    config: Config, plan: Network, clips: Path, first: int
-) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
+    config: Config, plan: Network, clips: Path, first: int, shares: Shares
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's parts of every step's batch, in order, from step `first` on."""
     s = plan.train
     data = TrainingWindows(
         clips,
@@ -195,11 +215,21 @@ def _batches(
         reverse_prob=s.reverse_prob,
         colour_jitter=s.colour_jitter,
     )
-    order = range(first * s.batch_size, len(data))
-    loader = DataLoader(
-        data, batch_size=s.batch_size, sampler=order, num_workers=s.num_workers, drop_last=True
-    )
-    return enumerate(loader, start=first)
+    order = [
+        [step * s.batch_size + index for index in part.samples]
+        for step in range(first, s.steps)
+        for part in shares.parts
+    ]
+    return iter(DataLoader(data, batch_sampler=order, num_workers=s.num_workers))
+
+
+def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: int) -> None:
+    if not torch.isfinite(total):
+        raise TrainingError(
+            f"{name}, step {step}: the loss is not finite ("
+            + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
+            + "). Lower train.learning_rate or train.kl_weight; the last checkpoint is kept."
+        )
 
 
 def _generator_term(stage: Stage, critic: nn.Module, loss: StageLoss, s: TrainSettings) -> Tensor:
@@ -212,15 +242,9 @@ def _generator_term(stage: Stage, critic: nn.Module, loss: StageLoss, s: TrainSe
     return s.gan_weight * gan
 
 
-def _critic_step(fabric: object, critic: Learner, loss: StageLoss, rate: float) -> Tensor:
+def _critic_term(critic: Learner, loss: StageLoss) -> Tensor:
     critic.module.requires_grad_(True)
-    for group in critic.optimizer.param_groups:
-        group["lr"] = rate
-    value = sum(losses.hinge_d(critic.module(loss.target), critic.module(loss.image.detach())))
-    critic.optimizer.zero_grad(set_to_none=True)
-    fabric.backward(value)
-    critic.optimizer.step()
-    return value.detach()
+    return sum(losses.hinge_d(critic.module(loss.target), critic.module(loss.image.detach())))
 
 
 def _save(
@@ -273,48 +297,3 @@ def _summary(stage: Stage, plan: Network, seconds: float) -> dict[str, object]:
         "parameters": sum(p.numel() for p in stage.network.parameters()),
         "parameters_trained": sum(p.numel() for p in stage.network.parameters() if p.requires_grad),
     }
-
-
-class _Log:
-    """Progress bar, `stats.jsonl` and TensorBoard, all with the same names."""
-
-    def __init__(self, folder: Path, first: int, s: TrainSettings, name: str) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.path = folder / "stats.jsonl"
-        self.first, self.settings = first, s
-        # Lines of steps that a killed run made after its last checkpoint are made again.
-        lines = self.path.read_text().splitlines() if self.path.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= first]
-        with atomic_path(self.path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in kept))
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first)
-        self.bar = tqdm(total=s.steps, initial=first, desc=f"train {name}", unit="step")
-        self.sums: dict[str, float] = {}
-        self.count = 0
-
-    def steps(self, batches: Iterator) -> Iterator:
-        """Passes batches on; closes the bar and TensorBoard at the end."""
-        try:
-            yield from batches
-        finally:
-            self.bar.close()
-            self.board.close()
-
-    def record(self, step: int, terms: dict[str, Tensor], rate: float) -> None:
-        """Adds a step; every `log_every` steps writes the means since the last line."""
-        for key, value in terms.items():
-            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
-        self.count += 1
-        self.bar.update()
-        done = step + 1
-        if done % self.settings.log_every and done < self.settings.steps:
-            return
-        means = {key: value / self.count for key, value in self.sums.items()}
-        self.bar.set_postfix({key: f"{value:.3g}" for key, value in means.items()})
-        line = {"step": done, "learning_rate": rate, **means}
-        with open(self.path, "a") as file:
-            file.write(json.dumps(line) + "\n")
-        for key, value in line.items():
-            self.board.add_scalar(key, value, done)
-        self.sums, self.count = {}, 0
