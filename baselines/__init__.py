@@ -26,6 +26,7 @@ __all__ = [
     "create",
     "method",
     "methods",
+    "methods_for",
     "names",
     "unavailable",
 ]
@@ -89,6 +90,23 @@ def method(name: str) -> type[Method]:
 def methods() -> dict[str, type[Method]]:
     """Returns all methods by name; imports the module of each."""
     return {name: method(name) for name in names()}
+
+
+def methods_for(task: str) -> tuple[str, ...]:
+    """Returns the names of the methods that do a task, in the order of `names`.
+
+    >>> methods_for("inpainting")[:4]
+    ('input', 'gpen', 'codeformer', 'dicface')
+
+    Args:
+        task: One of `TASKS`.
+
+    Raises:
+        MethodError: There is no such task, or a method cannot be imported.
+    """
+    if task not in TASKS:
+        raise MethodError(f"no task is named '{task}'. Known tasks: {', '.join(TASKS)}.")
+    return tuple(name for name, found in methods().items() if task in found.facts.tasks)
 
 
 def create(name: str, **settings: object) -> Method:

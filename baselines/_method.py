@@ -131,15 +131,19 @@ class Method(ABC):
     def unavailable(self, *, size: int | None = None) -> str | None:
         """Says why the method cannot run, in one sentence for a table's footnote.
 
+        All that is in the way is named at once: frames of another size, and files that are missing.
+
         Args:
             size: Side of the frames to restore, in pixels, where it is known.
 
         Returns:
             The reason, or None if it can run.
         """
-        if size is not None and self.facts.size not in (None, size):
-            return f"needs {self.facts.size}×{self.facts.size} frames; these are {size}×{size}"
-        return self.missing_weights()
+        needed = self.facts.size
+        reasons = [self.missing_weights()]
+        if size is not None and needed not in (None, size):
+            reasons.insert(0, f"needs {needed}×{needed} frames, these are {size}×{size}")
+        return "; ".join(filter(None, reasons)) or None
 
     def missing_weights(self) -> str | None:
         """Says which weights file is missing or damaged; None if all are there."""

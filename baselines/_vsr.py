@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from baselines._method import Method
+from baselines._network import NetworkMethod
 from dicface.errors import MethodError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,7 +21,7 @@ SAFE_SIDE_PX = 64
 
 
 @dataclass(kw_only=True)
-class VideoEnlarger(Method):
+class VideoEnlarger(NetworkMethod):
     """A recurrent network that enlarges a clip `facts.scale` times, chunk by chunk.
 
     A chunk's frames depend on one another, both ways; nothing carries over to the next chunk.
@@ -31,14 +29,10 @@ class VideoEnlarger(Method):
     Attributes:
         chunk: Number of consecutive frames restored together. The releases take the whole clip, or
             `max_seq_len` frames if told so; memory grows with it.
-        prefixes: Where a released checkpoint keeps the network, the preferred one first; a file
-            without any of them holds the network's bare keys.
 
     Raises:
         MethodError: The chunk is shorter than a frame, or the method cannot do the task.
     """
-
-    prefixes: ClassVar[tuple[str, ...]]
 
     chunk: int = 100
 
@@ -48,27 +42,6 @@ class VideoEnlarger(Method):
             raise MethodError(
                 f"{self.facts.label}: chunk is {self.chunk}; expected 1 or more frames."
             )
-
-    @abstractmethod
-    def build(self) -> nn.Module:
-        """Returns the network without weights: (1, T, 3, h, w) in [0, 1] -> (1, T, 3, sh, sw)."""
-
-    @cached_property
-    def network(self) -> nn.Module:
-        """The network with its weights, in eval mode on the device.
-
-        Raises:
-            MethodError: The weights are not at hand.
-            WeightsError: The file is damaged, or belongs to another network.
-        """
-        from baselines._weights import looks_like, read_state
-        from dicface.checkpoints import load_state
-
-        path, *_ = self.weights_files()
-        network = self.build()
-        state = read_state(path)
-        load_state(network, without_prefix(state, self.prefixes), f"{path}: {looks_like(state)}")
-        return network.eval().to(self.device)
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Yields one enlarged frame for each frame of the low-resolution clip, in order.
@@ -105,27 +78,3 @@ class VideoEnlarger(Method):
                 "is coarser than what it was trained for.",
                 *(self.facts.label, clip, width, height, SAFE_SIDE_PX),
             )
-
-
-def without_prefix(state: dict[str, Tensor], prefixes: Iterable[str]) -> dict[str, Tensor]:
-    """Takes one network out of a checkpoint that holds several.
-
-    Args:
-        state: Tensors by key.
-        prefixes: Key prefixes, the preferred one first.
-
-    Returns:
-        The tensors under the first prefix that occurs, without it; `state` if none does.
-
-    >>> without_prefix({"generator.a": 1, "step_counter": 2}, ("generator_ema.", "generator."))
-    {'a': 1}
-    """
-    for prefix in prefixes:
-        found = {
-            key.removeprefix(prefix): tensor
-            for key, tensor in state.items()
-            if key.startswith(prefix)
-        }
-        if found:
-            return found
-    return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ def load_into(
     path: str | Path,
     *,
     label: str,
-    prefix: str = "",
+    prefixes: Iterable[str] = (),
     ignore_others: bool = False,
 ) -> None:
     """Loads a released weights file into `network`, every name and shape exactly.
@@ -65,14 +66,16 @@ def load_into(
         network: Takes the weights; unchanged if the file does not fit.
         path: A .safetensors file or a PyTorch checkpoint.
         label: What the network is, for messages: "CodeFormer".
-        prefix: Taken from the front of the file's names, where they have it.
+        prefixes: Under which the file may keep the network, the preferred one first (see
+            `without_prefix`).
         ignore_others: Allows tensors beside the network's, as of a file from training.
 
     Raises:
         WeightsError: The file is damaged, or belongs to another network or another size of it; the
             message lists a few tensors that do not fit and says what the file looks like.
     """
-    state = {key.removeprefix(prefix): tensor for key, tensor in read_state(path).items()}
+    whole = read_state(path)
+    state = without_prefix(whole, prefixes)
     own = network.state_dict().keys()
     if ignore_others and own <= state.keys():
         state = {key: state[key] for key in own}
@@ -80,9 +83,33 @@ def load_into(
         load_state(network, state, str(path))
     except WeightsError as error:
         raise WeightsError(
-            f"{error} The file looks like {looks_like(state)}; expected {label} "
+            f"{error} The file looks like {looks_like(whole)}; expected {label} "
             f"({_extent(network.state_dict())})."
         ) from None
+
+
+def without_prefix(state: dict[str, Tensor], prefixes: Iterable[str]) -> dict[str, Tensor]:
+    """Takes one network out of a checkpoint that holds several.
+
+    Args:
+        state: Tensors by key.
+        prefixes: Key prefixes, the preferred one first.
+
+    Returns:
+        The tensors under the first prefix that occurs, without it; `state` if none does.
+
+    >>> without_prefix({"generator.a": 1, "step_counter": 2}, ("generator_ema.", "generator."))
+    {'a': 1}
+    """
+    for prefix in prefixes:
+        found = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in state.items()
+            if key.startswith(prefix)
+        }
+        if found:
+            return found
+    return state
 
 
 def looks_like(state: dict[str, Tensor]) -> str:

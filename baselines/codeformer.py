@@ -1,45 +1,107 @@
-"""CodeFormer with its authors' weights: frame by frame, w = 0.5 and AdaIN, as in its release.
+"""CodeFormer with its authors' weights, frame by frame, for its three tasks.
 
-Kept of the release (blind restoration, aligned input): fidelity weight 0.5, the quantised latent
-takes the channel statistics of the encoder's, output clamped to [-1, 1]. Left out: the release
-turns the result grey and shifts its colours where the input is nearly grey.
+Kept of the release (aligned input): each task's own network, fidelity weight and use of AdaIN;
+output clamped to [-1, 1]; an inpainted frame takes the network's output where the input is pure
+white and the input elsewhere. Left out: the release turns a restored frame grey and shifts its
+colours where the input is nearly grey.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
 from baselines import _examples
-from baselines._method import Method, MethodFacts
+from baselines._method import TASKS, MethodFacts
+from baselines._network import NetworkMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dicface.models import CodeFormer as Network
 
+_FEWER_SKIPS = ("32", "64", "128")
 
-@dataclass(kw_only=True)
-class FrameByFrame(Method):
-    """What the released and the trained CodeFormer share.
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What its release does for one task.
 
     Attributes:
-        fidelity_w: Weight of the encoder's skips in the decoder; the release uses 0.5.
-        adain: Gives the quantised latent the channel statistics of the encoder's; as the release.
+        network: Settings of the network that are not the defaults.
+        fidelity_w: Weight of the encoder's skips in the decoder.
+        adain: Whether the quantised latent takes the channel statistics of the encoder's.
+    """
+
+    network: Mapping[str, object]
+    fidelity_w: float
+    adain: bool
+
+
+@dataclass(kw_only=True)
+class CodeFormer(NetworkMethod):
+    """CodeFormer as released.
+
+    Attributes:
+        fidelity_w: Weight of the encoder's skips in the decoder; None for the release's.
+        adain: Gives the quantised latent the channel statistics of the encoder's; None for what the
+            release does.
         batch: Frames restored at once; None for as many as are worth it at their size.
     """
 
-    fidelity_w: float = 0.5
-    adain: bool = True
+    facts = MethodFacts(
+        name="codeformer",
+        label="CodeFormer",
+        tasks=TASKS,
+        weights={
+            "bfr": ("codeformer",),
+            "inpainting": ("codeformer_inpainting",),
+            "colorization": ("codeformer_colorization",),
+        },
+        licence="S-Lab License 1.0 (non-commercial)",
+        source="sczhou/CodeFormer @ b33cc7d639d6545bfcccc7e0bc6ae51f24e79c2b",
+        citation="Zhou et al., Towards Robust Blind Face Restoration with Codebook Lookup "
+        "Transformer, NeurIPS 2022",
+        notes=(
+            "Restoration: w = 0.5 and AdaIN; inpainting: w = 1; colorization: w = 0 and AdaIN; as "
+            "in its release. Hard codes; deterministic.",
+            "Inpainting: pure white pixels are missing, all others are the input's, as in its "
+            "release.",
+            "Its release turns the result grey where the input is nearly grey; this is left out.",
+        ),
+    )
+    example = classmethod(_examples.codeformer)
+    releases: ClassVar[Mapping[str, Release]] = MappingProxyType(
+        {
+            "bfr": Release(network={}, fidelity_w=0.5, adain=True),
+            "inpainting": Release(
+                network={"connect_list": _FEWER_SKIPS, "codebook_size": 512},
+                fidelity_w=1.0,
+                adain=False,
+            ),
+            "colorization": Release(
+                network={"connect_list": _FEWER_SKIPS}, fidelity_w=0.0, adain=True
+            ),
+        }
+    )
+
+    fidelity_w: float | None = None
+    adain: bool | None = None
     batch: int | None = None
 
-    @property
-    @abstractmethod
-    def network(self) -> Network:
-        """The network with its weights, ready for inference on its device."""
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        release = self.releases[self.task]
+        self.fidelity_w = release.fidelity_w if self.fidelity_w is None else self.fidelity_w
+        self.adain = release.adain if self.adain is None else self.adain
+
+    def build(self) -> Network:
+        """Returns the released network of the task, without its weights."""
+        from dicface.models import build
+
+        return build("codeformer", **self.releases[self.task].network)
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Restores each frame on its own; see `Method.restore`."""
@@ -49,49 +111,9 @@ class FrameByFrame(Method):
 
         def step(x: Tensor) -> Tensor:
             image, _, _ = self.network(x * 2 - 1, w=self.fidelity_w, adain=self.adain)
-            return image.clamp(-1, 1).add(1).div(2)
+            restored = image.clamp(-1, 1).add(1).div(2)
+            return restored.where((x == 1).all(1, keepdim=True), x) if composed else restored
 
+        composed = self.task == "inpainting"
         batch = self.batch or default_batch(self.network.settings.resolution)
         yield from per_frame(step, frames, device=self.device, batch=batch)
-
-
-@dataclass(kw_only=True)
-class CodeFormer(FrameByFrame):
-    """CodeFormer as released."""
-
-    facts = MethodFacts(
-        name="codeformer",
-        label="CodeFormer",
-        weights={"bfr": ("codeformer",)},
-        licence="S-Lab License 1.0 (non-commercial)",
-        source="sczhou/CodeFormer @ b33cc7d639d6545bfcccc7e0bc6ae51f24e79c2b",
-        citation="Zhou et al., Towards Robust Blind Face Restoration with Codebook Lookup "
-        "Transformer, NeurIPS 2022",
-        notes=(
-            "w = 0.5 and AdaIN, the defaults of its release; hard codes; deterministic.",
-            "Its release turns the result grey where the input is nearly grey; this is left out.",
-        ),
-    )
-    example = classmethod(_examples.codeformer)
-
-    def build(self) -> Network:
-        """Returns the released network without its weights."""
-        from dicface.models import build
-
-        return build("codeformer")
-
-    @cached_property
-    def network(self) -> Network:
-        """The released network with the authors' weights.
-
-        Raises:
-            MethodError: The weights are not at hand.
-            WeightsError: They are damaged or of another network.
-        """
-        from baselines._weights import load_into
-        from dicface.restore import prepare_for_inference
-
-        (path,) = self.weights_files()
-        network = self.build()
-        load_into(network, path, label=self.facts.label)
-        return prepare_for_inference(network.to(self.device))

@@ -8,14 +8,13 @@ release's refusal of clips shorter than a window is not kept.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from baselines import _examples
-from baselines._method import TASKS, Method, MethodFacts
+from baselines._method import TASKS, MethodFacts
+from baselines._network import NetworkMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Windowed(Method):
-    """What the released and the trained DicFace share.
+class DicFace(NetworkMethod):
+    """DicFace as released, for its three tasks.
 
     Attributes:
         position: Which frame of a window is kept: "centre" (paper) or "release".
@@ -35,35 +34,6 @@ class Windowed(Method):
             release: 1).
         batch: Frames computed at once; None for as many as are worth it at their size.
     """
-
-    position: Literal["centre", "release"] = "centre"
-    fidelity_w: float = 1.0
-    aggregation: str | None = None
-    samples: int | Literal["mean"] = "mean"
-    batch: int | None = None
-
-    @property
-    @abstractmethod
-    def network(self) -> Network:
-        """The network with its weights, ready for inference on its device."""
-
-    def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
-        """Slides a window over the clip; see `Method.restore` and `dicface.restore.stream`."""
-        from dicface.restore import StreamSettings, stream
-
-        settings = StreamSettings(
-            position=self.position,
-            fidelity_w=self.fidelity_w,
-            aggregation=self.aggregation,
-            samples=self.samples,
-            batch=self.batch,
-        )
-        yield from stream(self.network, frames, clip=clip, settings=settings)
-
-
-@dataclass(kw_only=True)
-class DicFace(Windowed):
-    """DicFace as released, for its three tasks."""
 
     facts = MethodFacts(
         name="dicface",
@@ -87,24 +57,27 @@ class DicFace(Windowed):
     )
     example = classmethod(_examples.dicface)
 
+    position: Literal["centre", "release"] = "centre"
+    fidelity_w: float = 1.0
+    aggregation: str | None = None
+    samples: int | Literal["mean"] = "mean"
+    batch: int | None = None
+
     def build(self) -> Network:
         """Returns the released network without its weights."""
         from dicface.models import build
 
         return build("dicface")
 
-    @cached_property
-    def network(self) -> Network:
-        """The released network with the authors' weights.
+    def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
+        """Slides a window over the clip; see `Method.restore` and `dicface.restore.stream`."""
+        from dicface.restore import StreamSettings, stream
 
-        Raises:
-            MethodError: The weights are not at hand.
-            WeightsError: They are damaged or of another network.
-        """
-        from baselines._weights import load_into
-        from dicface.restore import prepare_for_inference
-
-        (path,) = self.weights_files()
-        network = self.build()
-        load_into(network, path, label=self.facts.label)
-        return prepare_for_inference(network.to(self.device))
+        settings = StreamSettings(
+            position=self.position,
+            fidelity_w=self.fidelity_w,
+            aggregation=self.aggregation,
+            samples=self.samples,
+            batch=self.batch,
+        )
+        yield from stream(self.network, frames, clip=clip, settings=settings)

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from baselines import _examples
-from baselines._method import Method, MethodFacts
-from dicface.errors import MethodError
+from baselines._method import MethodFacts
+from baselines._network import NetworkMethod, sized
 from dicface.seeds import torch_generator
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Gfpgan(Method):
+class Gfpgan(NetworkMethod):
     """GFPGAN (the "clean" architecture of v1.3 and v1.4)."""
 
     facts = MethodFacts(
@@ -54,21 +53,6 @@ class Gfpgan(Method):
 
         return Network()
 
-    @cached_property
-    def network(self) -> Network:
-        """The released network with the authors' weights, on its device.
-
-        Raises:
-            MethodError: The weights are not at hand.
-            WeightsError: They are damaged or of another network.
-        """
-        from baselines._weights import load_into
-
-        (path,) = self.weights_files()
-        network = self.build()
-        load_into(network, path, label=self.facts.label)
-        return network.eval().requires_grad_(False).to(self.device)
-
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Restores each frame on its own; see `Method.restore`.
 
@@ -77,13 +61,8 @@ class Gfpgan(Method):
         """
         import torch
 
-        side = self.network.size
-        for number, frame in enumerate(frames):
-            if tuple(frame.shape) != (3, side, side):
-                raise MethodError(
-                    f"{self.facts.label}, clip '{clip}', frame {number}: has the shape "
-                    f"{tuple(frame.shape)}; expected {(3, side, side)}. Align the clip first."
-                )
+        given = sized(frames, self.network.size, label=self.facts.label, clip=clip)
+        for number, frame in enumerate(given):
             # Not around the yield: the mode would leak into the caller between two frames.
             with torch.inference_mode():
                 x = frame.unsqueeze(0).to(self.device) * 2 - 1

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from baselines import _examples
-from baselines._method import TASKS, Method, MethodFacts
+from baselines._method import TASKS, MethodFacts
+from baselines._network import NetworkMethod
 from dicface.errors import MethodError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Gpen(Method):
+class Gpen(NetworkMethod):
     """GPEN; its 1024-pixel networks serve inpainting and colorization."""
 
     facts = MethodFacts(
@@ -66,27 +66,17 @@ class Gpen(Method):
         }
     )
 
+    @property
+    def network_name(self) -> str:
+        """What the weights file of the task holds, for messages."""
+        return self.variants[self.task]
+
     def build(self) -> Network:
         """Returns the network of the task without its weights."""
         from baselines.networks.gpen import VARIANTS
         from baselines.networks.gpen import Gpen as Network
 
-        return Network(**VARIANTS[self.variants[self.task]])
-
-    @cached_property
-    def network(self) -> Network:
-        """The released network of the task with the authors' weights, on its device.
-
-        Raises:
-            MethodError: The weights are not at hand.
-            WeightsError: They are damaged or of another network.
-        """
-        from baselines._weights import load_into
-
-        (path,) = self.weights_files()
-        network = self.build()
-        load_into(network, path, label=self.variants[self.task])
-        return network.eval().requires_grad_(False).to(self.device)
+        return Network(**VARIANTS[self.network_name])
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Restores each frame on its own, as an 8-bit image; see `Method.restore`.

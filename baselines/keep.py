@@ -19,8 +19,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from baselines import _examples
-from baselines._face_video import FaceVideo
 from baselines._method import MethodFacts
+from baselines._network import NetworkMethod, sized
 from dicface.errors import MethodError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _LUMA = (0.2989, 0.5870, 0.1140)
 
 
 @dataclass(kw_only=True)
-class Keep(FaceVideo):
+class Keep(NetworkMethod):
     """KEEP as released, on aligned frames.
 
     Attributes:
@@ -88,7 +88,8 @@ class Keep(FaceVideo):
         """
         import torch
 
-        remaining = self.sized(frames, clip)
+        side = self.network.settings.resolution
+        remaining = sized(frames, side, label=self.facts.label, clip=clip)
         while chunk := list(islice(remaining, self.chunk)):
             # Not around the yield: the mode would leak into the caller between two frames.
             with torch.inference_mode():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from baselines import _examples
 from baselines._method import TASKS, Method, MethodFacts
+from baselines._network import sized
 from dicface.errors import MethodError
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class PgDiff(Method):
                 f"the .safetensors files of {' and '.join(names)}, in this order by name."
             )
         for name, network, path in zip(names, networks, files, strict=True):
-            load_into(network, path, label=name, prefix="module.", ignore_others="restorer" in name)
+            others = "restorer" in name  # its file holds more than the network
+            load_into(network, path, label=name, prefixes=("module.",), ignore_others=others)
             network.eval().requires_grad_(False).to(self.device)
         return networks
 
@@ -115,7 +117,8 @@ class PgDiff(Method):
         from dicface.seeds import torch_generator
 
         schedule = Schedule(self.steps)
-        for number, frame in enumerate(frames):
+        given = sized(frames, self.networks[0].image_size, label=self.facts.label, clip=clip)
+        for number, frame in enumerate(given):
             where = f"PGDiff, clip '{clip}', frame {number}"
             seeds = (clip, number) if self.noise == "frame" else (clip,)
             generator = torch_generator(self.facts.name, *seeds)
@@ -134,9 +137,6 @@ class PgDiff(Method):
         from baselines.networks import guidance
         from dicface.restore import to_uint8
 
-        side, shape = self.networks[0].image_size, tuple(frame.shape)
-        if shape != (3, side, side):
-            raise MethodError(f"{where}: has the shape {shape}; expected {(3, side, side)}.")
         levels = torch.from_numpy(to_uint8(frame)).permute(2, 0, 1).unsqueeze(0).to(self.device)
         scale = _SCALES[self.task] if self.guidance_scale is None else self.guidance_scale
         facts = {"known": levels / 127.5 - 1, "scale": scale}

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from baselines import _examples
-from baselines._face_video import FaceVideo
 from baselines._method import MethodFacts
+from baselines._network import NetworkMethod, sized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ _LEVELS = 255
 
 
 @dataclass(kw_only=True)
-class PgtFormer(FaceVideo):
+class PgtFormer(NetworkMethod):
     """PGTFormer as released; it needs no alignment."""
 
     facts = MethodFacts(
@@ -62,7 +62,9 @@ class PgtFormer(FaceVideo):
         Raises:
             MethodError: A frame has another size than the network.
         """
-        features = map(self._features, self.sized(frames, clip))
+        side = self.network.settings.resolution
+        given = sized(frames, side, label=self.facts.label, clip=clip)
+        features = map(self._features, given)
         yield from map(self._restored, with_neighbours(features))
 
     def _features(self, frame: Tensor) -> tuple[Tensor, ...]:

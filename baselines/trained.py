@@ -7,26 +7,23 @@ works.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baselines import _examples
 from baselines._method import TASKS, Method, MethodFacts
-from baselines.codeformer import FrameByFrame
-from baselines.dicface import Windowed
+from baselines.codeformer import CodeFormer
+from baselines.dicface import DicFace
 from dicface.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from dicface.models import CodeFormer, DicFace
-
 _LICENCE = "Apache-2.0, as the code that trained them"
 
 
 @dataclass(kw_only=True)
-class CodeFormerTrained(FrameByFrame):
+class CodeFormerTrained(CodeFormer):
     """CodeFormer trained in the run, with fidelity weight 1 and no AdaIN, as it was trained."""
 
     fidelity_w: float = 1.0
@@ -50,14 +47,13 @@ class CodeFormerTrained(FrameByFrame):
         """The side that the weights were trained for; None as long as none are given."""
         return _trained_side(self)
 
-    @cached_property
-    def network(self) -> CodeFormer:
-        """The trained network; raises as `load_trained`."""
-        return load_trained(self.weights_files()[0], "codeformer", self.device)
+    def load(self, path: Path) -> Module:
+        """Returns the trained network; raises as `load_trained`."""
+        return load_trained(path, "codeformer")
 
 
 @dataclass(kw_only=True)
-class DicFaceTrained(Windowed):
+class DicFaceTrained(DicFace):
     """DicFace trained in the run."""
 
     facts = MethodFacts(
@@ -80,10 +76,9 @@ class DicFaceTrained(Windowed):
         """The side that the weights were trained for; None as long as none are given."""
         return _trained_side(self)
 
-    @cached_property
-    def network(self) -> DicFace:
-        """The trained network; raises as `load_trained`."""
-        return load_trained(self.weights_files()[0], "dicface", self.device)
+    def load(self, path: Path) -> Module:
+        """Returns the trained network; raises as `load_trained`."""
+        return load_trained(path, "dicface")
 
 
 def _trained_side(method: Method) -> int | None:
@@ -94,20 +89,18 @@ def _trained_side(method: Method) -> int | None:
     return read_facts(method.weights).get("settings", {}).get("resolution")
 
 
-def load_trained(path: Path, name: str, device: str) -> Module:
-    """Builds the network that a weights file of `train` describes, ready for inference.
+def load_trained(path: Path, name: str) -> Module:
+    """Builds the network that a weights file of `train` describes, with its weights.
 
     Args:
         path: The file.
         name: What it must hold, "codeformer" or "dicface".
-        device: Where it will run.
 
     Raises:
         WeightsError: The file is damaged, was not written by `dicface train`, or holds another
             network.
     """
     from dicface.checkpoints import load_network, read_facts
-    from dicface.restore import prepare_for_inference
 
     found = read_facts(path).get("network")
     if found != name:
@@ -116,4 +109,4 @@ def load_trained(path: Path, name: str, device: str) -> Module:
             f"Give the weights of the training stage that makes '{name}'."
         )
     network, _ = load_network(path)
-    return prepare_for_inference(network.to(device))
+    return network

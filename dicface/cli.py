@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dicface import __version__, method_commands, weights_commands
+from dicface import __version__, data_commands, method_commands, weights_commands
 from dicface.config import TASKS, Config, load
 from dicface.errors import ConfigError, DicfaceError
+from dicface.workflow import FIGURES
 
 EXIT_USER_ERROR = 2
 
@@ -141,10 +142,59 @@ def noise_floor(options: argparse.Namespace, config: Config) -> None:
 
 
 def table(options: argparse.Namespace, config: Config) -> None:
-    """Write Table 1 and print it."""
-    from dicface.report.run import write_table1
+    """Write a table of a run and print it."""
+    from dicface.report.run import write_run_table
 
-    sys.stdout.write(write_table1(config, options.run, options.train, options.out))
+    written = write_run_table(config, options.table, options.run, options.train, options.out)
+    sys.stdout.write(written)
+
+
+def code_weights(options: argparse.Namespace, config: Config) -> None:
+    """Measure how a trained DicFace weights the codes of its codebook."""
+    from dicface.report.code_weights import measure_code_weights
+
+    _set_threads(config)
+    measure_code_weights(
+        options.weights,
+        options.input,
+        options.out,
+        position=config.restore.position,
+        device=config.device,
+    )
+
+
+def figure(options: argparse.Namespace, config: Config) -> None:
+    """Draw one figure of a run as PDF and PNG."""
+    from dicface.report.run_figures import draw_figure
+
+    draw_figure(
+        config,
+        options.figure,
+        run=options.run,
+        train=options.train,
+        truth=options.truth,
+        out=options.out,
+    )
+
+
+def report(options: argparse.Namespace, config: Config) -> None:
+    """Write the report of a run: a folder of pages that opens from disk."""
+    from dicface.report.site import write_report
+
+    del config
+    write_report(options.run, options.train, options.out, truth=options.truth)
+
+
+def import_results(options: argparse.Namespace, config: Config) -> None:
+    """Make a folder of results made elsewhere a method of a run, without copying a clip."""
+    from dicface.score_folder import import_results as import_folder_of_results
+
+    del config
+    match = import_folder_of_results(
+        options.method, options.restored, options.truth, options.out, label=options.label
+    )
+    for sentence in match.sentences():
+        logging.getLogger(__name__).warning("%s", sentence)
 
 
 def picture(options: argparse.Namespace, config: Config) -> None:
@@ -230,7 +280,36 @@ def _parser() -> argparse.ArgumentParser:
         analysis="folder that `analyse` wrote",
         out="file to write",
     )
-    add("table", table, run="results of the run", train="its training folder", out="tables' folder")
+    add("table", table, run="results of the run", train="its networks", out="tables' folder")
+    subcommands["table"].add_argument("--table", default="table1", help="(default table1)")
+    add("code-weights", code_weights, input="folder of inputs", out="file to write")
+    subcommands["code-weights"].add_argument("--weights", type=Path, required=True)
+    add(
+        "figure",
+        figure,
+        run="results of the run",
+        train="its networks",
+        truth="folder of true clips",
+        out="figures' folder",
+    )
+    subcommands["figure"].add_argument("--figure", choices=FIGURES, required=True)
+    add(
+        "report",
+        report,
+        run="results of the run",
+        train="its networks",
+        truth="folder of true clips",
+        out="folder to write",
+    )
+    add(
+        "import-results",
+        import_results,
+        restored="folder of restored clips",
+        truth="folder of true clips",
+        out="folder of the method in the run",
+    )
+    subcommands["import-results"].add_argument("--method", required=True, help="its id")
+    subcommands["import-results"].add_argument("--label", default="", help="what tables print")
     add(
         "picture",
         picture,
@@ -242,6 +321,9 @@ def _parser() -> argparse.ArgumentParser:
     files = commands.add_parser("weights", help=weights_commands.HELP)
     files.set_defaults(config=None)
     weights_commands.register(files)
+    data = commands.add_parser("data", help=data_commands.HELP)
+    data.set_defaults(config=None)
+    data_commands.register(data)
     methods = commands.add_parser("method", help=method_commands.HELP)
     methods.set_defaults(config=None)
     method_commands.register(methods)

@@ -57,7 +57,7 @@ def frame_rate(path: str | Path) -> Fraction:
     path = Path(path)
     if path.is_dir():
         return FOLDER_FPS
-    with _open_video(path) as container:
+    with open_video(path) as container:
         stream = container.streams.video[0]
         return Fraction(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
 
@@ -171,7 +171,12 @@ def _check_frame(path: Path, frame: np.ndarray, index: int, shape: tuple | None)
         )
 
 
-def _open_video(path: Path) -> av.container.InputContainer:
+def open_video(path: Path) -> av.container.InputContainer:
+    """Opens a video, which the caller closes.
+
+    Raises:
+        ClipError: It is missing, empty or no video.
+    """
     if not path.exists():
         raise ClipError(f"{path}: no such file. Check the path.")
     if path.stat().st_size == 0:
@@ -190,7 +195,7 @@ def _open_video(path: Path) -> av.container.InputContainer:
 
 
 def _read_video(path: Path) -> Iterator[np.ndarray]:
-    with _open_video(path) as container:
+    with open_video(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         count = 0
@@ -203,7 +208,7 @@ def _read_video(path: Path) -> Iterator[np.ndarray]:
                 f"{path}: decoding breaks off after {count} frames ({error.strerror}). "
                 "The file looks truncated or damaged; replace it by a whole copy or remove it."
             ) from error
-        announced = _num_frames_announced(container)
+        announced = num_frames_announced(container)
     # Demuxers end silently where a file was cut. Headers of ordinary videos are only roughly
     # right (edit lists, variable frame rates); those of our own lossless clips are exact.
     slack = 0 if stream.codec_context.name == "ffv1" else max(2, announced // 20)
@@ -214,7 +219,8 @@ def _read_video(path: Path) -> Iterator[np.ndarray]:
         )
 
 
-def _num_frames_announced(container: av.container.InputContainer) -> int:
+def num_frames_announced(container: av.container.InputContainer) -> int:
+    """Returns the frames that a video's header announces; 0 if it announces none."""
     stream = container.streams.video[0]
     if stream.frames:
         return stream.frames

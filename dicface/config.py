@@ -133,6 +133,23 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RuleResources:
+    """What a job of one rule asks a scheduler for; one machine heeds cores and GPUs only.
+
+    Attributes:
+        threads: Cores.
+        gpu: GPUs, where `device` is cuda.
+        mem_mb: Memory, in MB.
+        runtime: Time limit, in minutes.
+    """
+
+    threads: int
+    gpu: int
+    mem_mb: int
+    runtime: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestoreSettings:
     """How DicFace restores.
 
@@ -180,10 +197,36 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """A table of variants: its title, and method ids in printed order."""
+    """A table of variants.
+
+    Attributes:
+        title: Heading.
+        rows: Variants, and "dicface_trained" for the headline model, in printed order.
+        headline: What the headline model is called in this table; "" as everywhere.
+        paper_headline: Its row in the paper's table; "" where the paper has none.
+    """
 
     title: str
     rows: tuple[str, ...]
+    headline: str = ""
+    paper_headline: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsElsewhere:
+    """Results that were made elsewhere, as a row of the tables.
+
+    Attributes:
+        name: Method id.
+        restored: Folder of restored clips, named as the test clips.
+        label: What tables print; "" the name.
+        task: What was restored.
+    """
+
+    name: str
+    restored: str
+    label: str = ""
+    task: Literal["bfr", "inpainting", "colorization"] = "bfr"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +251,7 @@ class Config:
     device: str
     threads: int
     compute: ComputeSettings
+    resources: dict[str, dict[str, int]]
     protocol_is_paper: bool
     data: DataSettings
     degradation: dict[str, Any]
@@ -217,6 +261,7 @@ class Config:
     restore: RestoreSettings
     metrics: MetricSettings
     variants: dict[str, Variant]
+    methods: tuple[ResultsElsewhere, ...]
     table1: tuple[str, ...]
     table2: dict[str, tuple[str, ...]]
     ablations: dict[str, Ablation]

@@ -31,3 +31,7 @@ class MethodError(DicfaceError):
 
 class TrainingError(DicfaceError):
     """A training run cannot start, go on or be resumed."""
+
+
+class ClusterError(DicfaceError):
+    """This machine or the cluster cannot give what a job asks for."""

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,6 @@ def hold_lock(path: str | Path) -> IO[str]:
             "Wait until it ends, or stop it, then run the same command again."
         ) from None
     file.truncate(0)
-    file.write(str(os.getpid()))
+    file.write(f"{os.getpid()} on {platform.node()}")
     file.flush()
     return file

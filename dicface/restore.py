@@ -16,12 +16,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from dicface._inference import prepare_for_inference
-from dicface._streaming import Position, StreamSettings, batches, default_batch, stream
+from dicface._streaming import (
+    Position,
+    StreamSettings,
+    batches,
+    default_batch,
+    stream,
+    stream_alpha,
+)
 from dicface.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
+from dicface.data.low_resolution import low_resolution_input
 from dicface.errors import ClipError, MethodError
 from dicface.files import sha256_of, write_json
 
@@ -37,6 +44,7 @@ __all__ = [
     "restore_clip",
     "restore_set",
     "stream",
+    "stream_alpha",
     "to_tensor",
     "to_uint8",
 ]
@@ -56,8 +64,8 @@ def restore_clip(
 ) -> ClipInfo:
     """Restores one clip into one lossless file, which appears only when it is whole.
 
-    A method that enlarges gets each frame reduced by its `scale` (mean of scale × scale pixels), so
-    that what it gives has the input's size.
+    A method that enlarges gets each frame reduced by its `scale` (see
+    `dicface.data.low_resolution`), so that what it gives has the input's size.
 
     Args:
         method: What restores it.
@@ -193,16 +201,9 @@ class _Counted:
 
 def _reduced(frames: Iterable[np.ndarray], path: Path, method: Method) -> Iterator[Tensor]:
     """Frames as the method takes them: `scale` times smaller for one that enlarges."""
-    scale = method.facts.scale
+    facts = method.facts
     for frame in frames:
-        height, width = frame.shape[:2]
-        if height % scale or width % scale:
-            raise MethodError(
-                f"{path}: frames are {width}×{height}; {method.facts.label} enlarges {scale} times "
-                f"and needs sides that {scale} divides. Resize or crop the clip."
-            )
-        tensor = to_tensor(frame)
-        yield F.avg_pool2d(tensor, scale) if scale > 1 else tensor
+        yield low_resolution_input(to_tensor(frame), facts.scale, clip=str(path), label=facts.label)
 
 
 def _one_size(path: Path) -> Iterator[np.ndarray]:

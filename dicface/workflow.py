@@ -12,7 +12,7 @@ import yaml
 
 from dicface import __version__
 from dicface.clips import list_clips
-from dicface.config import STAGES, Config, from_mapping, overlay
+from dicface.config import STAGES, Config, ResultsElsewhere, RuleResources, from_mapping, overlay
 from dicface.errors import ConfigError
 from dicface.files import atomic_path, hold_lock
 from dicface.networks import (
@@ -25,6 +25,13 @@ from dicface.networks import (
 
 #: Methods that run on weights of the run -> the stage that trains them; variants come on top.
 TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
+
+#: The run's DicFace, which every ablation is compared with.
+HEADLINE = "dicface_trained"
+
+#: Figure of qualitative examples -> its task.
+TASK_OF_GRID = {"figure3": "bfr", "figure4": "inpainting", "figure5": "colorization"}
+FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
 
 
 def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -81,6 +88,18 @@ class Plan:
                     temporary.write_text(text)
         return locks
 
+    def resources(self, rule: str, attempt: int = 1) -> RuleResources:
+        """Returns what a job of a rule asks for; later attempts ask for more memory and time."""
+        settings = self.config.resources
+        asked = {**settings["defaults"], **settings.get(rule, {})}
+        for name, limit in settings["limits"].items():
+            asked[name] = min(asked[name] * attempt, limit)
+        if rule == "train":
+            asked["gpu"] = self.config.compute.devices
+        if self.config.device == "cpu":
+            asked["gpu"] = 0
+        return from_mapping(RuleResources, asked, f"configuration: resources.{rule}")
+
     def trained(self) -> list[str]:
         """Returns every network that the run can train: stages, then variants."""
         own = [name for name in self.config.variants if weights_of(self.config, name) == name]
@@ -129,6 +148,55 @@ class Plan:
             if self.method_network(name)
             or create(name, task=task).unavailable(size=self.config.data.size) is None
         ]
+
+    def scored(self, task: str) -> list[str]:
+        """Returns the methods of a task that the run scores, in its table's order."""
+        methods = self.config.table1 if task == "bfr" else self.config.table2[task]
+        elsewhere = [each.name for each in self.config.methods if each.task == task]
+        return [*self.runnable(methods, task), *elsewhere]
+
+    def ablation_facts(self, name: str) -> dict[str, Any]:
+        """Returns what an ablation's table says beside the scores, for change detection."""
+        labels = {
+            row: (self.config.variants[row].label, self.config.variants[row].paper_name)
+            for row in self.config.ablations[name].rows
+            if row in self.config.variants
+        }
+        return {**self.facts(), "table": self.raw["ablations"][name], "labels": labels}
+
+    def figure_facts(self, name: str) -> dict[str, Any]:
+        """Returns what a figure shows beside scores and clips, for change detection."""
+        if name in ("figure8a", "figure8b"):
+            return self.ablation_facts("table3")
+        if name == "training_curves":
+            return self.facts()
+        return self.facts("table1", "table2", "methods")
+
+    def partial_tables(self) -> list[str]:
+        """Returns the tables for which some rows of their own have scores and others have not."""
+        rows = {"table1": {("bfr", method) for method in self.scored("bfr")}}
+        rows["table2"] = {(task, m) for task in self.config.table2 for m in self.scored(task)}
+        for name, chosen in self.config.ablations.items():
+            rows[name] = {("bfr", method) for method in chosen.rows}
+        return [name for name, wanted in rows.items() if self._partly_scored(wanted)]
+
+    def _partly_scored(self, rows: set[tuple[str, str]]) -> bool:
+        found = {
+            (task, method)
+            for task, method in rows
+            if Path(self.run_folder, task, method, "metrics.parquet").is_file()
+        }
+        own = {(task, method) for task, method in found if method not in ("input", HEADLINE)}
+        return bool(own) and found != rows
+
+    def results_elsewhere(self, name: str, task: str) -> ResultsElsewhere:
+        """Returns the entry of `methods` with this name and task."""
+        (found,) = (e for e in self.config.methods if (e.name, e.task) == (name, task))
+        return found
+
+    def table_file(self, ablation: str) -> str:
+        """Returns the name of an ablation's files: the paper's tables and the appendix."""
+        return ablation if ablation.startswith("table") else f"appendix_{ablation}"
 
     def source_files(self) -> list[str]:
         """Returns the user's clips, so that a new or changed video is noticed.

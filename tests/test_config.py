@@ -156,3 +156,26 @@ def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
     assert Path(demo.train_config).read_text() == written
     for name in demo.trained():
         assert own.network_facts(name) == demo.network_facts(name)
+
+
+def test_changing_a_variant_makes_anew_what_depends_on_it_alone(tmp_path: Path) -> None:
+    where = ("--snakefile", str(ROOT / "Snakefile"), "--cores", "1")
+    listed = snakemake(*where, "all", "--summary", cwd=tmp_path)
+    for line in listed.stdout.splitlines()[1:]:
+        made = tmp_path / line.split("\t")[0]
+        if made.name == "report":
+            made = made / "index.html"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    assert snakemake(*where, "all", "--touch", "--forceall", cwd=tmp_path).returncode == 0
+    change = tmp_path / "change.yaml"
+    change.write_text("variants: {prior_10: {train: {prior_alpha: 11.0}}}")
+    planned = snakemake(*where, "all", "-n", "--configfile", str(change), cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    remade = {
+        line.strip() for line in planned.stdout.splitlines() if line.startswith("    output: ")
+    }
+    of_network = {line for line in remade if "/tables/" not in line and "/figures/" not in line}
+    assert len(of_network) == 5  # weights, code weights, clips, scores; and the report
+    assert all("prior_10" in line or "results/demo/report" in line for line in of_network)
+    assert {line.split("/")[-1] for line in remade - of_network} == {"table3.tex", "figure8a.txt"}

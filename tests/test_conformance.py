@@ -26,7 +26,7 @@ from dicface.cli import main
 from dicface.config import load
 from dicface.errors import WeightsError
 from dicface.models import build
-from dicface.report.run import SEEDED_NOTE, _row
+from dicface.report.run import SEEDED_NOTE, _row, declare
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "tests" / "example_method"
@@ -430,7 +430,11 @@ def test_the_mark_holds_for_that_content_alone(seeded_folder):
 
 def test_the_table_says_so_in_the_row(seeded_folder):
     config = load(ROOT / "config" / "config.yaml")
-    row = _row(config, "realbasicvsr", seeded_folder, seeded_folder)
+    scores = seeded_folder / "bfr" / "realbasicvsr" / "metrics.parquet"
+    scores.parent.mkdir(parents=True)
+    scores.touch()
+    spec = declare(config, "table1")
+    row = _row(config, spec, spec.row("realbasicvsr"), seeded_folder, seeded_folder)
     assert row.label == "RealBasicVSR (seeded weights)"
     assert row.paper_name == "RealBasicVSR"
     assert row.notes == (SEEDED_NOTE,)

@@ -133,8 +133,31 @@ def test_a_trained_method_without_weights_says_so_and_refuses_to_run():
         list(method.restore([torch.zeros(3, 16, 16)]))
 
 
-def test_a_released_network_says_that_it_needs_its_size(no_weights):
-    assert "512×512" in baselines.create("codeformer").unavailable(size=64)
+def test_a_released_network_names_size_and_file_at_once(no_weights):
+    method, known = baselines.create("codeformer"), registry.entry("codeformer")
+    reason = method.unavailable(size=64)
+    for part in ("needs 512×512 frames, these are 64×64", known.file, known.size, known.command):
+        assert part in reason
+    assert reason.endswith(method.unavailable(size=512))
+
+
+def test_with_its_file_at_hand_the_size_alone_is_the_reason(tmp_path):
+    (tmp_path / "weights.pth").touch()
+    method = baselines.create("codeformer", weights=tmp_path / "weights.pth")
+    assert method.unavailable(size=64) == "needs 512×512 frames, these are 64×64"
+    assert method.unavailable(size=512) is None
+
+
+def test_methods_are_found_by_task():
+    table_2 = {"gpen", "codeformer", "pgdiff", "dicface"}
+    for task in ("inpainting", "colorization"):
+        found = set(baselines.methods_for(task))
+        assert found == table_2 | {"input", "dicface_trained"}
+        for name in table_2:
+            assert baselines.method(name).facts.weights[task]
+    assert set(TABLE_1) < set(baselines.methods_for("bfr"))
+    with pytest.raises(MethodError, match="no task is named 'dubbing'.*inpainting"):
+        baselines.methods_for("dubbing")
 
 
 def test_unknown_names_settings_and_tasks_are_named():
@@ -169,6 +192,42 @@ def test_a_wrong_registration_is_named(third_party, targets, message):
     third_party(**targets)
     with pytest.raises(MethodError, match=message):
         baselines.method(next(iter(targets)))
+
+
+# CodeFormer's three releases; parameters and keys as in their files.
+CODEFORMER = {
+    "bfr": (94_112_707, 1024, {"32", "64", "128", "256"}, 0.5, True),
+    "inpainting": (92_652_867, 512, {"32", "64", "128"}, 1.0, False),
+    "colorization": (93_046_083, 1024, {"32", "64", "128"}, 0.0, True),
+}
+
+
+@pytest.mark.parametrize("task", CODEFORMER)
+def test_codeformer_has_the_network_and_settings_of_the_task(task):
+    num_params, codes, skips, fidelity_w, adain = CODEFORMER[task]
+    method = baselines.create("codeformer", task=task)
+    assert (method.fidelity_w, method.adain) == (fidelity_w, adain)
+    with torch.device("meta"):
+        network = method.build()
+    assert sum(parameter.numel() for parameter in network.parameters()) == num_params
+    assert network.quantize.embedding.weight.shape == (codes, 256)
+    assert set(network.fuse_convs_dict) == skips
+    chosen = baselines.create("codeformer", task=task, fidelity_w=0.25, adain=not adain)
+    assert (chosen.fidelity_w, chosen.adain) == (0.25, not adain)
+
+
+def test_codeformer_paints_white_pixels_only():
+    frame = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0)) * 0.9
+    frame[:, 2:7, 3:9] = 1
+    frame[0, 10, 10] = 1  # one channel of three is no white
+    method = baselines.method("codeformer").example(task="inpainting")
+    (restored,) = method.restore(iter([frame]), clip="a")
+    missing = (frame == 1).all(0)
+    assert missing.sum() == 30
+    assert torch.equal(restored[:, ~missing], frame[:, ~missing])
+    assert (restored[:, missing] < 1).any()
+    (whole,) = method.restore(iter([frame.where(~missing, torch.tensor(0.5))]), clip="a")
+    assert (whole == frame.where(~missing, torch.tensor(0.5))).all()
 
 
 def _write(path, tensors):

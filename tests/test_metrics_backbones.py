@@ -44,19 +44,21 @@ def test_lpips_equals_the_package_called_by_hand(
     restored, truth = frames
     with torch.inference_mode():
         by_hand = random_vgg.network(as_batch(restored), as_batch(truth), normalize=True)
-    assert random_vgg.distance(restored, truth) == pytest.approx(float(by_hand), rel=1e-5)
+    assert random_vgg.distance(restored[None], truth[None]) == pytest.approx(
+        float(by_hand), rel=1e-5
+    )
 
 
 def test_random_lpips_is_a_distance_that_grows_with_blur_and_noise(
     frames: tuple[np.ndarray, np.ndarray], random_vgg: RandomPerceptual
 ) -> None:
     _, truth = frames
-    assert random_vgg.distance(truth, truth) == 0
+    assert random_vgg.distance(truth[None], truth[None]) == 0
     blurred = [cv2.GaussianBlur(truth, (0, 0), sigma) for sigma in (0.5, 1, 2, 4)]
     noise = np.random.default_rng(0).normal(0, 1, truth.shape)
     noisy = [np.clip(truth + s * noise, 0, 255).astype(np.uint8) for s in (3, 10, 30)]
     for worse_and_worse in (blurred, noisy):
-        values = [random_vgg.distance(frame, truth) for frame in worse_and_worse]
+        values = [random_vgg.distance(frame[None], truth[None]).item() for frame in worse_and_worse]
         assert values == sorted(values)
         assert values[0] > 0
 
@@ -89,7 +91,7 @@ def test_official_lpips_puts_released_weights_where_the_package_does(
     restored, truth = frames
     with torch.inference_mode():
         expected = float(theirs(as_batch(restored), as_batch(truth), normalize=True))
-    assert ours.distance(restored, truth) == pytest.approx(expected, rel=1e-5)
+    assert ours.distance(restored[None], truth[None]) == pytest.approx(expected, rel=1e-5)
     assert expected > 0
     assert ours.info.official
     assert ours.info.sha256 == sha256_of(path)
@@ -105,7 +107,7 @@ def test_official_lpips_refuses_another_network(tmp_path) -> None:
 def test_lpips_refuses_frames_too_small_for_its_network(random_vgg: RandomPerceptual) -> None:
     tiny = np.zeros((16, 16, 3), np.uint8)
     with pytest.raises(MetricError, match="at least 32×32"):
-        lpips_distance(tiny, tiny, random_vgg.network)
+        lpips_distance(tiny[None], tiny[None], random_vgg.network)
 
 
 def test_auto_takes_offline_networks_where_no_file_is_at_hand(monkeypatch, tmp_path) -> None:

@@ -8,7 +8,8 @@ from PIL import Image
 from dicface.clips import write_clip
 from dicface.errors import ClipError, MetricError
 from dicface.metrics.psnr import psnr
-from dicface.report.picture import choose_clips, comparison_picture
+from dicface.report.chosen import choose_clips
+from dicface.report.picture import comparison_picture
 from dicface.seeds import numpy_rng
 
 SIZE, FRAMES = 32, 5

@@ -1,5 +1,6 @@
 """The scorer: one decode for every metric, resume, missing faces, missing and unlike clips."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,9 +36,9 @@ class Fake:
     )
     calls: list[str] = field(default_factory=list)
 
-    def distance(self, restored: np.ndarray, truth: np.ndarray) -> float:
-        self.calls.append("lpips")
-        return float(np.abs(restored.astype(float) - truth).mean())
+    def distance(self, restored: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        self.calls += ["lpips"] * len(truth)
+        return np.abs(restored.astype(float) - truth).mean(axis=(1, 2, 3))
 
     def locate(self, face: np.ndarray, box: Box) -> np.ndarray:
         """Landmarks move right by one px for every grey level of the first pixel."""
@@ -138,6 +139,32 @@ def test_fvd_is_computed_over_the_windows_of_all_clips(fake, folders) -> None:
     rows = metrics_of(folders).query("metric == 'fvd'")
     assert rows.value.isna().all()
     assert rows.note.str.contains("whole set").all()
+
+
+def test_landmarks_of_all_frames_are_kept_and_old_scores_without_them_are_made_again(
+    fake, folders
+) -> None:
+    score(folders)
+    with np.load(folders["out"] / "landmarks.npz") as stored:
+        restored, truth = stored["restored"], stored["truth"]
+        names = stored["clips"][stored["frame_clip"]]
+    assert names.tolist() == ["a"] * NUM_FRAMES + ["b"] * 5 + ["c"] * 17
+    assert restored.shape == truth.shape == (len(names), 68, 2)
+    distance = np.linalg.norm(restored - truth, axis=-1).mean(axis=-1)
+    frames = pd.read_parquet(folders["out"] / "frames.parquet").query("metric == 'akd'")
+    assert distance == pytest.approx(frames.value.to_numpy())
+
+    path = folders["out"] / "scores" / "b.npz"
+    with np.load(path) as stored:
+        old = {name: stored[name] for name in stored.files if "landmarks" not in name}
+    key = json.loads(str(old["key"]))
+    del key["holds"]
+    np.savez(path, **old | {"key": json.dumps(key, sort_keys=True)})
+    fake.calls.clear()
+    score(folders)
+    assert fake.calls.count("lpips") == 5
+    with np.load(folders["out"] / "landmarks.npz") as stored:
+        assert (stored["restored"] == restored).all()
 
 
 def test_frames_table_holds_each_value_once(fake, folders) -> None:

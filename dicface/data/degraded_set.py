@@ -37,7 +37,6 @@ def degrade_file(
     destination: Path,
     settings: BlindDegradation,
     *seed_names: str | int,
-    low_resolution: Path | None = None,
 ) -> DrawnDegradation:
     """Degrades one clip file, frame by frame, as one H.264 stream.
 
@@ -46,7 +45,6 @@ def degrade_file(
         destination: `.mkv` to write, same size and frame rate.
         settings: the degradation.
         *seed_names: names that seed every draw.
-        low_resolution: `.mkv` to write the frames before up-sampling to, if wanted.
 
     Returns:
         What was drawn.
@@ -66,10 +64,6 @@ def degrade_file(
             yield frame
 
     low = low_resolution_frames(truth(), settings, drawn)
-    if low_resolution is not None:
-        # Lossless, so that reading it back instead of keeping it changes no value.
-        write_clip(low_resolution, low, fps)
-        low = read_frames(low_resolution)
     write_clip(destination, (upsample(x, *size, drawn.interpolation) for x in low), fps)
     return drawn
 

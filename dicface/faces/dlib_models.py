@@ -14,6 +14,7 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dlib
 import numpy as np
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 
 from dicface.errors import FaceError, WeightsError
 from dicface.files import sha256_of
+
+if TYPE_CHECKING:
+    from dicface.faces.dlib_resnet import DlibResNet
 
 LANDMARKS_68_FILE = "shape_predictor_68_face_landmarks.dat"
 LANDMARKS_5_FILE = "shape_predictor_5_face_landmarks.dat"
@@ -35,6 +39,9 @@ SHA256 = {
 
 IDENTITY_DIM = 128
 """Length of an identity embedding."""
+
+CHIP_SIZE, CHIP_PADDING = 150, 0.25
+"""How dlib cuts a face out for its network: side in px, and margin as a share of the face."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +136,11 @@ def _landmark_model() -> dlib.shape_predictor:
 
 
 @cache
-def _identity_model() -> dlib.face_recognition_model_v1:
-    return dlib.face_recognition_model_v1(str(model_path(IDENTITY_FILE)))
+def _identity_model() -> DlibResNet:
+    # Here, because it loads torch, which boxes and landmarks do not need.
+    from dicface.faces.dlib_resnet import DlibResNet
+
+    return DlibResNet(model_path(IDENTITY_FILE)).eval()
 
 
 def landmarks_68(frame: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
@@ -159,7 +169,7 @@ def landmarks_68(frame: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
 def identity_embedding(
     frame: NDArray[np.uint8], landmarks: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Embeds the face given by its 68 landmarks with dlib's face-recognition network.
+    """Embeds the face given by its 68 landmarks with dlib's face-recognition network (in torch).
 
     The face is cut out as dlib does (150 × 150 px, padding 0.25) after the landmarks are rounded to
     whole pixels. The vector is not normalised: its norm is near 1.4. Two pictures of one person are
@@ -187,7 +197,8 @@ def identity_embedding(
     right, bottom = np.max(landmarks, axis=0)
     rect = dlib.rectangle(round(left), round(top), round(right), round(bottom))
     face = dlib.full_object_detection(rect, points)
-    return np.array(_identity_model().compute_face_descriptor(frame, face), dtype=np.float64)
+    chip = dlib.get_face_chip(frame, face, size=CHIP_SIZE, padding=CHIP_PADDING)
+    return _identity_model().embed(chip).astype(np.float64)
 
 
 def _checked(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

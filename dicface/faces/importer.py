@@ -167,7 +167,7 @@ def import_clip(
         for frame, affine in zip(frames("aligning"), affines, strict=True)
     )
     info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
-    return ImportedClip(info, _faces_table(clip_name, raw, track, affines))
+    return ImportedClip(info, faces_table(clip_name, raw, track, affines))
 
 
 def import_folder(
@@ -296,9 +296,17 @@ def _forget_others(out_folder: Path, names: set[str]) -> None:
             logger.info("%s: its source is gone, removed", record.stem)
 
 
-def _faces_table(
+def faces_table(
     name: str, raw: NDArray[np.float64], track: SmoothTrack, affines: NDArray[np.float64]
 ) -> pd.DataFrame:
+    """The rows of `faces.parquet` of one clip (see `ImportedClip.faces`).
+
+    Args:
+        name: the clip's.
+        raw: (T, 5, 2) as found, NaN without a face.
+        track: filled and smoothed.
+        affines: (T, 2, 3) source px → aligned px.
+    """
     coordinates = [f"{axis}{point}" for point in range(5) for axis in "xy"]
     num_frames = len(raw)
     table = pd.DataFrame({"clip": name, "frame": np.arange(num_frames), "detected": track.detected})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from dicface.errors import FaceError
-from dicface.faces.detect import Detector, Face
+from dicface.faces.detect import Detector, Face, detect_all
 
 Choice = Literal["largest", "nearest"]
 Ends = Literal["reflect", "extrapolate"]
@@ -59,23 +59,26 @@ def choose_face(
 
 
 def track_faces(
-    frames: Iterable[NDArray[np.uint8]], detector: Detector, *, choice: Choice = "largest"
+    frames: Iterable[NDArray[np.uint8]],
+    detector: Detector,
+    *,
+    choice: Choice = "largest",
+    batch_size: int = 1,
 ) -> NDArray[np.float64]:
-    """Five points of one face a frame; frames are read one at a time.
+    """Five points of one face a frame; `batch_size` frames are in memory.
 
     Args:
         frames: (H, W, 3) uint8 RGB.
         detector: finds the faces.
         choice: which face of several (see `choose_face`).
+        batch_size: frames that a detector which can takes at once.
 
     Returns:
         (T, 5, 2) float64 in px of the frames; NaN where no face was found.
     """
     track, previous = [], None
-    for frame in frames:
-        face = choose_face(
-            detector.detect(frame), *frame.shape[:2], choice=choice, previous=previous
-        )
+    for size, faces in detect_all(frames, detector, batch_size):
+        face = choose_face(faces, *size, choice=choice, previous=previous)
         track.append(np.full((5, 2), np.nan) if face is None else face.points)
         previous = face or previous
     return np.array(track, dtype=np.float64).reshape(-1, 5, 2)

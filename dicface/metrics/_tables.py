@@ -1,9 +1,9 @@
-"""Writes the scores of a set: metrics.parquet, frames.parquet and fvd.npz."""
+"""Writes the scores of a set: metrics.parquet, frames.parquet, landmarks.npz and fvd.npz."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,28 +28,42 @@ def write_metrics(
     path: Path,
     facts: dict[str, str],
     scores: dict[str, dict[str, NDArray]],
-    missing: Collection[str],
+    unusable: Mapping[str, str],
+    notes: Mapping[str, str],
     backbones: Backbones,
 ) -> None:
-    """Writes one row a clip and metric; clips that were not restored have rows without values."""
+    """Writes one row a clip and metric; a clip without scores has rows that say why.
+
+    Args:
+        path: Where to.
+        facts: Columns that are the same in every row.
+        scores: Clip -> its scores.
+        unusable: Clip without scores -> why.
+        notes: Clip -> what stands in the note of each of its rows.
+        backbones: What measured.
+    """
     rows = []
-    for clip in sorted([*scores, *missing]):
+    for clip in sorted([*scores, *unusable]):
         score = scores.get(clip)
         for metric in METRICS.values():
             info = backbones.of(metric)
             row = {**facts, "clip": clip, "metric": metric.id, "backbone": info.name}
             row |= {"backbone_sha256": info.sha256, "official": info.official}
-            rows.append(row | _cell(metric.id, score))
+            cell = _cell(metric.id, score, unusable.get(clip, ""))
+            cell["note"] = "; ".join(filter(None, (cell["note"], notes.get(clip, ""))))
+            rows.append(row | cell)
     columns = ["task", "method", "clip", "metric", "value", "num_frames", "num_missing"]
     columns += ["backbone", "backbone_sha256", "official", "protocol", "note"]
     with atomic_path(path) as temporary:
         pd.DataFrame(rows)[columns].to_parquet(temporary, index=False)
 
 
-def _cell(metric: str, score: dict[str, NDArray] | None) -> dict[str, float | int | str]:
+def _cell(
+    metric: str, score: dict[str, NDArray] | None, reason: str
+) -> dict[str, float | int | str]:
     """Value, frames with and without one, and a note, of one clip and metric."""
     if score is None:
-        return {"value": math.nan, "num_frames": 0, "num_missing": 0, "note": "not restored"}
+        return {"value": math.nan, "num_frames": 0, "num_missing": 0, "note": reason}
     if metric == "fvd":
         note = f"one value for the whole set, from {len(score['restored_features'])} windows here"
         num_frames = int(score["num_frames"])
@@ -90,6 +104,19 @@ def write_frames(
     ]
     with atomic_path(path) as temporary:
         pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
+
+
+def write_landmarks(path: Path, scores: dict[str, dict[str, NDArray]]) -> None:
+    """Writes 68 points of all frames, float32 px of the 512-px face, clip after clip."""
+    counts = [int(score["num_frames"]) for score in scores.values()]
+    with atomic_path(path) as temporary:
+        np.savez(
+            temporary,
+            clips=np.array(list(scores)),
+            restored=np.concatenate([score["restored_landmarks"] for score in scores.values()]),
+            truth=np.concatenate([score["truth_landmarks"] for score in scores.values()]),
+            frame_clip=np.repeat(np.arange(len(scores)), counts),
+        )
 
 
 def write_features(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -27,6 +28,10 @@ MIN_SIZE = 32
 """Smallest side: the deepest features of VGG-16 are at 1/16 of it."""
 
 
+BATCH_PX = 4 * 64 * 64
+"""So many pixels are compared at once: four frames of 64 px, or one of 128 px and more."""
+
+
 class PerceptualNetwork(Protocol):
     """A network that compares two batches of images, like `lpips.LPIPS`."""
 
@@ -36,18 +41,18 @@ class PerceptualNetwork(Protocol):
 
 def lpips_distance(
     restored: NDArray[np.uint8], truth: NDArray[np.uint8], network: PerceptualNetwork
-) -> float:
-    """LPIPS of one frame (Zhang et al., CVPR 2018) at the frame's own size.
+) -> NDArray[np.float64]:
+    """LPIPS of frames (Zhang et al., CVPR 2018) at their own size.
 
     uint8 is mapped to [-1, 1] exactly once, as the network expects.
 
     Args:
-        restored: (H, W, 3) uint8 RGB, H and W at least 32.
-        truth: (H, W, 3) uint8 RGB.
+        restored: (N, H, W, 3) uint8 RGB, H and W at least 32.
+        truth: (N, H, W, 3) uint8 RGB.
         network: What measures, on the device of its parameters, see `Backbones.perceptual`.
 
     Returns:
-        A number from 0 (identical frames).
+        (N,) numbers from 0 (identical frames).
 
     Raises:
         MetricError: The frames are not uint8 RGB, differ in size or are too small.
@@ -55,18 +60,47 @@ def lpips_distance(
     # Here and below, so that tables can read the facts of all metrics without loading torch.
     import torch
 
-    check_frames(restored, truth)
-    if min(truth.shape[:2]) < MIN_SIZE:
+    for ours, true in zip(restored, truth, strict=True):
+        check_frames(ours, true)
+    height, width = truth.shape[1:3]
+    if min(height, width) < MIN_SIZE:
         raise MetricError(
-            f"frames are {truth.shape[1]}×{truth.shape[0]} px; LPIPS needs at least "
-            f"{MIN_SIZE}×{MIN_SIZE}. Score larger frames."
+            f"frames are {width}×{height} px; LPIPS needs at least {MIN_SIZE}×{MIN_SIZE}. Score "
+            "larger frames."
         )
     with torch.inference_mode():
-        return float(network(_to_unit_range(restored), _to_unit_range(truth)))
+        found = network(_to_unit_range(restored), _to_unit_range(truth))
+        return found.double().cpu().numpy().reshape(len(truth))
 
 
-def _to_unit_range(frame: NDArray[np.uint8]) -> torch.Tensor:
+class PairBuffer:
+    """Compares small frames a few pairs at a time, large ones one by one.
+
+    A pair of 64-px frames alone leaves the processor waiting for the network's weights.
+    """
+
+    def __init__(self, distance: Callable[[NDArray, NDArray], NDArray[np.float64]]) -> None:
+        """Takes what compares (N, H, W, 3) with (N, H, W, 3)."""
+        self._distance = distance
+        self._pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+
+    def push(self, restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> list[float]:
+        """Adds a pair of frames (H, W, 3); returns the values of those that are ready, in order."""
+        self._pairs.append((restored, truth))
+        enough = len(self._pairs) * truth.shape[0] * truth.shape[1] >= BATCH_PX
+        return self.flush() if enough else []
+
+    def flush(self) -> list[float]:
+        """Returns the values of all pairs that have none yet."""
+        if not self._pairs:
+            return []
+        restored, truth = (np.stack(frames) for frames in zip(*self._pairs, strict=True))
+        self._pairs.clear()
+        return self._distance(restored, truth).tolist()
+
+
+def _to_unit_range(frames: NDArray[np.uint8]) -> torch.Tensor:
     import torch
 
-    image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
-    return image.float() / 127.5 - 1
+    images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    return images.float() / 127.5 - 1

@@ -10,9 +10,10 @@ import itertools
 import json
 import logging
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +26,15 @@ from dicface.metrics._facts import FrameMean
 from dicface.metrics._pool import map_clips
 from dicface.metrics._tables import (
     FRAME_METRICS,
-    frame_numbers,
     write_features,
     write_frames,
+    write_landmarks,
     write_metrics,
 )
 from dicface.metrics.akd import keypoint_distance
 from dicface.metrics.analysis import (
     TruthAnalysis,
     analyse_set,
-    analyse_truth,
     analysis_key,
     clip_digest,
     load_npz,
@@ -42,12 +42,18 @@ from dicface.metrics.analysis import (
     truth_analysis,
 )
 from dicface.metrics.backbones import Backbones, Prefer
+from dicface.metrics.backbones.landmarks import NUM_POINTS
 from dicface.metrics.fvd import MIN_WINDOWS, WindowBuffer, frechet_distance
 from dicface.metrics.ids import identity_similarity
+from dicface.metrics.lpips import PairBuffer
 from dicface.metrics.psnr import psnr
 from dicface.metrics.ssim import ssim
 from dicface.metrics.tlme import MotionError
 from dicface.metrics.tracks import face_frame
+
+NO_POINTS = np.full((NUM_POINTS, 2), math.nan)
+
+NOT_RESTORED = "not restored"
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +65,14 @@ class ClipScore:
     Attributes:
         values: Metric -> value of each of its frames (`frame_numbers`), NaN where it has none.
         features: (W, D) video features of the restored clip; empty when FVD was not asked for.
+        landmarks: (T, 68, 2) x and y on the restored frames, px of the 512-px face; NaN where the
+            true frame has no face.
         num_frames: T.
     """
 
     values: dict[str, NDArray[np.float64]]
     features: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
     num_frames: int
 
 
@@ -122,6 +131,8 @@ def score_frames(
     motion = MotionError()
     means = {name: FrameMean() for name in FRAME_METRICS if name in metrics and name != "tlme"}
     windows, features, num_frames = WindowBuffer(), [], 0
+    perceptual = PairBuffer(backbones.perceptual.distance)
+    found_points = []
     for number, (ours, true) in enumerate(_pairs(clip, restored, truth)):
         num_frames += 1
         if "psnr" in metrics:
@@ -129,7 +140,7 @@ def score_frames(
         if "ssim" in metrics:
             means["ssim"].update(ssim(ours, true))
         if "lpips" in metrics:
-            means["lpips"].update(backbones.perceptual.distance(ours, true))
+            means["lpips"].values += perceptual.push(ours, true)
         if "fvd" in metrics:
             for window in windows.push(backbones.video.prepare(ours)):
                 features.append(backbones.video.features(window))
@@ -145,10 +156,13 @@ def score_frames(
                 embedding = backbones.identity.embed(face, true_points)
                 similarity = identity_similarity(embedding, analysis.embeddings[number])
         motion.update_landmarks(points, true_points)
+        found_points.append(NO_POINTS if points is None else points)
         if wants_identity:
             means["ids"].update(similarity)
         if "akd" in metrics:
             means["akd"].update(distance)
+    if "lpips" in metrics:
+        means["lpips"].values += perceptual.flush()
     if "fvd" in metrics:
         features += [backbones.video.features(window) for window in windows.flush()]
     if "tlme" in metrics:
@@ -156,6 +170,7 @@ def score_frames(
     return ClipScore(
         values={name: np.array(mean.values, np.float64) for name, mean in means.items()},
         features=np.array(features, np.float32),
+        landmarks=np.array(found_points, np.float32),
         num_frames=num_frames,
     )
 
@@ -176,8 +191,9 @@ def score_set(
     """Scores all restored clips of a method; clips scored before are not scored again.
 
     Writes into `out_folder`: `scores/<clip>.npz` as each clip is done, then `metrics.parquet`
-    (one row a clip and metric), `frames.parquet` (one row a frame and metric) and `fvd.npz`
-    (features of all windows). A true clip that was not restored has rows without values.
+    (one row a clip and metric), `frames.parquet` (one row a frame and metric), `fvd.npz`
+    (features of all windows) and `landmarks.npz` (68 points of all frames, restored and true). A
+    true clip that was not restored has rows without values.
 
     Args:
         task: "bfr", "inpainting" or "colorization"; goes into the rows.
@@ -195,8 +211,6 @@ def score_set(
         ClipError: A folder holds no clip, or a clip cannot be read.
         MetricError: No clip of the truth was restored, or frame counts or sizes differ.
     """
-    protocol = protocol_id(identity_stride)
-    out_folder, analysis_folder = Path(out_folder), Path(analysis_folder)
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
     missing = tuple(clip for clip in truths if clip not in restored)
     if len(missing) == len(truths):
@@ -213,6 +227,58 @@ def score_set(
             len(truths),
             ", ".join(missing),
         )
+    return score_clips(
+        task,
+        method,
+        restored,
+        truths,
+        out_folder,
+        unusable={clip: NOT_RESTORED for clip in missing},
+        analysis_folder=analysis_folder,
+        prefer=prefer,
+        identity_stride=identity_stride,
+        workers=workers,
+        device=device,
+    )
+
+
+def score_clips(
+    task: str,
+    method: str,
+    restored: Mapping[str, Path],
+    truths: Mapping[str, Path],
+    out_folder: str | Path,
+    *,
+    unusable: Mapping[str, str],
+    notes: Mapping[str, str] = MappingProxyType({}),
+    analysis_folder: str | Path,
+    prefer: Prefer = "auto",
+    identity_stride: int = 1,
+    workers: int = 1,
+    device: str = "cpu",
+) -> SetScore:
+    """Scores clips that were matched before, wherever they lie; otherwise as `score_set`.
+
+    Args:
+        task: Goes into the rows.
+        method: Goes into the rows.
+        restored: Clip -> restored clip; those of `truths` that are not `unusable` are scored.
+        truths: Clip -> true clip, of all clips of the set.
+        out_folder: Where the scores go.
+        unusable: True clip that cannot be scored -> why; it has rows without values.
+        notes: Clip -> what its rows say beside what the metrics have to say.
+        analysis_folder: Analyses of the truth; missing ones are made.
+        prefer: Which backbones, see `Backbones.resolve`.
+        identity_stride: IDS looks at every so many frames; part of the protocol id.
+        workers: Processes.
+        device: torch device of the networks.
+
+    Raises:
+        ClipError: A clip cannot be read.
+        MetricError: Frame counts or sizes differ.
+    """
+    protocol = protocol_id(identity_stride)
+    out_folder, analysis_folder = Path(out_folder), Path(analysis_folder)
     backbones = Backbones.resolve(prefer, device=device)
     jobs = {
         clip: _Job(
@@ -225,17 +291,18 @@ def score_set(
             identity_stride=identity_stride,
         )
         for clip, truth in truths.items()
-        if clip in restored
+        if clip not in unusable
     }
     stale = [job for job in jobs.values() if load_npz(job.path, job.key) is None]
     map_clips(_score, stale, f"score {method}", backbones, prefer, device, workers)
     scores = {clip: load_npz(job.path, job.key) for clip, job in jobs.items()}
     rows = {"task": task, "method": method}
     write_frames(out_folder / "frames.parquet", rows, scores, identity_stride)
+    write_landmarks(out_folder / "landmarks.npz", scores)
     features = write_features(out_folder / "fvd.npz", scores)
     rows["protocol"] = protocol
-    write_metrics(out_folder / "metrics.parquet", rows, scores, missing, backbones)
-    return _summary(method, len(truths), missing, *features)
+    write_metrics(out_folder / "metrics.parquet", rows, scores, unusable, notes, backbones)
+    return _summary(method, len(truths), tuple(unusable), *features)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +321,7 @@ def _score_key(restored: Path, truth: Path, backbones: Backbones, identity_strid
         "restored": clip_digest(restored),
         "analysis": analysis_key(truth, backbones, identity_stride),
         "perceptual": backbones.digests()["perceptual"],
+        "holds": "landmarks",
     }
     return json.dumps(facts, sort_keys=True)
 
@@ -270,6 +338,8 @@ def _score(job: _Job, backbones: Backbones) -> None:
             num_filled=analysis.num_filled,
             restored_features=score.features,
             truth_features=analysis.features,
+            restored_landmarks=score.landmarks,
+            truth_landmarks=analysis.landmarks.astype(np.float32),
             **score.values,
         )
 
@@ -319,11 +389,9 @@ def _summary(
 __all__ = [
     "ClipScore",
     "SetScore",
-    "TruthAnalysis",
     "analyse_set",
-    "analyse_truth",
-    "frame_numbers",
     "score_clip",
+    "score_clips",
     "score_frames",
     "score_set",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dicface.report.statistics import MIN_VERDICT_CLIPS
+from dicface.report.statistics import MIN_VERDICT_CLIPS, SIGNIFICANCE
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
@@ -97,13 +97,28 @@ def of_set(
     return (text,)
 
 
-def of_few_clips(num_clips: int) -> tuple[str, ...]:
-    """A warning where there are too few clips to tell any two rows apart."""
-    if not 0 < num_clips < MIN_VERDICT_CLIPS:
+def of_few_clips(num_clips: int, differences: pd.DataFrame) -> tuple[str, ...]:
+    """A warning where there are too few clips to tell rows apart, alone or after correction.
+
+    Args:
+        num_clips: Clips of the set.
+        differences: Paired differences, columns block, metric and p at least.
+    """
+    if not num_clips:
+        return ()
+    clips = f"{num_clips} clip{'s' if num_clips > 1 else ''}"
+    if num_clips < MIN_VERDICT_CLIPS:
+        return (
+            f"Only {clips}: intervals are too short and no difference can be told from chance; "
+            f"{MIN_VERDICT_CLIPS} clips are the least.",
+        )
+    family = differences.groupby(["block", "metric"])["p"].count().max() if len(differences) else 1
+    smallest = 2 / 2**num_clips
+    if smallest * family < SIGNIFICANCE:
         return ()
     return (
-        f"Only {num_clips} clip{'s' if num_clips > 1 else ''}: intervals are too short and no "
-        f"difference can be told from chance; {MIN_VERDICT_CLIPS} clips are the least.",
+        f"With {clips} the smallest p value of the paired test is {smallest:.2g}: corrected for "
+        f"{family} differences a metric, none of them can be told from chance by it.",
     )
 
 
@@ -128,21 +143,56 @@ def of_noise_floor(metrics: Sequence[MetricFacts], noise: pd.DataFrame | None) -
 
 
 def of_protocol(
-    protocol: str, protocol_is_paper: bool, paper_numbers: Path | None
+    protocol: str, setting: str, name: str, paper_numbers: Path | None
 ) -> tuple[str, ...]:
-    """Which protocol the numbers follow, and where the paper's numbers are."""
+    """Which protocol the numbers follow, and where the paper's numbers are.
+
+    Args:
+        protocol: Its id; empty when nothing ran.
+        setting: How it differs from the paper's; empty when it does not.
+        name: Name of the table.
+        paper_numbers: The paper's table; None when it has none.
+    """
     if not protocol:
         return ("No method ran: there is no number in this table.",)
-    if protocol_is_paper:
+    if not setting:
         return (
             f"Protocol {protocol} on the paper's test set; gap = ours − paper. Contradictions "
             "inside the paper are listed in docs/fidelity.md.",
         )
-    where = f" (they are in config/paper_numbers/{paper_numbers.name})" if paper_numbers else ""
+    where = f" (they are in {name}_paper.md)" if paper_numbers else ""
     return (
-        f"Protocol {protocol}, on clips that are not the paper's test set: the paper's numbers"
-        f"{where} are not comparable and therefore not shown beside these.",
+        f"Protocol {protocol}, {setting}: the paper's numbers{where} are not comparable and "
+        "therefore not shown beside these.",
     )
+
+
+def of_other_columns(
+    name: str, printed: Sequence[MetricFacts], metrics: Sequence[MetricFacts]
+) -> tuple[str, ...]:
+    """Where the metrics are that are measured and not printed."""
+    others = [facts.name for facts in metrics if facts not in printed]
+    return (f"{', '.join(others)}: in {name}.csv.",) if others else ()
+
+
+def of_references(
+    candidates: Sequence[str], chosen: Mapping[str, str], rows: Sequence[Row]
+) -> tuple[str, ...]:
+    """Which row every other one is tested against, or that there is none."""
+    if not candidates:
+        return ()
+    found = []
+    several = len({row.block for row in rows}) > 1
+    for block in dict.fromkeys(row.block for row in rows):
+        where = f" ({block})" if several else ""
+        reference = chosen.get(block)
+        label = next((r.label for r in rows if (r.block, r.method) == (block, reference)), None)
+        if label is None:
+            names = " or ".join(candidates)
+            found.append(f"No row is tested against a reference{where}: {names} did not run.")
+        else:
+            found.append(f"Every other row{where} is tested against {label}.")
+    return tuple(dict.fromkeys(found))
 
 
 def of_pairs(pairs: Sequence[tuple[str, str]], rows: Sequence[Row]) -> tuple[str, ...]:

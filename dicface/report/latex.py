@@ -127,13 +127,16 @@ def _value(cell: Cell) -> str:
 
 
 def _differences(table: Table) -> list[str]:
-    columns = list(layout.difference_columns(table))
-    lines = [" & ".join(["Paired differences", *(escape(label) for label, _ in columns)])]
-    for i, facts in enumerate(table.metrics):
-        name = f"{facts.name} {layout.arrow(facts)}"
-        lines.append(" & ".join(escape(text) for text in (name, *(t[i] for _, t in columns))))
-    head, *body = (rf"{line} \\" for line in lines)
-    return _tabular(len(columns), [head, r"\midrule", *body])
+    names = (f"{facts.name} {layout.arrow(facts)}" for facts in table.metrics)
+    head = " & ".join(escape(text) for text in ("Paired differences", *names))
+    body = []
+    for a, b, texts in layout.difference_lines(table):
+        values = (value for value, _ in texts)
+        body.append(" & ".join(escape(text) for text in (f"{a} {b}", *values)))
+        small = (rf"{{\scriptsize {escape(below)}}}" if below else "" for _, below in texts)
+        body.append(" & ".join(["", *small]))
+    lines = [rf"{line} \\" for line in (head, *body)]
+    return _tabular(len(table.metrics), [lines[0], r"\midrule", *lines[1:]])
 
 
 def _tabular(num_columns: int, lines: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dicface.report.statistics import LEVEL, MIN_VERDICT_CLIPS, NUM_RESAMPLES, Estimate
+from dicface.report.statistics import LEVEL, MIN_VERDICT_CLIPS, NUM_RESAMPLES, SIGNIFICANCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from dicface.report.tables import Row, Table
 
 NO_VALUE = "–"
+SAME = "≈"
 DIFFERENCES = (
-    f"Clip by clip, with its 95 % interval. Better or worse: the interval excludes zero, over at "
-    f"least {MIN_VERDICT_CLIPS} clips; otherwise the two are not told apart."
+    "Clip by clip, with its 95 % interval. Better or worse: told apart by the paired test over "
+    f"clips, corrected for the number of differences of a metric, 5 %, over at least "
+    f"{MIN_VERDICT_CLIPS} clips; ≈: not told apart."
 )
 
 
@@ -88,10 +90,11 @@ def main_cells(table: Table) -> Iterator[tuple[Row, list[Cell]]]:
         yield row, cells
 
 
-def difference_columns(table: Table) -> Iterator[tuple[str, list[str]]]:
-    """Label "a − b" and one text per metric of every difference, in order.
+def difference_lines(table: Table) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Labels "a" and "− b" and, per metric, the difference and what stands below it, in order.
 
-    A text is the difference, its interval, and "better" or "worse" if the interval excludes zero.
+    Below stand the interval, the clips where some are missing, and the verdict: "better", "worse",
+    or ≈ where the corrected test does not tell the two apart.
     """
     keys = ["block", "method_a", "method_b"]
     several = table.differences["block"].nunique() > 1
@@ -100,16 +103,16 @@ def difference_columns(table: Table) -> Iterator[tuple[str, list[str]]]:
         texts = []
         for facts in table.metrics:
             line, digits = by_metric.loc[facts.id], table.digits[facts.id]
-            parts = [number(line["mean"], digits, signed=True)]
+            parts = []
             if np.isfinite(line["low"]):
                 low = number(line["low"], digits, signed=True)
                 parts.append(f"[{low}, {number(line['high'], digits, signed=True)}]")
-                parts.append(_verdict(line, facts))
+                parts.append(verdict(line, facts))
             if np.isfinite(line["mean"]) and line["clips"] < table.num_clips:
                 parts.append(f"({line['clips']}/{table.num_clips} clips)")
-            texts.append(" ".join(part for part in parts if part))
-        label = f"{table.label(a)} − {table.label(b)}"
-        yield f"{block}: {label}" if several else label, texts
+            texts.append((number(line["mean"], digits, signed=True), " ".join(filter(None, parts))))
+        label = table.label(a, block)
+        yield f"{block}: {label}" if several else label, f"− {table.label(b, block)}", texts
 
 
 def paper_lines(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -165,7 +168,13 @@ def backbone_note(table: Table) -> str:
     return f"Not the paper's kind of network, compare within this table only: {listed}."
 
 
-def _verdict(line: pd.Series, facts: MetricFacts) -> str:
-    columns = ("mean", "low", "high", "clips")
-    sign = Estimate(**{column: line[column] for column in columns}).sign()
-    return "" if sign == 0 else "better" if (sign > 0) == facts.higher_is_better else "worse"
+def verdict(line: pd.Series, facts: MetricFacts) -> str:
+    """What the corrected test says of a difference a - b: is a "better" or "worse", or ≈.
+
+    Nothing without a test: with fewer than `MIN_VERDICT_CLIPS` clips.
+    """
+    if line["clips"] < MIN_VERDICT_CLIPS or not np.isfinite(line["p_corrected"]):
+        return ""
+    if line["p_corrected"] >= SIGNIFICANCE:
+        return SAME
+    return "better" if (line["mean"] > 0) == facts.higher_is_better else "worse"

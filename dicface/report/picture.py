@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dicface.clips import probe, read_frames
-from dicface.errors import ClipError, MetricError
 from dicface.files import atomic_path
 from dicface.metrics.psnr import psnr
-from dicface.report.scores import read_scores
+from dicface.report.chosen import centre_frames, choose_clips, clip_scores
 
 MAX_BYTES = 600_000
 CELL_SIZES = (240, 208, 176, 144, 112, 80, 48)
@@ -47,20 +44,6 @@ class Picture:
     rule: str
 
 
-def choose_clips(scores: Mapping[str, float], num_rows: int) -> list[str]:
-    """Chooses the clips in the middle of `num_rows` equal shares of the order by score.
-
-    Equal scores are ordered by name. With fewer clips than rows all clips are taken.
-
-    >>> choose_clips({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6}, 3)
-    ['b', 'd', 'f']
-    """
-    known = {clip: score for clip, score in scores.items() if np.isfinite(score)}
-    order = sorted(known, key=lambda clip: (known[clip], clip))
-    num_rows = min(num_rows, len(order))
-    return [order[(2 * row + 1) * len(order) // (2 * num_rows)] for row in range(num_rows)]
-
-
 def comparison_picture(
     columns: Mapping[str, str | Path],
     scores: str | Path,
@@ -84,14 +67,9 @@ def comparison_picture(
         ClipError: A clip is missing, or its frames differ in number or size from the truth's.
         MetricError: The scores cannot be read or hold no value of `metric`.
     """
-    values = read_scores(scores).values.get(metric, {})
+    values = clip_scores(scores, metric)
     clips = choose_clips(values, num_rows)
-    if not clips:
-        raise MetricError(
-            f"{scores}: holds no value of {metric}; expected one per clip to choose the clips of "
-            "the picture by. Score the degraded input first."
-        )
-    rows = [_row(columns, clip) for clip in clips]
+    rows = [centre_frames(columns, clip) for clip in clips]
     scored = tuple(tuple(psnr(frame, frames[-1]) for frame in frames[:-1]) for _, frames in rows)
     out = Path(out)
     for cell in CELL_SIZES:
@@ -109,25 +87,6 @@ def comparison_picture(
             f"{len(values)} test clips, ordered by {metric.upper()} of the input."
         ),
     )
-
-
-def _row(columns: Mapping[str, str | Path], clip: str) -> tuple[int, list[np.ndarray]]:
-    """Index of the centre frame and that frame of every column, (H, W, 3) uint8."""
-    paths = {label: Path(folder) / f"{clip}.mkv" for label, folder in columns.items()}
-    infos = {label: probe(path) for label, path in paths.items()}
-    truth = list(infos.values())[-1]
-    index = truth.num_frames // 2
-    frames = []
-    for label, path in paths.items():
-        info = infos[label]
-        size = (info.num_frames, info.height, info.width)
-        if size != (truth.num_frames, truth.height, truth.width):
-            raise ClipError(
-                f"{path}: found {size[0]} frames of {size[2]}×{size[1]} px; the truth has "
-                f"{truth.num_frames} of {truth.width}×{truth.height} px. Restore this clip again."
-            )
-        frames.append(next(islice(read_frames(path), index, None)))
-    return index, frames
 
 
 def _draw(

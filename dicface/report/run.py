@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from baselines import create
-from dicface.config import Config
+from dicface.config import TASKS, Config
+from dicface.errors import ConfigError
+from dicface.report import experiments
 from dicface.report.manifest import run_manifest, write_sidecar
 from dicface.report.picture import comparison_picture
 from dicface.report.render_table import write_table
-from dicface.report.table1 import build_table1, table1_row
+from dicface.report.spec import RowSpec, TableSpec, build
 from dicface.report.tables import Row
 from dicface.report.text import to_text
+from dicface.restored import read_index
 from dicface.weights import SEEDED, is_seeded
-from dicface.workflow import TRAINED_METHODS
+from dicface.workflow import method_network
 
 logger = logging.getLogger(__name__)
 
@@ -35,36 +39,74 @@ COMPARISON = {
 """Columns of the comparison picture, before the truth: heading -> method."""
 
 
-def write_table1(config: Config, run: Path, train: Path, out: Path) -> str:
-    """Writes Table 1 of a run and returns it as text.
+def write_run_table(config: Config, name: str, run: Path, train: Path, out: Path) -> str:
+    """Writes one table of a run and returns it as text.
 
     Args:
         config: The run's settings.
-        run: Its results; scores lie in `bfr/<method>/metrics.parquet`.
-        train: Folder of its training stages.
+        name: "table1", "table2", or an ablation of the configuration.
+        run: Its results; scores lie in `<task>/<method>/metrics.parquet`.
+        train: Folder of its networks.
         out: Folder of the tables.
 
     Raises:
+        ConfigError: There is no such table.
         MetricError: Scores cannot be used together.
     """
-    rows = [_row(config, method, run, train) for method in config.table1]
-    table = build_table1(
+    spec = declare(config, name)
+    rows = [_row(config, spec, row, run, train) for row in spec.rows]
+    paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
+    table = build(
+        spec,
         rows,
-        title=f"Table 1. Blind face-video restoration: {run.name}, {config.data.size} px",
+        title=f"{spec.title}: {run.name}, {config.data.size} px",
         noise_floor=run / "noise_floor.parquet",
         protocol_is_paper=config.protocol_is_paper,
-        paper_numbers=PAPER_NUMBERS / "table1.csv",
+        setting=describe_test_set(config),
+        paper_numbers=paper_numbers if paper_numbers.is_file() else None,
     )
     written = write_table(table, out)
     manifest = run_manifest(
         run_folder=run,
         config=_plain(config),
-        command=["snakemake", "table1"],
+        command=["snakemake", name],
         inputs=[row.metrics for row in rows if row.metrics],
-        weights=_trained_weights(config, train),
+        weights=_trained_weights(config, (row.method for row in rows if row.metrics), train),
     )
     write_sidecar(written["md"], manifest)
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
+
+
+def declare(config: Config, name: str) -> TableSpec:
+    """Returns a table as the configuration declares it (errors as `write_run_table`)."""
+    if name == "table1":
+        rows = [*_declared(config, config.table1), *_made_elsewhere(config, "bfr")]
+        return dataclasses.replace(experiments.TABLE1, rows=tuple(rows))
+    if name == "table2":
+        tasks = config.table2.items()
+        return experiments.table2(
+            {
+                task: [*_declared(config, methods), *_made_elsewhere(config, task)]
+                for task, methods in tasks
+            }
+        )
+    if name not in config.ablations:
+        known = ", ".join(("table1", "table2", *config.ablations))
+        raise ConfigError(f"no table is named '{name}'; there are {known}.")
+    chosen = config.ablations[name]
+    return experiments.ablation(
+        name,
+        chosen.title,
+        [dataclasses.replace(row, group="") for row in _declared(config, chosen.rows)],
+        headline=chosen.headline,
+        paper_headline=chosen.paper_headline,
+    )
+
+
+def describe_test_set(config: Config) -> str:
+    """What the test clips are, for tables that are not on the paper's: "64-px rendered clips"."""
+    own = config.test_clips or config.data.test.source == "folder"
+    return f"{config.data.size}-px {'clips of the user' if own else 'rendered clips'}"
 
 
 def draw_comparison(run: Path, truth: Path, out: Path) -> None:
@@ -75,41 +117,87 @@ def draw_comparison(run: Path, truth: Path, out: Path) -> None:
     logger.info("%s: %s", out, picture.rule)
 
 
-def _row(config: Config, method: str, run: Path, train: Path) -> Row:
-    metrics = run / "bfr" / method / "metrics.parquet"
-    stage = TRAINED_METHODS.get(method)
-    weights = train / stage / "weights.safetensors" if stage else None
-    made = create(method, weights=weights)
-    reason = made.unavailable(size=config.data.size)
-    if reason:
-        return table1_row(method, reason=reason)
-    if any(map(is_seeded, made.weights_files())):
-        label = f"{made.facts.label} ({SEEDED})"
-        return table1_row(method, label=label, metrics=metrics, notes=[SEEDED_NOTE])
-    return table1_row(method, metrics=metrics, notes=[_training(train, stage)] if stage else [])
+def failure(config: Config, method: str, task: str, run: Path, train: Path) -> str:
+    """Why a method or variant of the run has no scores: the last message of the job that failed."""
+    network = method_network(config, method)
+    logs = [train.parent / "logs" / f"train_{network}.log"] if network else []
+    logs += [run / "logs" / f"{step}_{task}_{method}.log" for step in ("restore", "score")]
+    for log in logs:
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        said = [line.split(": ", 1)[1] for line in lines if line.startswith("dicface ")]
+        said = said or (lines[-1:] if any("Traceback" in line for line in lines) else [])
+        if said:
+            return f"{log.stem.replace('_', ' ')}: {said[-1]}"
+    return "its jobs have not ended"
 
 
-def _training(train: Path, stage: str) -> str:
+def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
+    rows = []
+    for method in methods:
+        variant = config.variants.get(method)
+        if variant is not None:
+            row = RowSpec(
+                method=method,
+                label=variant.label,
+                group=experiments.TRAINED,
+                paper_name=variant.paper_name or None,
+            )
+        else:
+            row = experiments.TABLE1.row(method)
+            row = experiments.SYSTEMS.get(method, row)
+        rows.append(row)
+    return rows
+
+
+def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
+    return [
+        RowSpec(method=each.name, label=each.label or each.name, group=experiments.ELSEWHERE)
+        for each in config.methods
+        if each.task == task
+    ]
+
+
+def _row(config: Config, spec: TableSpec, row: RowSpec, run: Path, train: Path) -> Row:
+    task = row.block or TASKS[0]
+    metrics = run / task / row.method / "metrics.parquet"
+    scored = {"metrics": metrics} if metrics.is_file() else {}
+    network = method_network(config, row.method)
+    if network or row.group == experiments.ELSEWHERE:
+        if not scored:
+            return row.filled(reason=failure(config, row.method, task, run, train))
+        notes = [_training(train, network)] if network else read_index(metrics.parent)["remarks"]
+        return row.filled(**scored, notes=notes)
+    method = create(row.method, task=task)
+    reason = method.unavailable(size=config.data.size)
+    if reason or not scored:
+        return row.filled(reason=reason or failure(config, row.method, task, run, train))
+    if any(map(is_seeded, method.weights_files())):
+        label = f"{method.facts.label} ({SEEDED})"
+        return row.filled(label=label, **scored, notes=[SEEDED_NOTE])
+    return row.filled(**scored)
+
+
+def _training(train: Path, network: str) -> str:
     """What a trained row was given: "trained in this run: vqgan 800 steps (90 s), …; 412 s"."""
     lineage = []
-    while stage:
-        facts = json.loads((train / stage / "training.json").read_text())
+    while network:
+        facts = json.loads((train / network / "training.json").read_text())
         lineage.insert(0, facts)
-        stage = facts["starts_from"]
+        network = facts["starts_from"]
     parts = [
-        f"{facts['stage']} {facts['steps']} steps ({facts['seconds']:.0f} s)" for facts in lineage
+        f"{facts['name']} {facts['steps']} steps ({facts['seconds']:.0f} s)" for facts in lineage
     ]
     total = sum(facts["seconds"] for facts in lineage)
     threads = lineage[-1]["threads"]
     return (
-        f"trained in this run on {threads} threads: {', '.join(parts)}; {total:.0f} s in all, "
-        f"{lineage[-1]['parameters'] / 1e6:.2f} M parameters"
+        f"trained in this run on {threads} thread{'s' if threads > 1 else ''}: {', '.join(parts)}; "
+        f"{total:.0f} s in all, {lineage[-1]['parameters'] / 1e6:.2f} M parameters"
     )
 
 
-def _trained_weights(config: Config, train: Path) -> dict[str, Path]:
-    stages = [TRAINED_METHODS[method] for method in config.table1 if method in TRAINED_METHODS]
-    return {stage: train / stage / "weights.safetensors" for stage in stages}
+def _trained_weights(config: Config, methods: Iterable[str], train: Path) -> Mapping[str, Path]:
+    networks = {method_network(config, method) for method in methods} - {None}
+    return {name: train / name / "weights.safetensors" for name in sorted(networks)}
 
 
 def _plain(config: Config) -> dict[str, object]:

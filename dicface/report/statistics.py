@@ -19,6 +19,9 @@ from dicface.errors import MetricError
 from dicface.seeds import numpy_rng
 
 LEVEL = 0.95
+SIGNIFICANCE = 0.05
+"""A corrected p value below this tells two rows apart."""
+
 NUM_RESAMPLES = 10_000
 MAX_EXACT_CLIPS = 13
 """Up to this many clips the sign-flip test tries every pattern of signs (8192)."""

@@ -17,41 +17,19 @@ import pandas as pd
 
 from dicface.errors import ConfigError, MetricError
 from dicface.report import footnotes
+from dicface.report.columns import (
+    CELL_COLUMNS,
+    DIFFERENCE_COLUMNS,
+    Comparison,
+    column,
+    differences,
+)
 from dicface.report.paper_numbers import beside_ours
 from dicface.report.scores import Backbone, Scores, read_noise_floor, read_scores
-from dicface.report.statistics import (
-    Distance,
-    Estimate,
-    bootstrap_counts,
-    holm,
-    mean_interval,
-    ranks,
-    set_difference,
-    set_interval,
-    sign_flip_test,
-)
+from dicface.report.statistics import Distance, bootstrap_counts
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
-
-SIGNIFICANCE = 0.05
-NO_VALUE = Estimate(mean=np.nan, low=np.nan, high=np.nan, clips=0)
-CELL_COLUMNS = (
-    "block",
-    "group",
-    "method",
-    "label",
-    "metric",
-    "mean",
-    "low",
-    "high",
-    "clips",
-    "backbone",
-    "note",
-    "rank",
-    "tied",
-)
-DIFFERENCE_COLUMNS = ("block", "method_a", "method_b", "metric", "mean", "low", "high", "clips")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +72,16 @@ class Table:
     Attributes:
         name: File name without suffix, for example `table1`.
         title: Heading.
-        metrics: Facts of the columns, in order.
+        metrics: Facts of the printed columns, in order.
         rows: Rows in order, with or without scores.
-        cells: One line per row and metric (columns `CELL_COLUMNS`); `rank` is 1 for best, 2 for
-            second best; `tied`: not told apart from the best.
-        differences: Paired differences a - b (columns `DIFFERENCE_COLUMNS`).
-        paper: Paper beside ours (columns `paper_numbers.COLUMNS`); empty unless the protocol is the
-            paper's.
+        cells: One line per row and metric (columns `CELL_COLUMNS`), the printed metrics first, then
+            those that are in the CSV alone; `rank` is 1 for best, 2 for second best; `tied`: not
+            told apart from the best.
+        differences: Paired differences a - b (columns `DIFFERENCE_COLUMNS`), of all metrics.
+        references: Block -> method that every other row is tested against.
+        comparison: Paper beside ours (columns `paper_numbers.COLUMNS`); empty without the paper's
+            numbers.
+        setting: How the protocol differs from the paper's, in words; empty when it is the paper's.
         daggers: Metric -> backbone, for every metric that is not on the paper's kind of backbone.
         numbered: Numbered footnotes of rows.
         marks: (block, method) -> numbers of its footnotes, from 1.
@@ -115,7 +96,9 @@ class Table:
     rows: tuple[Row, ...]
     cells: pd.DataFrame
     differences: pd.DataFrame
-    paper: pd.DataFrame
+    references: dict[str, str]
+    comparison: pd.DataFrame
+    setting: str
     daggers: dict[str, str]
     numbered: tuple[str, ...]
     marks: dict[tuple[str, str], tuple[int, ...]]
@@ -123,9 +106,14 @@ class Table:
     num_clips: int
     digits: dict[str, int]
 
-    def label(self, method: str) -> str:
-        """Label of a method."""
-        return next(row.label for row in self.rows if row.method == method)
+    def label(self, method: str, block: str | None = None) -> str:
+        """Label of a method, in a block where it differs between blocks."""
+        return next(r.label for r in self.rows if r.method == method and block in (None, r.block))
+
+    @property
+    def paper(self) -> pd.DataFrame:
+        """Paper beside ours where the protocol is the paper's; empty elsewhere."""
+        return self.comparison.iloc[:0] if self.setting else self.comparison
 
 
 def build_table(
@@ -134,10 +122,13 @@ def build_table(
     title: str,
     rows: Sequence[Row],
     metrics: Sequence[MetricFacts] | None = None,
+    shown: Sequence[str] = (),
     pairs: Sequence[tuple[str, str]] = (),
+    references: Sequence[str] = (),
     clips: Sequence[str] | None = None,
     noise_floor: Path | None = None,
     protocol_is_paper: bool = False,
+    setting: str = "other clips than the paper's test set",
     paper_numbers: Path | None = None,
     notes: Sequence[str] = (),
     distance: Distance | None = None,
@@ -149,16 +140,20 @@ def build_table(
         title: Heading.
         rows: Rows in printed order.
         metrics: Columns in printed order; None: all of the paper's, in its order.
+        shown: Ids of the metrics that are printed; the others are in the CSV alone. Empty: all.
         pairs: (a, b) of methods whose paired difference a - b is reported, whatever its sign.
+        references: Methods that every other row is tested against, the first that ran in a block
+            stands for it; its differences are added to `pairs`. Empty: none.
         clips: Names of the clips of the set; None: all that any row scored.
         noise_floor: Parquet with kind, metric, value, clips, backbone; None: not measured.
-        protocol_is_paper: Only then are the paper's numbers set beside ours.
+        protocol_is_paper: Test set and protocol are the paper's.
+        setting: How they differ where they are not; stands where a gap would.
         paper_numbers: The paper's table as CSV: method and one column per metric.
         notes: Notes on the whole table.
         distance: Fréchet distance of set-level features; None: the metric's own.
 
     Raises:
-        ConfigError: Two rows have one name, or a pair names no row.
+        ConfigError: Two rows have one name, a pair names no row, or `shown` names no metric.
         MetricError: A scores file cannot be used, or rows differ in backbone, protocol or clips.
     """
     # Imported here: the metrics load torch, which writing or reading a table does not need.
@@ -171,6 +166,8 @@ def build_table(
 
         distance = frechet_distance
     _check_rows(rows, pairs)
+    printed = _printed(metrics, shown)
+    metrics = [*printed, *(facts for facts in metrics if facts not in printed)]
     scores = {
         (row.block, row.method): read_scores(row.metrics, distance) for row in rows if row.metrics
     }
@@ -179,51 +176,74 @@ def build_table(
     if clips is None:
         clips = sorted({clip for one in scores.values() for clip in one.clips})
     counts = bootstrap_counts(clips) if clips else np.zeros((0, 0))
-    compare = _Comparison(clips=tuple(clips), counts=counts)
+    compare = Comparison(clips=tuple(clips), counts=counts)
 
-    lines, differences, digits = [], [], {}
+    lines, compared, digits, chosen = [], [], {}, {}
     for facts in metrics:
         found = [compare.mean(facts, one).mean for one in scores.values()]
         digits[facts.id] = shown_digits(facts, found)
     for block in dict.fromkeys(row.block for row in rows):
         inside = [row for row in rows if row.block == block]
         by_method = {row.method: scores.get((block, row.method)) for row in inside}
+        reference = next((method for method in references if by_method.get(method)), None)
+        if reference is not None:
+            chosen[block] = reference
+        wanted = [*pairs, *((reference, row.method) for row in inside if reference)]
+        wanted = [(a, b) for a, b in dict.fromkeys(wanted) if a != b]
         for facts in metrics:
-            lines += _column(facts, digits[facts.id], inside, by_method, backbones, compare)
-        differences += [
-            {"block": block, **_difference(facts, a, b, by_method, compare)}
-            for a, b in pairs
-            for facts in metrics
-            if by_method.get(a) and by_method.get(b)
-        ]
+            lines += column(facts, digits[facts.id], inside, by_method, backbones, compare)
+            compared += differences(facts, block, wanted, by_method, compare)
     order = {(row.block, row.method): position for position, row in enumerate(rows)}
     lines.sort(key=lambda line: order[line["block"], line["method"]])
     cells = pd.DataFrame(lines, columns=list(CELL_COLUMNS))
-    paper = beside_ours(cells, rows, paper_numbers if protocol_is_paper else None)
+    daggers = footnotes.of_backbones(metrics, backbones)
+    setting = "" if protocol_is_paper else setting
     numbered, marks = footnotes.of_rows(rows)
     noise = None if noise_floor is None else read_noise_floor(noise_floor)
+    between = pd.DataFrame(compared, columns=list(DIFFERENCE_COLUMNS))
     return Table(
         name=name,
         title=title,
-        metrics=tuple(metrics),
+        metrics=tuple(printed),
         rows=tuple(rows),
         cells=cells,
-        differences=pd.DataFrame(differences, columns=list(DIFFERENCE_COLUMNS)),
-        paper=paper,
-        daggers=footnotes.of_backbones(metrics, backbones),
+        differences=_by_pair(between),
+        references=chosen,
+        comparison=beside_ours(name, cells, rows, paper_numbers, setting, daggers),
+        setting=setting,
+        daggers=daggers,
         numbered=numbered,
         marks=marks,
         general=(
-            *footnotes.of_few_clips(len(clips)),
-            *footnotes.of_set(metrics, scores.values(), len(clips)),
-            *footnotes.of_noise_floor(metrics, noise),
-            *footnotes.of_protocol(protocol, protocol_is_paper, paper_numbers),
+            *footnotes.of_few_clips(len(clips), between),
+            *footnotes.of_set(printed, scores.values(), len(clips)),
+            *footnotes.of_noise_floor(printed, noise),
+            *footnotes.of_protocol(protocol, setting, name, paper_numbers),
+            *footnotes.of_other_columns(name, printed, metrics),
+            *footnotes.of_references(references, chosen, rows),
             *footnotes.of_pairs(pairs, rows),
             *notes,
         ),
         num_clips=len(clips),
         digits=digits,
     )
+
+
+def _printed(metrics: Sequence[MetricFacts], shown: Sequence[str]) -> list[MetricFacts]:
+    unknown = sorted(set(shown) - {facts.id for facts in metrics})
+    if unknown:
+        raise ConfigError(
+            f"metrics: there is none named {', '.join(unknown)}. "
+            f"Metrics: {', '.join(facts.id for facts in metrics)}."
+        )
+    return [facts for facts in metrics if facts.id in shown or not shown]
+
+
+def _by_pair(between: pd.DataFrame) -> pd.DataFrame:
+    """Lines of one pair together; pairs and metrics keep their order."""
+    keys = ["block", "method_a", "method_b"]
+    groups = [lines for _, lines in between.groupby(keys, sort=False)]
+    return pd.concat(groups, ignore_index=True) if groups else between
 
 
 def shown_digits(facts: MetricFacts, values: Sequence[float]) -> int:
@@ -236,90 +256,6 @@ def shown_digits(facts: MetricFacts, values: Sequence[float]) -> int:
     if facts.level != "set" or largest == 0:
         return facts.digits
     return int(np.clip(2 - np.floor(np.log10(largest)), facts.digits, 6))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Comparison:
-    """The clips of the set and how often each resample drew them."""
-
-    clips: tuple[str, ...]
-    counts: np.ndarray
-
-    def mean(self, facts: MetricFacts, one: Scores) -> Estimate:
-        if facts.level == "set":
-            return set_interval(one.features) if one.features else NO_VALUE
-        return mean_interval(one.vector(facts.id, self.clips), self.counts)
-
-    def difference(self, facts: MetricFacts, a: Scores, b: Scores) -> tuple[Estimate, float]:
-        """Paired a - b, and its p value before any correction."""
-        if facts.level == "set":
-            if a.features is None or b.features is None:
-                return NO_VALUE, float("nan")
-            return set_difference(a.features, b.features)
-        values = a.vector(facts.id, self.clips) - b.vector(facts.id, self.clips)
-        return mean_interval(values, self.counts), sign_flip_test(values, facts.id, *self.clips)
-
-
-def _column(
-    facts: MetricFacts,
-    digits: int,
-    rows: Sequence[Row],
-    scores: dict[str, Scores | None],
-    backbones: dict[str, Backbone],
-    compare: _Comparison,
-) -> list[dict[str, object]]:
-    estimates = {
-        method: compare.mean(facts, one) if one else NO_VALUE for method, one in scores.items()
-    }
-    means = {method: estimate.mean for method, estimate in estimates.items()}
-    place = ranks(means, higher_is_better=facts.higher_is_better, digits=digits)
-    best = next((method for method, rank in place.items() if rank == 1), None)
-    p_values = holm(
-        {
-            method: compare.difference(facts, scores[method], scores[best])[1]
-            for method, rank in place.items()
-            if rank > 1
-        }
-    )
-    lines = []
-    for row in rows:
-        estimate, one = estimates[row.method], scores[row.method]
-        p = p_values.get(row.method)
-        backbone = backbones.get(facts.id)
-        lines.append(
-            {
-                "block": row.block,
-                "group": row.group,
-                "method": row.method,
-                "label": row.label,
-                "metric": facts.id,
-                "mean": estimate.mean,
-                "low": estimate.low,
-                "high": estimate.high,
-                "clips": estimate.clips,
-                "backbone": backbone.name if one and backbone else "",
-                "note": footnotes.of_cell(facts, row, one, estimate, len(compare.clips)),
-                "rank": place[row.method],
-                # Without a test (too few clips) nothing tells them apart either.
-                "tied": p is not None and not p < SIGNIFICANCE,
-            }
-        )
-    return lines
-
-
-def _difference(
-    facts: MetricFacts, a: str, b: str, scores: dict[str, Scores | None], compare: _Comparison
-) -> dict[str, object]:
-    estimate, _ = compare.difference(facts, scores[a], scores[b])
-    return {
-        "method_a": a,
-        "method_b": b,
-        "metric": facts.id,
-        "mean": estimate.mean,
-        "low": estimate.low,
-        "high": estimate.high,
-        "clips": estimate.clips,
-    }
 
 
 def _check_rows(rows: Sequence[Row], pairs: Sequence[tuple[str, str]]) -> None:

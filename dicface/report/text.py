@@ -35,13 +35,11 @@ def to_text(table: Table, width: int = 120) -> str:
     ]
     legend = " ".join((f"{BEST} best, {SECOND} second best.", *layout.how_to_read(table)))
     parts = [table.title, _panels([(("", ""), head), *lines], width), _wrap(legend, width)]
-    differences = list(layout.difference_columns(table))
+    differences = list(layout.difference_lines(table))
     if differences:
-        lines = [(("", ""), [(label, "") for label, _ in differences])]
-        for i, facts in enumerate(table.metrics):
-            label = f"  {facts.name} {layout.arrow(facts)}"
-            lines.append(((label, ""), [(texts[i], "") for _, texts in differences]))
-        parts += ["Paired differences", _panels(lines, width), _wrap(layout.DIFFERENCES, width)]
+        lines = [((f"  {a}", f"    {b}"), texts) for a, b, texts in differences]
+        panels = _panels([(("", ""), head), *lines], width)
+        parts += ["Paired differences", panels, _wrap(layout.DIFFERENCES, width)]
     notes = [f"† {layout.backbone_note(table)}"] if table.daggers else []
     notes += [f"- {text}" for text in table.general]
     notes += [f"{index}. {text}" for index, text in enumerate(table.numbered, 1)]

@@ -3,6 +3,7 @@
 import shlex
 import sys
 
+from dicface import slurm
 from dicface import workflow as suite
 from dicface.errors import DicfaceError
 
@@ -42,6 +43,30 @@ wildcard_constraints:
     split="train|test",
 
 
-# Not in dry runs: one run at a time writes into a folder, and its merged settings lie beside it.
+def asked_by(rule):
+    """Memory, time and GPUs of a rule from the configuration; a retry asks for more."""
+    return {
+        "gpu": SUITE.resources(rule).gpu,
+        "mem_mb": lambda wildcards, attempt: SUITE.resources(rule, attempt).mem_mb,
+        "runtime": lambda wildcards, attempt: SUITE.resources(rule, attempt).runtime,
+    }
+
+
+# Only in the main process and not in dry runs: one run at a time writes into a folder, its merged
+# settings lie beside it, and what a cluster lacks is said before the first job.
 onstart:
-    LOCKS = SUITE.start()
+    try:
+        LOCKS = SUITE.start()
+        slurm.begin(workflow)
+    except DicfaceError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onerror:
+    slurm.end_early(workflow)
+    # What did end is shown, and what did not says why.
+    for table in SUITE.partial_tables():
+        shell(
+            "{DICFACE} table --table {table} --config {RUN_CONFIG} --run {RUN}"
+            " --train {TRAIN}/train --out {RUN}/tables"
+        )

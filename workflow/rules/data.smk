@@ -13,7 +13,9 @@ rule render_clips:
         f"{TRAIN}/logs/render_{{split}}.log",
     benchmark:
         f"{TRAIN}/benchmarks/render_{{split}}.tsv"
-    threads: workflow.cores
+    threads: SUITE.resources("render_clips").threads
+    resources:
+        **asked_by("render_clips"),
     params:
         config=TRAIN_CONFIG,
         facts=lambda wildcards: SUITE.facts("data"),
@@ -32,6 +34,9 @@ rule import_clips:
         f"{RUN}/logs/import.log",
     benchmark:
         f"{RUN}/benchmarks/import.tsv"
+    threads: SUITE.resources("import_clips").threads
+    resources:
+        **asked_by("import_clips"),
     params:
         config=RUN_CONFIG,
         facts=SUITE.facts("data", "test_clips"),
@@ -49,6 +54,9 @@ rule degrade:
         f"{RUN}/logs/degrade_{{task}}.log",
     benchmark:
         f"{RUN}/benchmarks/degrade_{{task}}.tsv"
+    threads: SUITE.resources("degrade").threads
+    resources:
+        **asked_by("degrade"),
     params:
         config=RUN_CONFIG,
         facts=lambda wildcards: SUITE.input_facts(wildcards.task),

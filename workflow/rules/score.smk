@@ -15,7 +15,9 @@ rule analyse_truth:
         f"{RUN}/logs/analyse.log",
     benchmark:
         f"{RUN}/benchmarks/analyse.tsv"
-    threads: workflow.cores
+    threads: SUITE.resources("analyse_truth").threads
+    resources:
+        **asked_by("analyse_truth"),
     params:
         config=RUN_CONFIG,
         facts=SUITE.facts("metrics"),
@@ -35,6 +37,9 @@ rule noise_floor:
         f"{RUN}/logs/noise_floor.log",
     benchmark:
         f"{RUN}/benchmarks/noise_floor.tsv"
+    threads: SUITE.resources("noise_floor").threads
+    resources:
+        **asked_by("noise_floor"),
     params:
         config=RUN_CONFIG,
         facts=SUITE.facts("metrics"),
@@ -61,6 +66,9 @@ rule score:
         f"{RUN}/logs/score_{{task}}_{{method}}.log",
     benchmark:
         f"{RUN}/benchmarks/score_{{task}}_{{method}}.tsv"
+    threads: SUITE.resources("score").threads
+    resources:
+        **asked_by("score"),
     params:
         config=RUN_CONFIG,
         facts=SUITE.facts("metrics"),

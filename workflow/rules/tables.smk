@@ -1,6 +1,7 @@
 """This part of the workflow writes tables and the comparison picture.
 
-In: scores of all methods that can run here. Out: results/<run>/tables/ and figures/.
+In: scores of all methods and variants that can run here. Out: results/<run>/tables/ and the
+picture. Where a job failed, the tables are still written, with its reason in the row.
 """
 
 
@@ -11,7 +12,7 @@ def scores(task, methods):
 rule table1:
     """Table 1: blind restoration, every system of the paper and what the run trained."""
     input:
-        scores=scores("bfr", SUITE.runnable(config["table1"])),
+        scores=scores("bfr", SUITE.scored("bfr")),
         noise_floor=rules.noise_floor.output,
         picture=f"{RUN}/figures/comparison.png",
     output:
@@ -23,10 +24,74 @@ rule table1:
         f"{RUN}/logs/table1.log",
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("table1"),
+        facts=SUITE.facts("table1", "methods"),
     shell:
-        "{DICFACE} table --config {params.config} --run {RUN} --train {TRAIN}/train"
+        "{DICFACE} table --table table1 --config {params.config} --run {RUN} --train {TRAIN}/train"
         " --out $(dirname {output.md}) 2>&1 | tee {log}"
+
+
+rule table2:
+    """Table 2: inpainting and colorization."""
+    input:
+        scores=[scores(task, SUITE.scored(task)) for task in config["table2"]],
+        noise_floor=rules.noise_floor.output,
+    output:
+        md=f"{RUN}/tables/table2.md",
+        csv=f"{RUN}/tables/table2.csv",
+        tex=f"{RUN}/tables/table2.tex",
+    log:
+        f"{RUN}/logs/table2.log",
+    params:
+        config=RUN_CONFIG,
+        facts=SUITE.facts("table2", "methods"),
+    shell:
+        "{DICFACE} table --table table2 --config {params.config} --run {RUN} --train {TRAIN}/train"
+        " --out $(dirname {output.md}) 2>&1 | tee {log}"
+
+
+ABLATION_OF_FILE = {SUITE.table_file(name): name for name in config["ablations"]}
+
+
+rule ablation:
+    """Table 3, Table 4 or a table of the appendix: variants beside the headline model."""
+    input:
+        scores=lambda wildcards: scores(
+            "bfr", config["ablations"][ABLATION_OF_FILE[wildcards.table]]["rows"]
+        ),
+        noise_floor=rules.noise_floor.output,
+    output:
+        md=f"{RUN}/tables/{{table}}.md",
+        csv=f"{RUN}/tables/{{table}}.csv",
+        tex=f"{RUN}/tables/{{table}}.tex",
+    log:
+        f"{RUN}/logs/{{table}}.log",
+    wildcard_constraints:
+        table="|".join(ABLATION_OF_FILE),
+    params:
+        config=RUN_CONFIG,
+        facts=lambda wildcards: SUITE.ablation_facts(ABLATION_OF_FILE[wildcards.table]),
+        name=lambda wildcards: ABLATION_OF_FILE[wildcards.table],
+    shell:
+        "{DICFACE} table --table {params.name} --config {params.config} --run {RUN}"
+        " --train {TRAIN}/train --out $(dirname {output.md}) 2>&1 | tee {log}"
+
+
+rule table3:
+    """Table 3: the prior."""
+    input:
+        f"{RUN}/tables/table3.md",
+
+
+rule table4:
+    """Table 4: how codes are mixed."""
+    input:
+        f"{RUN}/tables/table4.md",
+
+
+rule ablations:
+    """Tables 3, 4 and those of the appendix."""
+    input:
+        expand(f"{RUN}/tables/{{table}}.md", table=ABLATION_OF_FILE),
 
 
 rule picture:

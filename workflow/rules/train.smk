@@ -20,9 +20,9 @@ rule train:
         f"{TRAIN}/logs/train_{{network}}.log",
     benchmark:
         f"{TRAIN}/benchmarks/train_{{network}}.tsv"
-    threads: config["threads"]
+    threads: max(config["threads"], SUITE.resources("train").threads)
     resources:
-        gpu=int(config["device"].startswith("cuda")),
+        **asked_by("train"),
     params:
         config=TRAIN_CONFIG,
         facts=lambda wildcards: SUITE.network_facts(wildcards.network),

@@ -36,8 +36,10 @@ class Perceptual:
     info: BackboneInfo
     network: lpips.LPIPS
 
-    def distance(self, restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-        """LPIPS of two frames (H, W, 3) uint8 RGB."""
+    def distance(
+        self, restored: NDArray[np.uint8], truth: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """LPIPS (N,) of frames (N, H, W, 3) uint8 RGB."""
         return lpips_distance(restored, truth, self._on_device)
 
     def _on_device(self, restored: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

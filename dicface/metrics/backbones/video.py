@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.video import r3d_18
 
 from dicface.errors import WeightsError
@@ -23,7 +25,7 @@ RANDOM_NAME = "random-r3d18"
 I3D_DIM = 400
 
 
-class VideoFeatures:
+class VideoFeatures(ABC):
     """What FVD is computed with."""
 
     info: BackboneInfo
@@ -42,8 +44,9 @@ class VideoFeatures:
         with torch.inference_mode():
             return self._forward(clip.float() / 127.5 - 1)[0].float().cpu().numpy()
 
+    @abstractmethod
     def _forward(self, clip_BCTHW: torch.Tensor) -> torch.Tensor:  # noqa: N803 - shape suffix
-        raise NotImplementedError
+        """Features (1, D) of one window, (1, 3, 16, side, side) in [-1, 1]."""
 
 
 class I3DFeatures(VideoFeatures):
@@ -88,7 +91,9 @@ class RandomVideoFeatures(VideoFeatures):
             network = r3d_18(weights=None)
         network.fc = nn.Identity()
         digest = draw_weights(network, RANDOM_NAME)
-        return network.requires_grad_(False).to(self._device).eval(), digest
+        fused = _fuse_normalisation(network.requires_grad_(False).eval())
+        # The layout in which CPUs and GPUs alike compute 3-D convolutions fastest.
+        return fused.to(self._device, memory_format=torch.channels_last_3d), digest
 
     @property
     def info(self) -> BackboneInfo:
@@ -102,4 +107,17 @@ class RandomVideoFeatures(VideoFeatures):
 
     def _forward(self, clip_BCTHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
         assert clip_BCTHW.shape[2] == WINDOW
-        return self._drawn[0](clip_BCTHW)
+        return self._drawn[0](clip_BCTHW.contiguous(memory_format=torch.channels_last_3d))
+
+
+def _fuse_normalisation(network: nn.Module) -> nn.Module:
+    """Multiplies each normalisation into the convolution before it: one pass less over the maps."""
+    for part in network.modules():
+        if (
+            isinstance(part, nn.Sequential)
+            and len(part) > 1
+            and isinstance(part[1], nn.BatchNorm3d)
+        ):
+            part[0] = fuse_conv_bn_eval(part[0], part[1])
+            part[1] = nn.Identity()
+    return network

@@ -1,17 +1,21 @@
-"""Table 1 and the picture of a run, from the folders that the workflow leaves."""
+"""Tables and the picture of a run, from the folders that the workflow leaves."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from dicface.clips import write_clip
 from dicface.config import load
+from dicface.errors import ConfigError
 from dicface.metrics import METRICS
-from dicface.report.run import draw_comparison, write_table1
+from dicface.report.run import declare, draw_comparison, write_run_table
 from dicface.seeds import numpy_rng
+from dicface.workflow import plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLIPS = [f"test_{i:03d}" for i in range(5)]
@@ -40,7 +44,7 @@ def run(tmp_path):
         path = folder / "train" / stage / "training.json"
         path.parent.mkdir(parents=True)
         path.with_name("weights.safetensors").write_bytes(b"weights")
-        facts = {"stage": stage, "starts_from": start, "steps": 11, "seconds": 2.3, "threads": 2}
+        facts = {"name": stage, "starts_from": start, "steps": 11, "seconds": 2.3, "threads": 2}
         path.write_text(json.dumps({**facts, "parameters": 1234567}))
     floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
     floor.to_parquet(folder / "noise_floor.parquet")
@@ -49,7 +53,7 @@ def run(tmp_path):
 
 def test_table1_of_a_run_says_what_every_row_is(run):
     config = load(REPOSITORY / "config" / "config.yaml")
-    text = write_table1(config, run, run / "train", run / "tables")
+    text = write_run_table(config, "table1", run, run / "train", run / "tables")
     assert "22.000" in text
     assert "KEEP" in text
     assert "vqgan 11 steps (2 s), codeformer 11 steps (2 s)" in " ".join(text.split())
@@ -57,11 +61,56 @@ def test_table1_of_a_run_says_what_every_row_is(run):
     assert sorted(lines["method"].unique()) == sorted(config.table1)
     assert lines[lines["clips"] == 0]["note"].str.startswith("Not run: ").all()
     assert (lines["clips"] == len(CLIPS)).sum() == len(METHODS)
+    (keep,) = lines[lines["method"] == "keep"]["note"]
+    for part in ("512×512", "KEEP-a1a14d46.pth", "size unknown", "dicface weights fetch keep_v0_1"):
+        assert part in keep
     differences = pd.read_csv(run / "tables" / "table1_differences.csv")
     assert (differences[differences["metric"] == "psnr"]["mean"] == 0).all()
     manifest = json.loads((run / "tables" / "table1.md.manifest.json").read_text())
     assert sorted(manifest["inputs"]) == [f"bfr/{m}/metrics.parquet" for m in sorted(METHODS)]
     assert str(run.parent) not in json.dumps(manifest)
+
+
+def test_a_variant_that_failed_says_why_and_the_others_stand(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    logs = run / "logs"
+    logs.mkdir()
+    message = "prior_10, step 3: the loss is not finite (kl nan)."
+    (logs / "train_prior_10.log").write_text(f"going on\ndicface train: {message}\n")
+    (logs / "restore_bfr_prior_none.log").write_text("Traceback …\nMemoryError: no room\n")
+    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    shutil.copytree(run / "train" / "dicface", run / "train" / "prior_1e-4")
+    write_run_table(config, "table3", run, run / "train", run / "tables")
+    lines = pd.read_csv(run / "tables" / "table3.csv").query("metric == 'psnr'")
+    lines = lines.set_index("method")
+    assert message in lines.loc["prior_10", "note"]
+    assert "no room" in lines.loc["prior_none", "note"]
+    assert lines.loc["prior_1e-4", "mean"] == lines.loc["dicface_trained", "mean"] == 22
+    assert np.isnan(lines.loc["prior_10", "mean"])
+
+
+def test_tables_are_partial_when_some_of_their_own_rows_are_scored(run):
+    raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+    planned = plan(raw | {"results": str(run.parent)})
+    assert planned.partial_tables() == []
+    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    assert planned.partial_tables() == ["table3"]
+    shutil.rmtree(run / "bfr" / "codeformer_trained")
+    assert planned.partial_tables() == ["table3"]
+
+
+def test_tables_that_are_declared(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    table2 = declare(config, "table2")
+    assert [row.method for row in table2.rows if row.block == "inpainting"][-1] == (
+        "dicface_inpainting"
+    )
+    names = {row.method: row for row in declare(config, "table3").rows}
+    assert names["dicface_trained"].label == "α = 1"
+    assert names["dicface_trained"].paper_name == "1.0"
+    assert declare(config, "codebook").name == "appendix_codebook"
+    with pytest.raises(ConfigError, match="no table is named 'table5'"):
+        declare(config, "table5")
 
 
 def test_picture_of_a_run_finds_its_clips(run):

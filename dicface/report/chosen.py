@@ -1,0 +1,135 @@
+"""Which clips and frames a picture shows: chosen by a rule, never by hand, and checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from dicface.clips import probe, read_frames
+from dicface.errors import ClipError, MetricError
+from dicface.report.scores import read_scores
+
+_log = logging.getLogger(__name__)
+
+
+def choose_clips(scores: Mapping[str, float], num_rows: int) -> list[str]:
+    """Chooses the clips in the middle of `num_rows` equal shares of the order by score.
+
+    Equal scores are ordered by name. With fewer clips than rows all clips are taken.
+
+    >>> choose_clips({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6}, 3)
+    ['b', 'd', 'f']
+    """
+    known = {clip: score for clip, score in scores.items() if np.isfinite(score)}
+    order = sorted(known, key=lambda clip: (known[clip], clip))
+    num_rows = min(num_rows, len(order))
+    return [order[(2 * row + 1) * len(order) // (2 * num_rows)] for row in range(num_rows)]
+
+
+def clip_scores(scores: str | Path, metric: str) -> dict[str, float]:
+    """Clip -> value of a metric, the order by which clips are chosen.
+
+    Raises:
+        MetricError: The scores cannot be read or hold no value of `metric`.
+    """
+    values = read_scores(scores).values.get(metric, {})
+    if not any(np.isfinite(value) for value in values.values()):
+        raise MetricError(
+            f"{scores}: holds no value of {metric}; expected one per clip to choose the clips of "
+            "the picture by. Score the degraded input first."
+        )
+    return values
+
+
+def middle_clip(values: Mapping[str, float], which: str, metric: str) -> tuple[str, str]:
+    """The clip in the middle of the order by score, and that rule in words.
+
+    Args:
+        values: Clip -> score of the input.
+        which: What the clips are, as from `in_every_folder`.
+        metric: Id of the score.
+    """
+    (clip,) = choose_clips(values, 1)
+    return clip, f"the middle one of {which}, ordered by {metric.upper()} of the input"
+
+
+def in_every_folder(
+    values: Mapping[str, float], columns: Mapping[str, str | Path]
+) -> tuple[dict[str, float], str]:
+    """Keeps the clips that every column has.
+
+    Args:
+        values: Clip -> score.
+        columns: Heading -> folder of clips (`<clip>.mkv`).
+
+    Returns:
+        What is left of `values`, and "all 9 test clips" or the like, for the caption.
+
+    Raises:
+        ClipError: There is no clip that every column has; names what each lacks.
+    """
+    held = {
+        str(folder): {clip for clip in values if (Path(folder) / f"{clip}.mkv").is_file()}
+        for folder in columns.values()
+    }
+    return held_by_all(values, held)
+
+
+def held_by_all(
+    values: Mapping[str, float], held: Mapping[str, Collection[str]]
+) -> tuple[dict[str, float], str]:
+    """Keeps the clips that every file or folder of `held` has; otherwise as `in_every_folder`."""
+    lacking = {
+        place: lacks
+        for place, clips in held.items()
+        if (lacks := [clip for clip in values if clip not in clips])
+    }
+    for place, clips in lacking.items():
+        _log.warning("%s: lacks %s; the figure shows none of these", place, ", ".join(clips))
+    gone = {clip for clips in lacking.values() for clip in clips}
+    left = {clip: value for clip, value in values.items() if clip not in gone}
+    if not left:
+        listed = "; ".join(f"{place} lacks {', '.join(clips)}" for place, clips in lacking.items())
+        raise ClipError(
+            f"no clip was restored by every method: {listed}. Restore the missing clips, or leave "
+            "that method out of the figure."
+        )
+    if gone:
+        return left, f"those {len(left)} of {len(values)} test clips that every method restored"
+    return left, f"all {len(values)} test clips"
+
+
+def check_alike(columns: Mapping[str, str | Path], clip: str) -> tuple[int, int, int]:
+    """Number of frames, height and width of a clip, the same in every column.
+
+    Args:
+        columns: Heading -> folder of clips (`<clip>.mkv`); the last is the truth.
+        clip: Name of the clip.
+
+    Raises:
+        ClipError: A clip is missing, or its frames differ in number or size from the truth's.
+    """
+    infos = [probe(Path(folder) / f"{clip}.mkv") for folder in columns.values()]
+    truth = infos[-1]
+    for info in infos:
+        size = (info.num_frames, info.height, info.width)
+        if size != (truth.num_frames, truth.height, truth.width):
+            raise ClipError(
+                f"{info.path}: found {size[0]} frames of {size[2]}×{size[1]} px; the truth has "
+                f"{truth.num_frames} of {truth.width}×{truth.height} px. Restore this clip again."
+            )
+    return truth.num_frames, truth.height, truth.width
+
+
+def centre_frames(columns: Mapping[str, str | Path], clip: str) -> tuple[int, Sequence[np.ndarray]]:
+    """Index of the centre frame and that frame of every column, (H, W, 3) uint8 RGB.
+
+    Arguments and errors are those of `check_alike`.
+    """
+    index = check_alike(columns, clip)[0] // 2
+    paths = (Path(folder) / f"{clip}.mkv" for folder in columns.values())
+    return index, [next(islice(read_frames(path), index, None)) for path in paths]

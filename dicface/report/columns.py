@@ -1,0 +1,168 @@
+"""Numbers of one block of a table: a column of cells, and a column of paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dicface.report import footnotes
+from dicface.report.statistics import (
+    SIGNIFICANCE,
+    Estimate,
+    holm,
+    mean_interval,
+    ranks,
+    set_difference,
+    set_interval,
+    sign_flip_test,
+)
+
+if TYPE_CHECKING:
+    from dicface.metrics import MetricFacts
+    from dicface.report.scores import Backbone, Scores
+    from dicface.report.tables import Row
+
+NO_VALUE = Estimate(mean=np.nan, low=np.nan, high=np.nan, clips=0)
+CELL_COLUMNS = (
+    "block",
+    "group",
+    "method",
+    "label",
+    "metric",
+    "mean",
+    "low",
+    "high",
+    "clips",
+    "backbone",
+    "note",
+    "rank",
+    "tied",
+)
+DIFFERENCE_COLUMNS = (
+    "block",
+    "method_a",
+    "method_b",
+    "metric",
+    "mean",
+    "low",
+    "high",
+    "clips",
+    "p",
+    "p_corrected",
+)
+
+Found = Mapping[str, "Scores | None"]
+"""Method -> its scores, of one block; None where it did not run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The clips of the set and how often each resample drew them.
+
+    Attributes:
+        clips: Names of all N clips.
+        counts: (B, N) from `statistics.bootstrap_counts`.
+    """
+
+    clips: tuple[str, ...]
+    counts: np.ndarray
+
+    def mean(self, facts: MetricFacts, one: Scores | None) -> Estimate:
+        """A method's value of a metric; without scores, or without a value, one of no clips."""
+        if one is None:
+            return NO_VALUE
+        if facts.level == "set":
+            return set_interval(one.features) if one.features else NO_VALUE
+        return mean_interval(one.vector(facts.id, self.clips), self.counts)
+
+    def difference(self, facts: MetricFacts, a: Scores, b: Scores) -> tuple[Estimate, float]:
+        """Paired a - b, and its p value before any correction."""
+        if facts.level == "set":
+            if a.features is None or b.features is None:
+                return NO_VALUE, float("nan")
+            return set_difference(a.features, b.features)
+        values = a.vector(facts.id, self.clips) - b.vector(facts.id, self.clips)
+        return mean_interval(values, self.counts), sign_flip_test(values, facts.id, *self.clips)
+
+
+def column(
+    facts: MetricFacts,
+    digits: int,
+    rows: Sequence[Row],
+    scores: Found,
+    backbones: Mapping[str, Backbone],
+    compare: Comparison,
+) -> list[dict[str, object]]:
+    """One line (`CELL_COLUMNS`) per row of a block for one metric, ranked, ties marked."""
+    estimates = {method: compare.mean(facts, one) for method, one in scores.items()}
+    means = {method: estimate.mean for method, estimate in estimates.items()}
+    place = ranks(means, higher_is_better=facts.higher_is_better, digits=digits)
+    best = next((method for method, rank in place.items() if rank == 1), None)
+    p_values = holm(
+        {
+            method: compare.difference(facts, scores[method], scores[best])[1]
+            for method, rank in place.items()
+            if rank > 1
+        }
+    )
+    lines = []
+    for row in rows:
+        estimate, one = estimates[row.method], scores[row.method]
+        p = p_values.get(row.method)
+        backbone = backbones.get(facts.id)
+        lines.append(
+            {
+                "block": row.block,
+                "group": row.group,
+                "method": row.method,
+                "label": row.label,
+                "metric": facts.id,
+                "mean": estimate.mean,
+                "low": estimate.low,
+                "high": estimate.high,
+                "clips": estimate.clips,
+                "backbone": backbone.name if one and backbone else "",
+                "note": footnotes.of_cell(facts, row, one, estimate, len(compare.clips)),
+                "rank": place[row.method],
+                # Without a test (too few clips) nothing tells them apart either.
+                "tied": p is not None and not p < SIGNIFICANCE,
+            }
+        )
+    return lines
+
+
+def differences(
+    facts: MetricFacts,
+    block: str,
+    pairs: Sequence[tuple[str, str]],
+    scores: Found,
+    compare: Comparison,
+) -> list[dict[str, object]]:
+    """One line (`DIFFERENCE_COLUMNS`) per pair of a block for one metric.
+
+    The p values are corrected together: all differences of a metric in a block are one family.
+    """
+    found = {
+        (a, b): compare.difference(facts, scores[a], scores[b])
+        for a, b in pairs
+        if scores.get(a) and scores.get(b)
+    }
+    corrected = holm({f"{a} - {b}": p for (a, b), (_, p) in found.items()})
+    return [
+        {
+            "block": block,
+            "method_a": a,
+            "method_b": b,
+            "metric": facts.id,
+            "mean": estimate.mean,
+            "low": estimate.low,
+            "high": estimate.high,
+            "clips": estimate.clips,
+            "p": p,
+            "p_corrected": corrected[f"{a} - {b}"],
+        }
+        for (a, b), (estimate, p) in found.items()
+    ]

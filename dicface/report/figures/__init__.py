@@ -1,0 +1,22 @@
+"""The paper's figures, each a function of folders and files that a run left.
+
+Every function writes `<path>.pdf`, `<path>.png` and its caption `<path>.txt`, in which the rule
+stands by which clips and frames were chosen, and returns them as `Drawn`.
+"""
+
+from dicface.report.figures.code_weights import draw_priors, draw_spread
+from dicface.report.figures.curves import draw_training_curves
+from dicface.report.figures.grid import draw_grid
+from dicface.report.figures.landmark_error import draw_landmark_errors
+from dicface.report.figures.slices import draw_slices
+from dicface.report.figures.style import Drawn
+
+__all__ = [
+    "Drawn",
+    "draw_grid",
+    "draw_landmark_errors",
+    "draw_priors",
+    "draw_slices",
+    "draw_spread",
+    "draw_training_curves",
+]

@@ -1,0 +1,129 @@
+"""Figure 6: error of five landmarks over time, per method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from dicface.errors import MetricError
+from dicface.report.chosen import clip_scores, held_by_all, middle_clip
+from dicface.report.figures.landmarks import (
+    FIVE_POINTS,
+    five_points,
+    read_landmarks,
+    scored_clips,
+)
+from dicface.report.figures.style import (
+    TEXT_WIDTH,
+    Drawn,
+    MethodStyle,
+    look,
+    method_styles,
+    new_figure,
+    save,
+)
+
+NUM_MARKERS = 8
+"""Markers on a line, however many frames it has."""
+
+
+def landmark_errors(path: str | Path, clip: str) -> NDArray[np.float64]:
+    """Squared distance of five points between restored and true frames.
+
+    Args:
+        path: `landmarks.npz` of a scored method.
+        clip: Name of the clip.
+
+    Returns:
+        (T, 5), px² of a 512-px face, points in the order of `FIVE_POINTS`; NaN where the true
+        frame has no face.
+
+    Raises:
+        MetricError: As `read_landmarks`.
+    """
+    found = read_landmarks(path, clip)
+    difference = five_points(found.restored) - five_points(found.truth)
+    return np.square(difference).sum(axis=-1)
+
+
+def draw_landmark_errors(
+    methods: Mapping[str, str | Path],
+    scores: str | Path,
+    path: str | Path,
+    *,
+    clip: str | None = None,
+) -> Drawn:
+    """Draws figure 6: a panel a landmark, a line a method; at the right the means over the clip.
+
+    Args:
+        methods: Label -> folder of scores (with `landmarks.npz`).
+        scores: `metrics.parquet` of the degraded input; it chooses the clip.
+        path: Where to write, without suffix.
+        clip: Name of a clip, in the place of the chosen one.
+
+    Raises:
+        ClipError: No clip has landmarks of every method.
+        MetricError: Scores or landmarks cannot be used, or methods differ in the number of frames.
+    """
+    files = {label: Path(folder) / "landmarks.npz" for label, folder in methods.items()}
+    rule = "as asked for"
+    if clip is None:
+        held = {str(file): scored_clips(file) for file in files.values()}
+        clip, rule = middle_clip(*held_by_all(clip_scores(scores, "tlme"), held), "tlme")
+    errors = {label: landmark_errors(file, clip) for label, file in files.items()}
+    _check_lengths(methods, errors, clip)
+    styles = method_styles(methods)
+    with look():
+        figure = new_figure(TEXT_WIDTH, 4.6)
+        panels = figure.subplots(
+            len(FIVE_POINTS), 2, sharex="col", sharey="row", width_ratios=[1, 0.16]
+        )
+        for point, (name, (over_time, means)) in enumerate(zip(FIVE_POINTS, panels, strict=True)):
+            for position, (label, error) in enumerate(errors.items()):
+                _line(over_time, error[:, point], styles[label], label)
+                mean = np.nanmean(error[:, point]) if np.isfinite(error[:, point]).any() else np.nan
+                means.plot(position, mean, **styles[label].line(), clip_on=False)
+            over_time.set_title(name, loc="left", pad=2)
+            for axis in (over_time, means):
+                axis.grid(axis="y")
+                axis.yaxis.set_major_locator(MaxNLocator(3))
+            over_time.set_ylim(bottom=0)
+            means.set(xticks=[], xlim=(-0.7, len(errors) - 0.3))
+        panels[0, 1].set_title("Mean", pad=2)
+        panels[-1, 0].set_xlabel("Frame")
+        panels[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[-1, 0].set_xlim(0, max(1, len(next(iter(errors.values()))) - 1))
+        figure.supylabel("Squared error (px² of a 512-px face)", fontsize=8)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)))
+        lost = int(np.isnan(next(iter(errors.values()))).any(axis=1).sum())
+        gaps = f" Gaps: no face in {lost} frames of the truth." if lost else ""
+        caption = (
+            f"Squared distance between five landmarks of restored and true frames, found by the "
+            f"same detector, clip {clip}: {rule}. Right: means over the clip's frames.{gaps}"
+        )
+        return save(figure, path, caption)
+
+
+def _line(axis: Axes, values: NDArray[np.float64], style: MethodStyle, label: str) -> None:
+    every = max(1, len(values) // NUM_MARKERS)
+    axis.plot(values, **style.line(), markevery=every, label=label, clip_on=False)
+
+
+def _check_lengths(
+    methods: Mapping[str, str | Path], errors: Mapping[str, NDArray[np.float64]], clip: str
+) -> None:
+    lengths = {label: len(error) for label, error in errors.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{methods[label]}: {count}" for label, count in lengths.items())
+        raise MetricError(
+            f"clip '{clip}': landmarks of different numbers of frames ({listed}); expected the "
+            "same number everywhere. Restore and score that clip again where it is shorter."
+        )
+    if not lengths:
+        raise MetricError("a figure of landmark errors without a method; expected one or more.")

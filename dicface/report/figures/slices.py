@@ -1,0 +1,119 @@
+"""Figure 7: one column of pixels through the eye, stacked over time, per method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from dicface.clips import read_frames
+from dicface.errors import MetricError
+from dicface.report.chosen import check_alike, clip_scores, in_every_folder, middle_clip
+from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
+from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
+from dicface.report.figures.style import TEXT_WIDTH, VERMILLION, Drawn, look, save
+
+PER_LINE = 6
+"""Panels beside each other; more go into further lines."""
+
+MARGIN, GAP, FOOT = 0.06, 0.1, 0.32
+"""Space left and right, between two panels, and for a panel's axis, inches."""
+
+
+def temporal_slice(path: str | Path, column: int) -> NDArray[np.uint8]:
+    """One column of every frame of a clip, side by side.
+
+    Args:
+        path: The clip, T frames of H×W px.
+        column: x, from 0 to W − 1.
+
+    Returns:
+        (H, T, 3) uint8 RGB; time runs to the right.
+
+    Raises:
+        ClipError: The clip cannot be read.
+    """
+    return np.stack([frame[:, column] for frame in read_frames(path)], axis=1)
+
+
+def eye_column(landmarks: str | Path, clip: str, size: int) -> int:
+    """Column through the left eye (as seen): median over the frames of its true centre.
+
+    Args:
+        landmarks: `landmarks.npz` of any method.
+        clip: Name of the clip.
+        size: Side S of its frames, px.
+
+    Raises:
+        MetricError: As `read_landmarks`, or no frame of the truth has a face.
+    """
+    eyes = five_points(read_landmarks(landmarks, clip).truth)[:, 0, 0]
+    eyes = eyes[np.isfinite(eyes)]
+    if not len(eyes):
+        raise MetricError(
+            f"{landmarks}: no frame of clip '{clip}' has a face, so that there is no eye to put "
+            "the column through. Choose another clip."
+        )
+    return int(np.clip(round(float(to_frame_px(np.median(eyes), size))), 0, size - 1))
+
+
+def draw_slices(
+    columns: Mapping[str, str | Path],
+    scores: str | Path,
+    landmarks: str | Path,
+    path: str | Path,
+    *,
+    clip: str | None = None,
+) -> Drawn:
+    """Draws figure 7: the true frame with the column drawn on it, then a slice per heading.
+
+    Args:
+        columns: Heading -> folder of clips; the first is the degraded input, the last the truth.
+        scores: `metrics.parquet` of the degraded input; it chooses the clip.
+        landmarks: `landmarks.npz` of any method, for the true eye.
+        path: Where to write, without suffix.
+        clip: Name of a clip, in the place of the chosen one.
+
+    Raises:
+        ClipError: No clip is in every folder, or its frames differ in number or size.
+        MetricError: Scores or landmarks cannot be used.
+    """
+    rule = "as asked for"
+    if clip is None:
+        values = clip_scores(scores, "tlme")
+        clip, rule = middle_clip(*in_every_folder(values, columns), "tlme")
+    num_frames, _, size = check_alike(columns, clip)
+    column = eye_column(landmarks, clip, size)
+    paths = [Path(folder) / f"{clip}.mkv" for folder in columns.values()]
+    middle = num_frames // 2
+    shown = next(islice(read_frames(paths[-1]), middle, None))
+    per_line = min(PER_LINE, len(columns) + 1)
+    lines = -(-(len(columns) + 1) // per_line)
+    cell = (TEXT_WIDTH - 2 * MARGIN + GAP) / per_line - GAP
+    headings = [wrapped(text, cell, 8) for text in (f"Truth, frame {middle}", *columns)]
+    head = text_height(headings, 8)
+    step = head + cell + FOOT
+    with look():
+        figure = Figure(figsize=(TEXT_WIDTH, lines * step))
+        for number, heading in enumerate(headings):
+            x = MARGIN + number % per_line * (cell + GAP)
+            axis = axes_at(figure, x, number // per_line * step + head, cell, cell)
+            axis.set_title(heading, pad=2, linespacing=1)
+            if number == 0:
+                show(axis, shown, blend=False)
+                axis.axvline(column, color=VERMILLION, lw=0.9)
+                continue
+            show(axis, temporal_slice(paths[number - 1], column), blend=False)
+            axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+            axis.set_xlabel("Frame", labelpad=1, fontsize=7)
+        caption = (
+            f"The column through the eye (line in the first picture, x = {column} of {size} px: "
+            f"median over the frames of the true left eye) over all {num_frames} frames, time to "
+            f"the right, of clip {clip}: {rule}."
+        )
+        return save(figure, path, caption)

@@ -1,0 +1,181 @@
+"""One look for all figures: sizes of a two-column paper, 8 pt, colours for every eye.
+
+Figures are built from `matplotlib.figure.Figure` inside `look()`, without pyplot and its state, and
+written by `save`, so that equal data give equal files.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from dicface.files import atomic_path
+
+COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
+"""Width of a column and of a page's text in a two-column paper, inches."""
+DPI = 300
+
+BLACK, GREY = "#000000", "#7F7F7F"
+ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
+VERMILLION, PURPLE = "#D55E00", "#CC79A7"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
+"""Okabe and Ito's colours without black, kept for the truth, and yellow, too pale for lines."""
+
+_LOOK: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.5,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.4,
+    "figure.dpi": DPI,
+    "pdf.fonttype": 42,
+    "image.composite_image": False,
+}
+
+
+# It reports every table of every font that is embedded.
+logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodStyle:
+    """How the lines of one method look."""
+
+    colour: str
+    marker: str
+    dash: str = "-"
+    hollow: bool = False
+
+    def line(self) -> dict[str, Any]:
+        """Keyword arguments of `Axes.plot`."""
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.dash,
+            "markerfacecolor": "white" if self.hollow else self.colour,
+            "markeredgewidth": 0.8,
+        }
+
+
+METHOD_STYLES: Mapping[str, MethodStyle] = {
+    "Truth": MethodStyle(colour=BLACK, marker=""),
+    "Input": MethodStyle(colour=GREY, marker="x", dash=":"),
+    "Degraded input": MethodStyle(colour=GREY, marker="x", dash=":"),
+    "GPEN": MethodStyle(colour=SKY, marker="v"),
+    "GFPGAN": MethodStyle(colour=ORANGE, marker="^"),
+    "CodeFormer": MethodStyle(colour=BLUE, marker="s"),
+    "RealBasicVSR": MethodStyle(colour=PURPLE, marker="P"),
+    "BasicVSR++": MethodStyle(colour=SKY, marker="D", dash="-."),
+    "PGTFormer": MethodStyle(colour=GREEN, marker="p"),
+    "KEEP": MethodStyle(colour=ORANGE, marker="X", dash="-."),
+    "PGDiff": MethodStyle(colour=PURPLE, marker="<", dash="-."),
+    "DicFace": MethodStyle(colour=VERMILLION, marker="o"),
+}
+"""Looks of the paper's systems; the same in every figure. A name in brackets after it is ignored,
+but "(trained)" makes the line dashed and the marker hollow, beside the released system's."""
+
+_OTHERS = [
+    MethodStyle(colour=colour, marker=marker, dash=dash, hollow=True)
+    for dash, (marker, colour) in product(("-", "--", ":"), zip("sdv^o>", COLOURS, strict=True))
+]
+
+
+def method_styles(labels: Iterable[str]) -> dict[str, MethodStyle]:
+    """Looks of methods by label.
+
+    Systems that the paper does not name take the free looks in the order of their labels.
+
+    >>> method_styles(["DicFace (trained)"])["DicFace (trained)"].dash
+    '--'
+    """
+    styles, unknown = {}, 0
+    for label in labels:
+        base, suffix = re.fullmatch(r"(.*?)(?: \(([^()]*)\))?", label).groups()
+        if base in METHOD_STYLES:
+            known = METHOD_STYLES[base]
+            trained = suffix == "trained"
+            styles[label] = MethodStyle(
+                colour=known.colour,
+                marker=known.marker,
+                dash="--" if trained else known.dash,
+                hollow=trained,
+            )
+        else:
+            styles[label] = _OTHERS[unknown % len(_OTHERS)]
+            unknown += 1
+    return styles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A written figure.
+
+    Attributes:
+        pdf: Vector file with embedded TrueType fonts.
+        png: The same at 300 dpi.
+        caption: What it shows and by which rule that was chosen; beside the files as `.txt`.
+    """
+
+    pdf: Path
+    png: Path
+    caption: str
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Applies the common look to every figure made inside."""
+    with matplotlib.rc_context(_LOOK):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of a size in inches whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Figure, path: str | Path, caption: str) -> Drawn:
+    """Writes `<path>.pdf`, `<path>.png` and the caption to `<path>.txt`; same data, same bytes.
+
+    Args:
+        figure: Made inside `look()`.
+        path: Without suffix; a point in the name is kept.
+        caption: What the figure shows and how that was chosen.
+    """
+    path = Path(path)
+    # Room is made for the parts at one resolution, so that both files have the same places.
+    figure.set_dpi(DPI)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    files = {suffix: path.with_name(f"{path.name}.{suffix}") for suffix in ("pdf", "png", "txt")}
+    with look():
+        # Without a creation date in either file.
+        with atomic_path(files["pdf"]) as temporary:
+            figure.savefig(temporary, metadata={"CreationDate": None})
+        with atomic_path(files["png"]) as temporary:
+            figure.savefig(temporary, dpi=DPI)
+    with atomic_path(files["txt"]) as temporary:
+        temporary.write_text(caption + "\n", encoding="utf-8")
+    return Drawn(pdf=files["pdf"], png=files["png"], caption=caption)

@@ -1,0 +1,162 @@
+"""The pages of a report: the first page, and for every clip its media and its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from tqdm import tqdm
+
+from dicface.report.site import clip_scores
+from dicface.report.site.contents import INPUT, TRUTH, Task, task_name
+from dicface.report.site.grids import metric_head
+from dicface.report.site.media import Media, write_media
+
+if TYPE_CHECKING:
+    from dicface.metrics import MetricFacts
+
+
+class Pages:
+    """Renders pages into a folder and knows where the pages of clips lie."""
+
+    def __init__(
+        self,
+        title: str,
+        folder: Path,
+        tasks: Sequence[Task],
+        preferred: Sequence[str],
+        metrics: Sequence[MetricFacts],
+    ) -> None:
+        self.folder, self.tasks, self.metrics = folder, tasks, metrics
+        self.preferred = preferred
+        self.num_pages = 0
+        self.environment = Environment(
+            loader=PackageLoader("dicface.report.site"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        self.environment.filters |= {"address": quote, "prose": _prose, "task_name": task_name}
+        self.environment.globals |= {"run_name": title, "tasks": tasks}
+
+    def write(self, template: str, path: str, **values: object) -> None:
+        """Renders a template to a file of the report."""
+        text = self.environment.get_template(template).render(**values)
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
+
+    def extremes(self, task: Task) -> list[tuple[str, list[clip_scores.Extremes]]]:
+        """Head of a metric, and worst and best clips by it of every method."""
+        shown = clip_scores.shown_metrics(task, self.metrics)
+        return [(str(metric_head(f).markup), clip_scores.extremes(task, f)) for f in shown]
+
+    def write_clips(self, truth: Path, crf: int) -> int:
+        """Writes media and page of every clip; returns the number of true frames."""
+        lengths = {}
+        work = [(task, clip) for task in self.tasks for clip in task.clips]
+        for task, clip in tqdm(work, unit="clip", desc="report"):
+            clips = {s.id: s.clips[clip] for s in task.systems if clip in s.clips}
+            clips[TRUTH] = truth / f"{clip}.mkv"
+            files = {}
+            for kind, suffix in (("media", "mp4"), ("slices", "png"), ("thumbs", "png")):
+                files[kind] = f"{kind}/{task.id}/{clip}.{suffix}"
+                (self.folder / files[kind]).parent.mkdir(parents=True, exist_ok=True)
+            media = write_media(clips, *(self.folder / path for path in files.values()), crf=crf)
+            self._write_clip(task, clip, media, files)
+            lengths[clip] = media.tiles[TRUTH].num_frames
+        return sum(lengths.values())
+
+    def _write_clip(self, task: Task, clip: str, media: Media, files: dict[str, str]) -> None:
+        place = task.clips.index(clip)
+        root = "../../"
+        remarks = _remarks(task, media)
+        self.write(
+            "clip.html",
+            f"clips/{task.id}/{clip}.html",
+            root=root,
+            task=task,
+            clip=clip,
+            before=task.clips[place - 1] if place else None,
+            after=task.clips[place + 1] if place + 1 < len(task.clips) else None,
+            absent={
+                **task.absent,
+                **{s.label: "no clip of this name" for s in task.systems if clip not in s.clips},
+            },
+            remarks=remarks,
+            scores=clip_scores.clip_grid(task, clip, clip_scores.shown_metrics(task, self.metrics)),
+            video=root + quote(files["media"]),
+            data=self._data(task, clip, media, root + quote(files["slices"])),
+            has_input=INPUT in media.tiles,
+        )
+        self.num_pages += 1
+
+    def _data(self, task: Task, clip: str, media: Media, slices: str) -> dict[str, object]:
+        """What the page's script needs; JSON values only."""
+        shown = [system for system in task.systems if system.id in media.tiles]
+        labels = {**{system.id: system.label for system in shown}, TRUTH: "Truth"}
+        values = {
+            s.id: clip_scores.frame_values(s, clip, self.metrics, media.num_frames) for s in shown
+        }
+        choices = [system.id for system in shown if system.id != INPUT]
+        first = [method for method in choices if method in self.preferred] or choices
+        return {
+            "fps": float(media.fps),
+            "frames": media.num_frames,
+            "slices": slices,
+            "chosen": (first[::-1] + [m for m in choices if m not in first])[:2],
+            "tiles": [
+                {
+                    "id": name,
+                    "label": labels[name],
+                    "x": tile.x,
+                    "y": tile.y,
+                    "width": tile.width,
+                    "height": tile.height,
+                    "frames": tile.num_frames,
+                    "sliceY": tile.slice_y,
+                    "sliceHeight": tile.slice_height,
+                    "column": (tile.column + 0.5) / tile.size[0],
+                }
+                for name, tile in media.tiles.items()
+            ],
+            "metrics": [
+                {"id": f.id, "heading": metric_head(f).markup, "digits": f.digits}
+                for f in self.metrics
+                if any(f.id in of_method for of_method in values.values())
+            ],
+            "values": values,
+        }
+
+
+def _prose(text: str) -> Markup:
+    """A sentence of ours as markup: words between backticks are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _remarks(task: Task, media: Media) -> list[str]:
+    """What differs from the truth: size, number of frames, frame rate."""
+    labels = {system.id: system.label for system in task.systems}
+    truth = media.tiles[TRUTH]
+    remarks = []
+    for name, tile in media.tiles.items():
+        parts = []
+        if tile.size != truth.size:
+            sizes = [f"{width}×{height}" for width, height in (tile.size, truth.size)]
+            parts.append(f"{sizes[0]} px, the truth {sizes[1]} px")
+        if tile.num_frames != truth.num_frames:
+            parts.append(f"{tile.num_frames} frames, the truth {truth.num_frames}")
+        if tile.fps != truth.fps:
+            parts.append(
+                f"{float(tile.fps):g} frames a second, the truth {float(truth.fps):g}; "
+                "shown frame by frame at the truth's"
+            )
+        if parts:
+            remarks.append(f"{labels.get(name, name)}: {'; '.join(parts)}.")
+    return remarks

@@ -1,0 +1,130 @@
+"""Training curves: one small chart for each network and each quantity of its `stats.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicface.errors import TrainingError
+from dicface.report.site.contents import natural
+
+WIDTH, HEIGHT = 300, 110
+"""Inner size of a chart in its own units."""
+LOG_RATIO = 20.0
+"""A positive quantity that spans more than this is drawn on a logarithmic axis."""
+NOT_DRAWN = ("step", "learning_rate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A curve ready to be drawn.
+
+    Attributes:
+        quantity: Its name in `stats.jsonl`.
+        path: Points as an SVG path, in `WIDTH` × `HEIGHT` units, y downwards.
+        low, high: Values at the lower and the upper edge, as text.
+        last: The last value, as text.
+        first_step, last_step: Steps at the left and right edge.
+        logarithmic: Whether the vertical axis is.
+    """
+
+    quantity: str
+    path: str
+    low: str
+    high: str
+    last: str
+    first_step: int
+    last_step: int
+    logarithmic: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A trained network: its folder's name, what `training.json` says, and its charts."""
+
+    name: str
+    facts: Mapping[str, object]
+    charts: tuple[Chart, ...]
+
+
+def read_networks(train: Path) -> list[Network]:
+    """Reads every network below the training folder; none where there is no such folder.
+
+    Raises:
+        TrainingError: A file of statistics cannot be read.
+    """
+    folders = sorted(train.glob("*/stats.jsonl"), key=lambda path: natural(path.parent.name))
+    return [_network(path.parent) for path in folders]
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A JSON object of a training folder; empty where the file is absent.
+
+    Raises:
+        TrainingError: It is no JSON object.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise TrainingError(
+            f"{path}: is no JSON ({error}). Delete it and train this network again."
+        ) from error
+    if not isinstance(found, dict):
+        raise TrainingError(f"{path}: found {type(found).__name__}, expected keys and values.")
+    return found
+
+
+def _network(folder: Path) -> Network:
+    rows = []
+    for index, line in enumerate((folder / "stats.jsonl").read_text().splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            raise TrainingError(
+                f"{folder / 'stats.jsonl'}: line {index} is no JSON ({error}). Delete the folder "
+                "and train this network again."
+            ) from error
+    quantities = dict.fromkeys(key for row in rows for key in row if key not in NOT_DRAWN)
+    charts = []
+    for quantity in quantities:
+        points = [
+            (int(row["step"]), float(row[quantity]))
+            for row in rows
+            if isinstance(row.get(quantity), int | float) and math.isfinite(row[quantity])
+        ]
+        if points:
+            charts.append(_chart(quantity, points))
+    return Network(
+        name=folder.name, facts=read_json(folder / "training.json"), charts=tuple(charts)
+    )
+
+
+def _chart(quantity: str, points: Sequence[tuple[int, float]]) -> Chart:
+    values = [value for _, value in points]
+    low, high = min(values), max(values)
+    logarithmic = low > 0 and high / low > LOG_RATIO
+    scale = math.log if logarithmic else float
+    bottom, top = scale(low), scale(high)
+    first, last = points[0][0], points[-1][0]
+    marks = []
+    for step, value in points:
+        x = WIDTH * (step - first) / ((last - first) or 1)
+        y = HEIGHT * (1 - (scale(value) - bottom) / ((top - bottom) or 1))
+        marks.append(f"{x:.1f} {y:.1f}")
+    if len(marks) == 1:
+        marks.append(marks[0])
+    return Chart(
+        quantity=quantity,
+        path=f"M{' L'.join(marks)}",
+        low=f"{low:.3g}",
+        high=f"{high:.3g}",
+        last=f"{values[-1]:.4g}",
+        first_step=first,
+        last_step=last,
+        logarithmic=logarithmic,
+    )

@@ -1,0 +1,306 @@
+"""The report's files: what stands on its pages follows from the run, links stay in the folder."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from dicface.clips import read_clip, write_clip
+from dicface.errors import ClipError, DicfaceError
+from dicface.report.site import write_report
+from dicface.report.site.media import eye_column, write_media
+from tests._report_run import CLIPS, FPS, LABELS, NUM_FRAMES, REASON, SIDE, frames, make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("results") / "demo <test>")
+
+
+@pytest.fixture(scope="module")
+def report(run):
+    index = write_report(run, run / "train", run / "report", truth=run / "clips" / "test")
+    return index.parent
+
+
+class Page(HTMLParser):
+    """Addresses, ids, tables (rows of texts and sort values) and all text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.addresses, self.ids, self.tables, self.text = [], set(), [], ""
+        self.data, self._inside, self._cell = "", None, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        facts = dict(attributes)
+        self.addresses += [facts[name] for name in ("href", "src") if name in facts]
+        self.ids |= {facts["id"]} if "id" in facts else set()
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            value = facts.get("data-value", facts.get("data-text"))
+            self._cell = {"text": "", "value": value, "title": facts.get("title", "")}
+            self.tables[-1][-1].append(self._cell)
+        elif tag == "script":
+            self._inside = facts.get("type", "code")
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._cell = None
+        elif tag == "script":
+            self._inside = None
+
+    def handle_data(self, data):
+        if self._inside:
+            self.data += data if self._inside == "application/json" else ""
+            return
+        self.text += data
+        if self._cell is not None:
+            self._cell["text"] += data
+
+
+def page(path):
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def pages(report):
+    found = sorted(report.rglob("*.html"))
+    assert len(found) == 1 + 2 * len(CLIPS)
+    return {path: page(path) for path in found}
+
+
+def test_every_link_leads_to_a_file_or_place_inside_the_folder(report):
+    for path, found in pages(report).items():
+        for address in found.addresses:
+            if address == "data:,":
+                continue
+            file, _, anchor = address.partition("#")
+            target = (path.parent / unquote(file)).resolve() if file else path
+            assert target.is_relative_to(report.resolve()), address
+            assert target.is_file(), address
+            if anchor and not file:
+                assert anchor in found.ids, address
+
+
+def test_nothing_is_asked_of_the_network(report):
+    for path in (p for p in report.rglob("*") if p.suffix in (".html", ".css", ".js")):
+        text = path.read_text(encoding="utf-8")
+        for match in re.finditer(r"https?://|url\(|@import|fetch\(|XMLHttpRequest|WebSocket", text):
+            around = text[max(0, match.start() - 60) : match.end() + 20]
+            plain = "example.org" in around or "www.w3.org/2000/svg" in around
+            assert plain, f"{path.name}: {around}"
+    # The reason's address is text, never a link.
+    assert not any("://" in a for p in pages(report).values() for a in p.addresses)
+    assert REASON in page(report / "index.html").text
+
+
+def test_names_are_escaped_everywhere(report):
+    for path, found in pages(report).items():
+        raw = path.read_text(encoding="utf-8")
+        assert "<i>" not in raw
+        assert "<b>" not in raw
+        assert "<test>" not in raw
+        if path.name != "index.html":
+            assert CLIPS[0] in found.text or path.parent.name == "inpainting" or "head" in path.name
+    assert LABELS["alpha"] in page(report / "index.html").text
+    assert "Test <CPU>" in page(report / "index.html").text
+
+
+def test_the_tables_show_the_markdown_and_sort_by_the_csv(report, run):
+    table = page(report / "index.html").tables[0]
+    assert [cell["text"].split("\u00a0")[0] for cell in table[0]] == [
+        "Method",
+        "PSNR",
+        "LPIPS",
+        "TLME",
+    ]
+    by_label = {row[0]["value"]: row for row in table[1:]}
+    assert float(by_label["Beta"][1]["value"]) == 20
+    assert by_label["Degraded input"][1]["text"].startswith("21.000")
+    assert by_label["Gone"][1]["value"] is None
+    assert REASON in by_label["Gone"][1]["title"]
+    raw = (report / "index.html").read_text(encoding="utf-8")
+    assert "<strong>21.000</strong>" in raw
+    assert '<th scope="col" data-best="high"><button' in raw
+    assert 'data-block="Face inpainting"' in raw
+    assert 'href="#table1-note-1"' in raw
+    assert (report / "tables" / "table1.csv").read_bytes() == (
+        run / "tables" / "table1.csv"
+    ).read_bytes()
+
+
+def test_a_table_without_fitting_csv_sorts_by_what_it_shows(tmp_path, run):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting", "table2*"))
+    (copy / "tables" / "table1.csv").write_text("method,metric,mean,note\nalpha,psnr,1,\n")
+    index = write_report(copy, copy / "train", tmp_path / "r", truth=copy / "clips" / "test")
+    rows = {row[0]["value"]: row for row in page(index).tables[0][1:]}
+    assert float(rows["Beta"][1]["value"]) == 20
+    assert rows["Gone"][1]["value"] is None
+
+
+def test_worst_and_best_follow_the_metrics_direction(report):
+    found = page(report / "index.html")
+    psnr = next(t for t in found.tables if t[0][1]["text"] == "Worst first")
+    after = [t for t in found.tables if t[0][1]["text"] == "Worst first"][1]
+    assert psnr[1][1]["text"].split() == [*CLIPS[0].split(), "20.000"]
+    assert psnr[1][2]["text"].split() == ["head_2", "22.000"]
+    assert after[1][1]["text"].split() == ["head_2", "0.300"]
+    assert "clips/bfr/head_2.html#alpha" in found.addresses
+
+
+def test_the_cost_table_says_what_is_recorded_and_what_is_not(report):
+    table = next(t for t in page(report / "index.html").tables if "Parameters" in t[0][1]["text"])
+    rows = {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table[1:]}
+    milliseconds = 1000 * 4.8 / (NUM_FRAMES * len(CLIPS))
+    assert rows[LABELS["alpha"]] == [
+        "1.50",
+        "not at hand",
+        f"{milliseconds:.0f}",
+        "512",
+        "42",
+        "200",
+    ]
+    assert rows["Beta"][:4] == ["not at hand"] * 4
+    assert "Degraded input" not in rows
+
+
+def test_multiply_accumulates_are_those_of_the_layers():
+    from dicface.report.site.cost import macs_a_frame
+
+    small = {"resolution": 16, "nf": 8, "ch_mult": (1, 1), "num_res_blocks": 1, "norm_groups": 4}
+    small |= {"attn_resolutions": (), "codebook_size": 8, "emb_dim": 8, "dim_embd": 8, "n_head": 2}
+    small |= {"n_layers": 0, "dim_mlp": 8, "connect_list": (), "dropout": 0.0}
+    without = macs_a_frame(small, "codeformer")
+    one_layer = macs_a_frame({**small, "n_layers": 1}, "codeformer") - without
+    # 64 positions of 8 channels: query, key, value and output, two products, a two-layer network.
+    assert one_layer == 64 * (4 * 8 * 8 + 2 * 64 * 8 + 2 * 8 * 8)
+
+
+def test_the_clip_page_holds_what_its_player_needs(report):
+    data = json.loads(page(report / "clips" / "bfr" / "head_1.html").data)
+    assert [tile["id"] for tile in data["tiles"]] == ["input", "alpha", "beta", "gamma", "truth"]
+    assert data["chosen"] == ["beta", "alpha"]
+    assert (data["fps"], data["frames"]) == (FPS, NUM_FRAMES)
+    assert data["values"]["alpha"]["tlme"][0] is None
+    assert data["values"]["alpha"]["psnr"][3] == pytest.approx(20.53)
+    assert "gamma" in data["values"]
+    assert not data["values"]["gamma"]
+
+
+def test_what_is_missing_or_differs_is_said(report):
+    index = page(report / "index.html")
+    assert "gamma: 2 of 3 clips; missing: head_2." in index.text
+    head_1 = page(report / "clips" / "bfr" / "head_1.html")
+    assert "gamma: 48×48 px, the truth 32×32 px; 5 frames, the truth 8." in head_1.text
+    head_2 = page(report / "clips" / "bfr" / "head_2.html")
+    assert "gamma: no clip of this name" in head_2.text
+    assert f"Gone: {REASON}" in head_2.text
+    failed = [cell for row in head_2.tables[0] for cell in row if cell["title"] == "no face found"]
+    assert len(failed) == 3
+    assert all(cell["value"] is None for cell in failed)
+    assert "Gone" not in page(report / "clips" / "inpainting" / "head_2.html").text
+
+
+def test_figures_stand_in_natural_order_with_their_captions(report):
+    text = page(report / "index.html").text
+    assert text.index("Figure3.") < text.index("Figure10.")
+    assert "Rows by a rule, 1 < 2." in text
+    assert (report / "figures" / "figure3.pdf").is_file()
+
+
+def test_training_curves_and_provenance(report):
+    raw = (report / "index.html").read_text(encoding="utf-8")
+    assert raw.count('<figure class="chart">') == 2
+    assert "l1</strong>, logarithmic" in raw
+    text = page(report / "index.html").text
+    assert "commit c0ffee with changes" in text
+    assert "scale: demo\nnote: <none>" in text
+
+
+def test_the_video_holds_every_frame_of_every_method_as_a_key_frame(tmp_path, report):
+    data = json.loads(page(report / "clips" / "bfr" / "head_1.html").data)
+    with av.open(str(report / "media" / "bfr" / "head_1.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == FPS
+        decoded = list(container.decode(stream))
+    assert len(decoded) == NUM_FRAMES
+    assert all(frame.key_frame for frame in decoded)
+    assert [frame.time for frame in decoded] == pytest.approx([n / FPS for n in range(NUM_FRAMES)])
+    for index, frame in enumerate(decoded):
+        picture = frame.to_ndarray(format="rgb24", width=frame.width, height=frame.height)
+        for tile in data["tiles"]:
+            x, y = tile["x"] + tile["width"] // 2, tile["y"] + tile["height"] // 2
+            side = 48 if tile["id"] == "gamma" else SIDE
+            known = frames(tile["id"], tile["frames"], side)
+            expected = known[index][side // 2, side // 2] if index < len(known) else (0, 0, 0)
+            assert np.abs(picture[y, x].astype(int) - expected).max() <= 6, (index, tile["id"])
+    raw = (report / "media" / "bfr" / "head_1.mp4").read_bytes()
+    assert raw.index(b"moov") < raw.index(b"mdat")
+
+
+def test_slices_are_the_eye_column_over_time(tmp_path):
+    rng = np.random.default_rng(0)
+    clips = {}
+    for name in ("input", "truth"):
+        clips[name] = tmp_path / f"{name}.mkv"
+        write_clip(clips[name], list(rng.integers(0, 256, (5, 64, 64, 3), np.uint8)), 25)
+    media = write_media(clips, tmp_path / "v.mp4", tmp_path / "s.png", tmp_path / "t.png")
+    sheet = np.asarray(Image.open(tmp_path / "s.png"))
+    truth, _ = read_clip(clips["truth"])
+    tile = media.tiles["truth"]
+    assert eye_column(64) == 24
+    assert np.array_equal(sheet[tile.slice_y :], truth[:, :, 24].swapaxes(0, 1))
+
+
+def test_the_same_run_gives_the_same_bytes_and_replaces_the_report_whole(report, run):
+    def content():
+        return {p.relative_to(report): p.read_bytes() for p in report.rglob("*") if p.is_file()}
+
+    before = content()
+    (report / "left over.txt").write_text("from an earlier report")
+    write_report(run, run / "train", report, truth=run / "clips" / "test")
+    assert content() == before
+    assert not [p for p in run.iterdir() if p.name.startswith(".")]
+
+
+def test_a_folder_that_is_no_report_is_left_alone(tmp_path, run):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(DicfaceError, match="holds other things than a report"):
+        write_report(run, run / "train", tmp_path / "mine", truth=run / "clips" / "test")
+    assert (tmp_path / "mine" / "thesis.txt").is_file()
+
+
+def test_an_empty_run_gives_a_page_that_says_so(tmp_path):
+    write_clip(tmp_path / "truth" / "one.mkv", frames("truth"), FPS)
+    (tmp_path / "run").mkdir()
+    index = write_report(
+        tmp_path / "run", tmp_path / "run" / "train", tmp_path / "out", truth=tmp_path / "truth"
+    )
+    text = page(index).text
+    assert "No task was run." in text
+    assert "The run holds no manifest" in text
+
+
+def test_bad_input_is_named_and_leaves_nothing(tmp_path, run):
+    with pytest.raises(ClipError, match="found no clip"):
+        write_report(run, run / "train", tmp_path / "out", truth=tmp_path)
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting"))
+    damaged = copy / "bfr" / "alpha" / "head_2.mkv"
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    with pytest.raises(ClipError, match=r"head_2\.mkv"):
+        write_report(copy, copy / "train", tmp_path / "out", truth=copy / "clips" / "test")
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".out*"))

@@ -1,0 +1,160 @@
+"""Results made elsewhere: matched by name, every misfit named, nothing dropped silently."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dicface.clips import write_clip
+from dicface.errors import ClipError, ConfigError, MetricError
+from dicface.metrics import METRICS
+from dicface.restored import restored_clips
+from dicface.score_folder import import_results, match_folders, score_folder
+from tests import test_scorer
+from tests.test_scorer import SIDE, TRUTH, grey
+
+fake, folders = test_scorer.fake, test_scorer.folders
+
+
+def write_frames(folder, frames):
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{number:04d}.png")
+
+
+@pytest.fixture
+def misfits(folders):
+    """Six more true clips whose restored clips are wrong in one way each, and one without truth."""
+    wrong = {
+        "absent": None,
+        "large": [np.zeros((2 * SIDE, 2 * SIDE, 3), np.uint8)] * 5,
+        "long": grey([80] * 6),
+        "short": grey([80] * 4),
+    }
+    for clip, frames in wrong.items():
+        write_clip(folders["truth"] / f"{clip}.mkv", grey([80] * 5), 25)
+        if frames:
+            write_clip(folders["restored"] / f"{clip}.mkv", frames, 30 if clip == "long" else 25)
+    write_clip(folders["truth"] / "cut.mkv", grey([80] * 5), 25)
+    (folders["restored"] / "cut.mkv").write_bytes(b"no video")
+    write_clip(folders["truth"] / "mixed.mkv", grey([80] * 2), 25)
+    write_frames(folders["restored"] / "mixed", [np.zeros((n, n, 3), np.uint8) for n in (32, 16)])
+    write_clip(folders["restored"] / "stranger.mkv", grey([80]), 25)
+    return folders
+
+
+def test_a_folder_gets_its_row_its_numbers_and_its_page(fake, folders) -> None:
+    pages = []
+    found = score_folder(
+        folders["restored"], folders["truth"], folders["out"], name="Mine", page=pages.append
+    )
+    assert pages == [found]
+    scores = pd.read_parquet(folders["out"] / "metrics.parquet")
+    assert set(zip(scores["clip"], scores["metric"], strict=True)) == {
+        (clip, metric) for clip in TRUTH for metric in METRICS
+    }
+    assert set(scores["method"]) == {"Mine"}
+    assert (folders["out"] / "frames.parquet").is_file()
+    assert (folders["out"] / "fvd.npz").is_file()
+    line = pd.read_csv(found.files["csv"]).set_index("metric").loc["psnr"]
+    expected = scores.query("metric == 'psnr'").value.mean()
+    assert (line["mean"], line["clips"]) == (pytest.approx(expected, rel=1e-5), 3)
+    assert "# Scores of Mine" in found.files["md"].read_text()
+    assert found.match.sentences() == []
+
+
+def test_every_misfit_is_named_and_the_table_says_how_many_clips_it_has(fake, misfits) -> None:
+    found = score_folder(misfits["restored"], misfits["truth"], misfits["out"], name="mine")
+    reasons = found.match.unusable
+    assert set(reasons) == {"absent", "cut", "large", "long", "mixed", "short"}
+    assert reasons["absent"] == "not restored"
+    assert reasons["large"] == "another size: 64×64 px, the truth has 32×32"
+    assert reasons["short"] == "shorter: 4 frames, the truth has 5"
+    assert reasons["long"] == (
+        "longer: 6 frames, the truth has 5; another frame rate: 30 a second, the truth has 25"
+    )
+    assert "is no video" in reasons["cut"]
+    assert "frame 1 is 16×16 px" in reasons["mixed"]
+    assert found.match.extra == ("stranger",)
+    assert (found.score.num_clips, set(found.score.missing)) == (9, set(reasons))
+    scores = pd.read_parquet(misfits["out"] / "metrics.parquet")
+    assert scores.groupby("clip").size().to_dict() == {
+        clip: len(METRICS) for clip in (*TRUTH, *reasons)
+    }
+    short = scores.query("clip == 'short'")
+    assert short.value.isna().all()
+    assert set(short.note) == {reasons["short"]}
+    text = found.files["md"].read_text().replace("\u00a0", " ").replace("\\", "")
+    assert "3/9 clips" in text
+    assert "3 of 9 clips could be scored." in text
+    assert "clip 'short': shorter: 4 frames, the truth has 5." in text
+    assert "no true clip is named so: stranger." in text
+    lines = pd.read_csv(found.files["csv"])
+    assert lines["note"].str.contains("3 of 9 clips").all()
+
+
+def test_another_frame_rate_alone_is_said_and_scored(fake, folders) -> None:
+    write_clip(folders["restored"] / "b.mkv", grey([91] * 5), 30)
+    found = score_folder(folders["restored"], folders["truth"], folders["out"])
+    assert found.match.unusable == {}
+    note = "another frame rate: 30 a second, the truth has 25; scored frame by frame"
+    assert found.match.notes == {"b": note}
+    scores = pd.read_parquet(folders["out"] / "metrics.parquet").query("clip == 'b'")
+    assert scores.note.str.endswith(note).all()
+    assert scores.set_index("metric").value["psnr"] == pytest.approx(20 * math.log10(255))
+
+
+def test_folders_of_frames_are_clips_without_a_frame_rate(fake, folders) -> None:
+    (folders["restored"] / "b.mkv").unlink()
+    write_frames(folders["restored"] / "b", grey([91] * 5))
+    write_clip(folders["truth"] / "b.mkv", grey([90] * 5), 30)
+    found = score_folder(folders["restored"], folders["truth"], folders["out"])
+    assert found.match.sentences() == []
+    scores = pd.read_parquet(folders["out"] / "metrics.parquet")
+    value = scores.query("clip == 'b' and metric == 'psnr'").value.item()
+    assert value == pytest.approx(20 * math.log10(255))
+
+
+def test_folders_that_have_nothing_in_common_or_no_faces_are_refused(folders) -> None:
+    empty = folders["truth"].with_name("others")
+    write_clip(empty / "x.mkv", grey([1]), 25)
+    with pytest.raises(MetricError, match="none of its 1 clips can be scored.*'a': not restored"):
+        match_folders(empty, folders["truth"])
+    write_clip(folders["truth"] / "b.mkv", [np.zeros((32, 48, 3), np.uint8)] * 5, 25)
+    with pytest.raises(MetricError, match=r"b\.mkv: frames are 48×32 px.*square"):
+        match_folders(folders["restored"], folders["truth"])
+    with pytest.raises(ClipError, match="no such folder"):
+        match_folders(folders["truth"].with_name("nowhere"), folders["truth"])
+
+
+def test_results_enter_a_run_without_a_copy(misfits) -> None:
+    out = misfits["out"] / "bfr" / "theirs"
+    import_results("theirs", misfits["restored"], misfits["truth"], out, label="Their system")
+    assert [path.name for path in out.iterdir()] == ["index.json"]
+    index = json.loads((out / "index.json").read_text())
+    assert (index["method"], index["label"]) == ("theirs", "Their system")
+    assert index["extra"] == ["stranger"]
+    assert index["remarks"][0] == "3 of 9 clips could be scored"
+    expected = {clip: misfits["restored"] / f"{clip}.mkv" for clip in TRUTH}
+    assert restored_clips(out) == expected
+    # Any other method's clips are found in its own folder.
+    assert restored_clips(misfits["restored"] / "mixed" / "..").keys() >= expected.keys()
+    expected["a"].unlink()
+    with pytest.raises(ClipError, match="the clips a are gone"):
+        restored_clips(out)
+
+
+def test_a_name_that_is_no_folder_is_refused(folders) -> None:
+    with pytest.raises(ConfigError, match="found the name 'My method'"):
+        import_results("My method", folders["restored"], folders["truth"], folders["out"])
+    assert not folders["out"].exists()
+
+
+def test_a_damaged_index_is_named(tmp_path) -> None:
+    for text in ("{", "[]"):
+        (tmp_path / "index.json").write_text(text)
+        with pytest.raises(ClipError, match=r"index\.json.*Delete it"):
+            restored_clips(tmp_path)
