@@ -111,8 +111,27 @@ def analyse(options: argparse.Namespace, config: Config) -> None:
     write_json(options.out / "done.json", {"clips": list(list_clips(options.truth))})
 
 
-def score(options: argparse.Namespace, config: Config) -> None:
-    """Score the restored clips of one method with all metrics."""
+def score(options: argparse.Namespace, config: Config | None = None) -> None:
+    """Score a folder of restored clips against their truth; needs no configuration."""
+    from dicface.report.text import to_text
+    from dicface.score_folder import score_folder
+
+    name = options.name or options.restored.resolve().name
+    result = score_folder(
+        options.restored,
+        options.truth,
+        options.out or Path("scores") / name,
+        name=name,
+        task=options.task,
+        prefer=config.metrics.backbones if config else "auto",
+        workers=options.workers,
+    )
+    files = ", ".join(str(path) for path in sorted(result.folder.glob("*.*")))
+    sys.stdout.write(f"{to_text(result.table)}\nWritten: {files}\n")
+
+
+def score_method(options: argparse.Namespace, config: Config) -> None:
+    """Score the restored clips of one method of a run with all metrics."""
     from dicface.metrics.scorer import score_set
 
     score_set(
@@ -190,11 +209,9 @@ def import_results(options: argparse.Namespace, config: Config) -> None:
     from dicface.score_folder import import_results as import_folder_of_results
 
     del config
-    match = import_folder_of_results(
+    import_folder_of_results(
         options.method, options.restored, options.truth, options.out, label=options.label
     )
-    for sentence in match.sentences():
-        logging.getLogger(__name__).warning("%s", sentence)
 
 
 def picture(options: argparse.Namespace, config: Config) -> None:
@@ -262,9 +279,13 @@ def _parser() -> argparse.ArgumentParser:
     subcommands["restore"].add_argument("--method", required=True)
     subcommands["restore"].add_argument("--weights", type=Path, help="weights trained here")
     add("analyse", analyse, workers=True, truth="folder of true clips", out="folder of analyses")
+    add("score", score, workers=True, task=True, restored="restored clips", truth="true clips")
+    subcommands["score"].add_argument("--name", default="", help="(default the folder's)")
+    subcommands["score"].add_argument("--out", type=Path, help="(default scores/NAME)")
+    subcommands["score"].set_defaults(config=None)
     add(
-        "score",
-        score,
+        "score-method",
+        score_method,
         workers=True,
         task=True,
         restored="folder of restored clips",
@@ -272,7 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         analysis="folder that `analyse` wrote",
         out="folder of the scores",
     )
-    subcommands["score"].add_argument("--method", required=True)
+    subcommands["score-method"].add_argument("--method", required=True)
     add(
         "noise-floor",
         noise_floor,

@@ -230,6 +230,7 @@ def import_results(
             "restored": str(Path(restored_folder).resolve()),
             "clips": list(match.restored),
             "unusable": match.unusable,
+            "notes": match.notes,
             "extra": match.extra,
             "remarks": match.sentences(),
         },

@@ -174,6 +174,7 @@ def test_the_cost_table_says_what_is_recorded_and_what_is_not(report):
     assert "Degraded input" not in rows
 
 
+@pytest.mark.slow
 def test_multiply_accumulates_are_those_of_the_layers():
     from dicface.report.site.cost import macs_a_frame
 

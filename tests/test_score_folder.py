@@ -147,6 +147,22 @@ def test_results_enter_a_run_without_a_copy(misfits) -> None:
         restored_clips(out)
 
 
+def test_imported_results_are_scored_like_those_of_every_method(fake, misfits) -> None:
+    write_clip(misfits["restored"] / "b.mkv", grey([91] * 5), 30)
+    out = misfits["out"] / "bfr" / "theirs"
+    match = import_results("theirs", misfits["restored"], misfits["truth"], out)
+    found = test_scorer.scorer.score_set(
+        "bfr", "theirs", out, misfits["truth"], out, analysis_folder=misfits["analysis"]
+    )
+    assert found.missing == tuple(match.unusable)
+    notes = (
+        pd.read_parquet(out / "metrics.parquet").query("metric == 'psnr'").set_index("clip").note
+    )
+    assert notes["short"] == "shorter: 4 frames, the truth has 5"
+    assert notes["b"].startswith("another frame rate: 30")
+    assert not list(out.glob("*.mkv"))
+
+
 def test_a_name_that_is_no_folder_is_refused(folders) -> None:
     with pytest.raises(ConfigError, match="found the name 'My method'"):
         import_results("My method", folders["restored"], folders["truth"], folders["out"])

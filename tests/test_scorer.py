@@ -273,7 +273,7 @@ def test_clips_that_were_not_restored_are_listed(fake, folders, caplog) -> None:
     (folders["restored"] / "b.mkv").unlink()
     found = score(folders)
     assert (found.missing, found.num_clips) == (("b",), 3)
-    assert "1 of 3 clips were not restored: b" in caplog.text
+    assert "1 of 3 clips were not restored, or do not fit: b" in caplog.text
     rows = metrics_of(folders).query("clip == 'b'")
     assert len(rows) == len(METRICS)
     assert rows.value.isna().all()

@@ -13,7 +13,6 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +49,7 @@ from dicface.metrics.psnr import psnr
 from dicface.metrics.ssim import ssim
 from dicface.metrics.tlme import MotionError
 from dicface.metrics.tracks import face_frame
+from dicface.restored import read_index, restored_clips
 
 NO_POINTS = np.full((NUM_POINTS, 2), math.nan)
 
@@ -198,7 +198,8 @@ def score_set(
     Args:
         task: "bfr", "inpainting" or "colorization"; goes into the rows.
         method: Method id; goes into the rows.
-        restored_folder: `<clip>.mkv` for each clip of the truth.
+        restored_folder: `<clip>.mkv` for each clip of the truth, or an `index.json` that names the
+            folder in which results that were made elsewhere lie.
         truth_folder: True clips.
         out_folder: Where the scores go.
         analysis_folder: Analyses of the truth; missing ones are made.
@@ -211,7 +212,8 @@ def score_set(
         ClipError: A folder holds no clip, or a clip cannot be read.
         MetricError: No clip of the truth was restored, or frame counts or sizes differ.
     """
-    truths, restored = list_clips(truth_folder), list_clips(restored_folder)
+    truths, restored = list_clips(truth_folder), restored_clips(restored_folder)
+    index = read_index(restored_folder)
     missing = tuple(clip for clip in truths if clip not in restored)
     if len(missing) == len(truths):
         raise MetricError(
@@ -221,7 +223,7 @@ def score_set(
         )
     if missing:
         _log.warning(
-            "%s: %d of %d clips were not restored: %s",
+            "%s: %d of %d clips were not restored, or do not fit: %s",
             restored_folder,
             len(missing),
             len(truths),
@@ -233,7 +235,8 @@ def score_set(
         restored,
         truths,
         out_folder,
-        unusable={clip: NOT_RESTORED for clip in missing},
+        unusable={clip: index.get("unusable", {}).get(clip, NOT_RESTORED) for clip in missing},
+        notes=index.get("notes", {}),
         analysis_folder=analysis_folder,
         prefer=prefer,
         identity_stride=identity_stride,
@@ -250,7 +253,7 @@ def score_clips(
     out_folder: str | Path,
     *,
     unusable: Mapping[str, str],
-    notes: Mapping[str, str] = MappingProxyType({}),
+    notes: Mapping[str, str],
     analysis_folder: str | Path,
     prefer: Prefer = "auto",
     identity_stride: int = 1,

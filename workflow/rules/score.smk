@@ -73,7 +73,7 @@ rule score:
         config=RUN_CONFIG,
         facts=SUITE.facts("metrics"),
     shell:
-        "{DICFACE} score --config {params.config} --task {wildcards.task}"
+        "{DICFACE} score-method --config {params.config} --task {wildcards.task}"
         " --method {wildcards.method} --restored $(dirname {input.restored})"
         " --truth $(dirname {input.index}) --analysis $(dirname {input.truth})"
         " --out $(dirname {output}) 2>&1 | tee {log}"
