@@ -477,7 +477,7 @@ def test_table_1_fills_every_row_on_seeded_weights(tmp_path, monkeypatch, capsys
             _examples.write_seeded_weights(baselines.create(name), tmp_path / "weights")
             command("restore", "--method", name, input=degraded, out=folder)
         scored = {"restored": folder, "truth": truth, "analysis": analysis, "out": folder}
-        command("score", "--method", name, **scored)
+        command("score-method", "--method", name, **scored)
     capsys.readouterr()
     command("table", run=run, train=run / "train", out=run / "tables")
     rows = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")

@@ -68,6 +68,8 @@ def start(cluster):
         process = subprocess.Popen(
             command,
             cwd=workspace,
+            # A shell's background job ignores SIGINT, and so would whatever it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,
