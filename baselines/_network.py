@@ -43,7 +43,7 @@ class NetworkMethod(Method):
         Raises:
             WeightsError: The file is damaged, or belongs to another network.
         """
-        from baselines._weights import load_into
+        from dicface.released import load_into
 
         network = self.build()
         load_into(network, path, label=self.network_name, prefixes=self.prefixes)

@@ -90,7 +90,7 @@ class PgDiff(Method):
             MethodError: A file is not at hand.
             WeightsError: One is damaged or of another network.
         """
-        from baselines._weights import load_into
+        from dicface.released import load_into
 
         files, names, networks = self.weights_files(), self.weights_names(), self.build()
         if len(files) != len(names):

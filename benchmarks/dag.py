@@ -26,17 +26,24 @@ NUM_TEST_CLIPS = 50
 def make_sets(folder: Path, num_clips: int) -> Path:
     """A training set and a test set of empty clips, and the configuration that names them."""
     frame = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
-    train = folder / "vfhq_train"
+    train = folder / "vfhq_train" / "frames"
     test = folder / "vfhq_test" / "GT" / "Interval1_512x512_LANCZOS4"
+    images = folder / "ffhq"
+    images.mkdir()
+    frame.save(images / "00000.png")
     for number in range(num_clips):
-        (train / "frames" / f"Clip+{number:011d}+P0+C0+F0-101").mkdir(parents=True)
+        (train / f"Clip+{number:011d}+P0+C0+F0-101").mkdir(parents=True)
     for number in range(NUM_TEST_CLIPS):
         clip = test / f"Clip+{number:011d}+P0+C0+F0-101"
         clip.mkdir(parents=True)
         frame.save(clip / "00000000.png")
     overlay = {
         "results": str(folder / "results"),
-        "data": {"train": {"folder": str(train)}, "test": {"folder": str(test)}},
+        "data": {
+            "train": {"folder": str(train.parent)},
+            "images": {"folder": str(images)},
+            "test": {"folder": str(folder / "vfhq_test")},
+        },
     }
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump(overlay))
@@ -46,7 +53,7 @@ def make_sets(folder: Path, num_clips: int) -> Path:
 def main() -> None:
     """Plans and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="*", default=["table1", "table2"])
+    parser.add_argument("targets", nargs="*", default=["all"])
     parser.add_argument("--clips", type=int, default=16_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +65,8 @@ def main() -> None:
             [*command, *options.targets, *files, "--quiet", "all"],
             cwd=ROOT,
             check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

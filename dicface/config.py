@@ -25,7 +25,14 @@ TASKS = ("bfr", "inpainting", "colorization")
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSet:
-    """Where the clips of one split come from: rendered here, or a folder of aligned clips."""
+    """Where the clips of one split come from: rendered here, or a folder.
+
+    Attributes:
+        source: rendered talking heads, or `folder`.
+        folder: of clips, or of the data set that `layout` names.
+        num_clips: rendered clips.
+        num_frames: of a rendered clip.
+    """
 
     source: Literal["render", "folder"]
     folder: str
@@ -34,20 +41,61 @@ class ClipSet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestSet(ClipSet):
-    """The test split also may hold the animated photograph; `max_frames` cuts imported clips."""
+class TrainSet(ClipSet):
+    """Training clips; what is drawn from the folder of a data set is aligned on the fly.
 
+    Attributes:
+        layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
+        shard_size: clips whose landmarks one job makes.
+        order: `aligned` aligns, then degrades; `release` degrades, then aligns both.
+    """
+
+    layout: Literal["", "vfhq_train", "ffhq", "aligned"]
+    shard_size: int
+    order: Literal["aligned", "release"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """What stages I to III learn from: the clips of `train`, or faces of a folder.
+
+    Attributes:
+        source: the training clips, or `folder`.
+        folder: of aligned clips, or of the data set that `layout` names.
+        layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
+    """
+
+    source: Literal["train", "folder"]
+    folder: str
+    layout: Literal["", "ffhq", "aligned"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSet(ClipSet):
+    """Test clips; `--config test_clips=FOLDER` takes their place.
+
+    Attributes:
+        layout: of the data set (docs/datasets.md); "" is a folder of videos with a face each.
+        test_set: `regenerated` aligns and degrades here; `released` takes the inputs and landmarks
+            of the DicFace authors (layout `released_test`).
+        photo: whether the rendered split holds the animated photograph.
+        max_frames: frames taken of each clip of a folder; 0 takes all.
+    """
+
+    layout: Literal["", "vfhq_test", "released_test"]
+    test_set: Literal["regenerated", "released"]
     photo: bool
     max_frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Size in pixels of the aligned square frames, frame rate, splits and face detector."""
+    """Size in pixels of the aligned square frames, frame rate, sets and face detector."""
 
     size: int
     fps: int
-    train: ClipSet
+    train: TrainSet
+    images: ImageSet
     test: TestSet
     detector: Literal["auto", "retinaface", "dlib"]
 
@@ -73,6 +121,8 @@ class TrainSettings:
         reverse_prob: Of playing a window backwards.
         colour_jitter: Largest relative change of each channel's gain, drawn once a sample.
         init_from: The stage or variant whose weights it starts from; "" starts from random ones.
+        released: Name of a released weights file (`dicface weights list`) that is taken instead of
+            training; "" trains.
         freeze: Top-level modules that keep their weights.
         prior_alpha: α of the prior Dir(α).
         loss_frames: The loss covers all frames of a window, or its centre.
@@ -102,6 +152,7 @@ class TrainSettings:
     reverse_prob: float
     colour_jitter: float
     init_from: str
+    released: str
     freeze: tuple[str, ...]
     prior_alpha: float
     loss_frames: Literal["all", "centre"]
@@ -270,6 +321,11 @@ class Config:
     def seed_name(self) -> str:
         """What every seed of the run starts from, for example "demo-0"."""
         return f"{self.scale}-{self.seed}"
+
+    @property
+    def takes_released_inputs(self) -> bool:
+        """Whether the test inputs are those of the DicFace authors, and are not made here."""
+        return not self.test_clips and self.data.test.test_set == "released"
 
 
 def load(*paths: str | Path) -> Config:

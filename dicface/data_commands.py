@@ -1,4 +1,4 @@
-"""`dicface data check | shards | landmarks | index | export`: data sets on the command line."""
+"""`dicface data check | landmarks | index | export`: data sets on the command line."""
 
 from __future__ import annotations
 
@@ -27,15 +27,11 @@ def register(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("--tasks", type=int, default=3, help="tasks of the run (default 3)")
     checking.add_argument("--methods", type=int, default=9, help="methods of the run (default 9)")
 
-    sharding = actions.add_parser("shards", help=shards.__doc__, description=shards.__doc__)
-    sharding.set_defaults(command=shards)
-    _add_set(sharding)
-    _add_shard_size(sharding)
-    sharding.add_argument("--out", type=Path, required=True, help="folder of the training data")
-
     marking = actions.add_parser("landmarks", help=landmarks.__doc__, description=landmarks.__doc__)
     marking.set_defaults(command=landmarks)
-    marking.add_argument("--shard", type=Path, required=True, help="a file that `shards` wrote")
+    _add_set(marking)
+    _add_shard_size(marking)
+    marking.add_argument("--shard", required=True, help="which one: 00000, 00001, …")
     marking.add_argument("--out", type=Path, required=True, help="folder of the training data")
     marking.add_argument("--detector", choices=("auto", "retinaface", "dlib"), default="auto")
     marking.add_argument("--batch-size", type=int, default=16, help="frames at once (default 16)")
@@ -74,21 +70,15 @@ def check(options: argparse.Namespace) -> int:
     return EXIT_MUST_BE_FIXED if report.must_be_fixed else 0
 
 
-def shards(options: argparse.Namespace) -> None:
-    """Write the lists of clips that jobs work on, one a shard."""
-    from dicface.data.shards import write_shards
-
-    write_shards(_layout(options), options.out, options.shard_size)
-
-
 def landmarks(options: argparse.Namespace) -> None:
     """Find, smooth and store the landmarks of one shard."""
     from dicface.data.shard_landmarks import LandmarkSettings, landmarks_of_shard
+    from dicface.data.shards import clips_of_shard, landmarks_path
     from dicface.faces.detect import default_detector
 
     landmarks_of_shard(
-        options.shard,
-        options.out,
+        clips_of_shard(_layout(options), options.shard, options.shard_size),
+        landmarks_path(options.out, options.shard),
         detector=default_detector(options.detector),
         settings=LandmarkSettings(batch_size=options.batch_size),
     )

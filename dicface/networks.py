@@ -59,6 +59,11 @@ class Network:
         """Frames of a training sample."""
         return self.model["dicface"]["frame_length"] if self.stage == "dicface" else 1
 
+    @property
+    def learns_from_images(self) -> bool:
+        """Whether it learns from single frames, and so from `data.images`: stages I to III."""
+        return self.stage != "dicface"
+
     def settings(self, kind: str | None = None) -> dict[str, Any]:
         """Returns the keyword arguments of `dicface.models.build` for this or another kind."""
         kind = kind or self.kind
@@ -127,8 +132,10 @@ def prior_of(config: Config, name: str) -> str:
 
 
 def sources_of(config: Config, name: str) -> list[str]:
-    """Returns the networks that must be trained before this one (errors as `network`)."""
+    """Returns the networks that must be there before this one is trained (errors as `network`)."""
     resolved = network(config, name)
+    if resolved.train.released:
+        return []
     sources = {resolved.train.init_from}
     if resolved.stage in ("codeformer", "fusion"):
         sources.add(prior_of(config, name))

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from dicface import losses
+from dicface import losses, weights
 from dicface.checkpoints import load_tensors, read_facts, save_weights
 from dicface.config import Config, TrainSettings
+from dicface.data.clip_source import open_clips
 from dicface.data.tasks import task_input
 from dicface.data.training import TrainingWindows
 from dicface.errors import TrainingError, WeightsError
@@ -29,12 +30,14 @@ from dicface.files import sha256_of, write_json
 from dicface.models import build
 from dicface.networks import Network, network
 from dicface.processes import Shares, launch
+from dicface.released import load_into
 from dicface.seeds import seed_of
 from dicface.stages import Stage, StageLoss, build_stage
 from dicface.training_log import TrainingLog
 
 logger = logging.getLogger(__name__)
 
+WEIGHTS = "weights.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -98,13 +101,14 @@ class Learner:
 def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     """Trains one network and writes `<out>/<name>/weights.safetensors` (the averaged weights).
 
-    Beside it: `settings.json` before the first step, `stats.jsonl` and TensorBoard scalars of the
-    same names, `training.json` (steps, samples, seconds), and while it runs a checkpoint.
+    With `released` the authors' weights are taken instead, if they fit the network exactly.
+    Beside the weights: `settings.json` before the first step, `stats.jsonl` and TensorBoard scalars
+    of the same names, `training.json` (steps, samples, seconds), and while it runs a checkpoint.
 
     Args:
         config: The run.
         name: A stage or a variant of one.
-        clips: Folder of aligned training clips.
+        clips: Folder of aligned training clips, or of the index of a training set.
         out: Folder of all networks.
 
     Returns:
@@ -118,6 +122,8 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     """
     plan = network(config, name)
     s = plan.train
+    if s.released:
+        return _take_released(config, plan, Path(out) / name)
     fabric = launch(config, s)
     folder = Path(out) / name
     # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
@@ -187,15 +193,46 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
             _save(folder, origin, step + 1, elapsed, learner, critic, ema)
     seconds += time.monotonic() - started
 
-    weights = folder / "weights.safetensors"
     if fabric.is_global_zero:
-        save_weights(weights, ema.state_dict(stage.network), origin)
+        save_weights(folder / WEIGHTS, ema.state_dict(stage.network), origin)
         summary = _summary(stage, plan, seconds)
         how = {"processes": fabric.world_size, "data_wait_share": log.wait_share}
         write_json(folder / "training.json", {**summary, **how})
         (folder / CHECKPOINT).unlink(missing_ok=True)
     fabric.barrier()
-    return weights
+    return folder / WEIGHTS
+
+
+def _take_released(config: Config, plan: Network, folder: Path) -> Path:
+    """Writes a released file's tensors as the network's weights, in the suite's own form."""
+    name = plan.train.released
+    file = weights.find(name)
+    if file is None:
+        raise WeightsError(f"network '{plan.name}': {weights.where_to_get(name)}")
+    network = build(plan.kind, **plan.settings())
+    load_into(network, file, label=f"the network '{plan.name}'", ignore_others=True)
+    origin = {
+        "network": plan.kind,
+        "stage": plan.stage,
+        "settings": plan.settings(),
+        "seed": config.seed_name,
+        "released": {"name": name, "file": file.name, "sha256": sha256_of(file)},
+    }
+    origin = json.loads(json.dumps(origin))
+    write_json(folder / "settings.json", origin)
+    write_json(
+        folder / "training.json",
+        {
+            "name": plan.name,
+            "stage": plan.stage,
+            "released": origin["released"],
+            "steps": 0,
+            "seconds": 0.0,
+            "parameters": sum(p.numel() for p in network.parameters()),
+        },
+    )
+    save_weights(folder / WEIGHTS, network.state_dict(), origin)
+    return folder / WEIGHTS
 
 
 def _batches(
@@ -203,8 +240,9 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """This process's parts of every step's batch, in order, from step `first` on."""
     s = plan.train
+    order = config.data.train.order
     data = TrainingWindows(
-        clips,
+        open_clips(clips, size=plan.size, window=plan.frames, order=order, cache=s.cache),
         window=plan.frames,
         task=None if plan.stage == "vqgan" else task_input(config, plan.task),
         seed_names=(config.seed_name, plan.stage),
@@ -215,12 +253,12 @@ def _batches(
         reverse_prob=s.reverse_prob,
         colour_jitter=s.colour_jitter,
     )
-    order = [
+    batches = [
         [step * s.batch_size + index for index in part.samples]
         for step in range(first, s.steps)
         for part in shares.parts
     ]
-    return iter(DataLoader(data, batch_sampler=order, num_workers=s.num_workers))
+    return iter(DataLoader(data, batch_sampler=batches, num_workers=s.num_workers))
 
 
 def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +15,9 @@ import yaml
 from dicface import __version__
 from dicface.clips import list_clips
 from dicface.config import STAGES, Config, ResultsElsewhere, RuleResources, from_mapping, overlay
-from dicface.errors import ConfigError
+from dicface.data.layouts import ALIGNED, read_layout
+from dicface.data.shards import shards
+from dicface.errors import ClipError, ConfigError
 from dicface.files import atomic_path, hold_lock
 from dicface.networks import (
     METHOD_OF_STAGE,
@@ -28,6 +32,9 @@ TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
 
 #: The run's DicFace, which every ablation is compared with.
 HEADLINE = "dicface_trained"
+
+#: Columns of the comparison picture, before the truth: heading -> method.
+COMPARISON = {"Input": "input", "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
 
 #: Figure of qualitative examples -> its task.
 TASK_OF_GRID = {"figure3": "bfr", "figure4": "inpainting", "figure5": "colorization"}
@@ -113,7 +120,8 @@ class Plan:
         """Returns all settings that change what a training makes, for change detection."""
         plan = network(self.config, name)
         inputs = {} if plan.stage == "vqgan" else self.input_facts(plan.task)
-        return {**self.facts(), **plan.facts(), "inputs": inputs}
+        clips = self.raw["data"][self.training_set(name)]
+        return {**self.facts(), **plan.facts(), "inputs": inputs, "clips": clips}
 
     def input_facts(self, task: str) -> dict[str, Any]:
         """Returns all settings that change a task's inputs, for change detection."""
@@ -154,6 +162,10 @@ class Plan:
         methods = self.config.table1 if task == "bfr" else self.config.table2[task]
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
+
+    def compared(self) -> list[str]:
+        """Returns the methods of the comparison picture: those of its columns that Table 1 has."""
+        return [method for method in COMPARISON.values() if method in self.config.table1]
 
     def ablation_facts(self, name: str) -> dict[str, Any]:
         """Returns what an ablation's table says beside the scores, for change detection."""
@@ -199,25 +211,113 @@ class Plan:
         return ablation if ablation.startswith("table") else f"appendix_{ablation}"
 
     def source_files(self) -> list[str]:
-        """Returns the user's clips, so that a new or changed video is noticed.
+        """Returns the user's test clips, so that a new or changed video is noticed.
 
-        A data set's folder may be missing while a run is only planned; the import says so when it
-        starts.
+        Those of a data set are noticed by their names (`test_set_facts`): their frames are too many
+        to look at. A folder may be missing while a run is only planned; `require_data` says so
+        when it starts.
 
         Raises:
             ClipError: `test_clips` names no folder with clips, or `data.test.folder` is there and
                 holds none.
         """
-        folder = self.config.test_clips or self.config.data.test.folder
-        planned = not self.config.test_clips and not Path(folder).exists()
+        test = self.config.data.test
+        folder = self.config.test_clips or test.folder
+        planned = not self.config.test_clips and (test.layout or not Path(folder).exists())
         if not self.imports_test_clips or planned:
             return []
         return [str(path) for path in list_clips(folder).values()]
 
-    def training_clips(self) -> str:
-        """Returns the folder of the training clips: rendered in the run, or the user's own."""
+    def test_set_facts(self) -> dict[str, Any]:
+        """Returns all settings that change the true clips of the test set."""
+        test = self.config.data.test
+        facts = self.facts("data", "test_clips")
+        if test.source == "render" or not test.layout or self.config.test_clips:
+            return facts
+        return {**facts, "clips": digest(read_layout(test.layout, test.folder).clips)}
+
+    def training_set(self, name: str) -> str:
+        """Returns the set that a network learns from: "train", or "images" for stages I to III."""
+        images = self.config.data.images.source == "folder"
+        return "images" if images and network(self.config, name).learns_from_images else "train"
+
+    def training_clips(self, name: str) -> str:
+        """Returns the folder of a network's training clips: in the run, or the user's own."""
+        chosen = self.training_set(name)
+        settings = getattr(self.config.data, chosen)
+        own = settings.source == "folder" and not settings.layout
+        return settings.folder if own else f"{self.train_folder}/clips/{chosen}"
+
+    def training_index(self, name: str) -> list[str]:
+        """Returns the file that a training waits for; none for the user's own or no training."""
+        folder = self.training_clips(name)
+        mine = folder.startswith(f"{self.train_folder}/")
+        return [f"{folder}/index.parquet"] if mine and not self.is_released(name) else []
+
+    def is_released(self, name: str) -> bool:
+        """Whether a network's released weights are taken instead of training it."""
+        return bool(network(self.config, name).train.released)
+
+    def trained_stages(self) -> list[str]:
+        """Returns the stages that are trained, without those whose released weights are taken."""
+        return [stage for stage in STAGES if not self.is_released(stage)]
+
+    def indexed_sets(self) -> list[str]:
+        """Returns the training sets that are data sets on disk, which get an index."""
+        sets = {name: getattr(self.config.data, name) for name in ("train", "images")}
+        return [name for name, each in sets.items() if each.source == "folder" and each.layout]
+
+    def rendered_splits(self) -> list[str]:
+        """Returns the splits that are rendered."""
+        sets = {"train": self.config.data.train, "test": self.config.data.test}
+        return [split for split, each in sets.items() if each.source == "render"]
+
+    def landmark_shards(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Returns id -> clips of the shards whose landmarks are made; none for aligned faces.
+
+        One directory listing. A set that is not there has no shards, so that its run can still be
+        planned.
+        """
         train = self.config.data.train
-        return train.folder if train.source == "folder" else f"{self.train_folder}/clips/train"
+        if name != "train" or train.source != "folder" or train.layout in ("", *ALIGNED):
+            return {}
+        return _shards(train.layout, train.folder, train.shard_size)
+
+    def require_data(self, rules: Iterable[str]) -> None:
+        """Looks at the data sets that the jobs to come read, before the first one starts.
+
+        Args:
+            rules: Names of the rules that have jobs to run.
+
+        Raises:
+            ClipError: A folder is missing or of another layout, two clips have one name, or the
+                released test set lacks the inputs of a task.
+        """
+        rules, data = set(rules), self.config.data
+        for name in self.indexed_sets():
+            if rules & {"training_index", "training_landmarks"}:
+                settings = getattr(data, name)
+                read_layout(settings.layout, settings.folder).require()
+        if "import_clips" in rules and not self.config.test_clips and data.test.layout:
+            found = read_layout(data.test.layout, data.test.folder).require()
+            tasks = {"bfr", *self.config.table2} if self.config.takes_released_inputs else set()
+            if missing := sorted(tasks - set(found.inputs)):
+                raise ClipError(
+                    f"{data.test.folder}: found no inputs of {', '.join(missing)}; expected their "
+                    "folders (docs/datasets.md), or data.test.test_set: regenerated"
+                )
+
+
+@cache
+def _shards(layout: str, folder: str, size: int) -> dict[str, tuple[str, ...]]:
+    """Every job of a shard asks; the folder is listed once."""
+    return shards(read_layout(layout, folder).clips, size)
+
+
+def digest(names: Iterable[str]) -> str:
+    """A short digest of names, whatever their order: params that list them would be long."""
+    text = "\n".join(sorted(names))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def plan(config: dict[str, Any]) -> Plan:
@@ -234,6 +334,12 @@ def plan(config: dict[str, Any]) -> Plan:
         sources_of(checked, name)
         restore_settings(checked, name)
     _check_rows(checked)
+    test = checked.data.test
+    if test.test_set == "released" and (test.source, test.layout) != ("folder", "released_test"):
+        raise ConfigError(
+            f"data.test: test_set is released and the source '{test.source}', layout "
+            f"'{test.layout}'; expected source: folder, layout: released_test."
+        )
     base = checked.scale if checked.budget == "full" else f"{checked.scale}-{checked.budget}"
     train = base if checked.seed == 0 else f"{base}-seed{checked.seed}"
     run = train

@@ -13,7 +13,7 @@ from dicface.data import check as checking
 from dicface.data.check import CheckSettings, check
 from dicface.data.layouts import read_layout
 from dicface.data.shard_landmarks import landmarks_of_shard
-from dicface.data.shards import write_shards
+from dicface.data.shards import clips_of_shard, landmarks_path
 from tests import _layouts as mini
 from tests._layouts import NAMES, NUM_FRAMES, RELEASED, FixedDetector
 
@@ -69,8 +69,7 @@ def test_the_commands_make_an_index(tmp_path, monkeypatch):
     monkeypatch.setattr("dicface.faces.detect.default_detector", lambda name: FixedDetector())
     root, out = mini.vfhq_frames(tmp_path / "set"), tmp_path / "out"
     which = ("--layout", "vfhq_train", "--folder", str(root), "--out", str(out))
-    run("shards", *which, "--shard-size", "2")
-    run("landmarks", "--shard", str(out / "shards" / "shard_00000.json"), "--out", str(out))
+    run("landmarks", *which, "--shard-size", "2", "--shard", "00000")
     run("index", *which, "--shard-size", "2")
     run("export", "--index", str(out / "index.parquet"), "--out", str(tmp_path / "text"))
     assert (tmp_path / "text" / "landmarks" / f"{NAMES[0]}.txt").is_file()
@@ -212,8 +211,12 @@ def test_released_inputs_that_do_not_fit(damaged):
 
 def test_landmarks_made_before(tmp_path):
     root, out = mini.vfhq_frames(tmp_path / "set"), tmp_path / "out"
-    (shard,) = write_shards(read_layout("vfhq_train", root), out, 10)
-    landmarks_of_shard(shard, out, detector=FixedDetector(missing=(1, 2, 3)), progress=False)
+    landmarks_of_shard(
+        clips_of_shard(read_layout("vfhq_train", root), "00000", 10),
+        landmarks_path(out, "00000"),
+        detector=FixedDetector(missing=(1, 2, 3)),
+        progress=False,
+    )
     report = report_of("vfhq_train", root, landmarks=out)
     assert not report.must_be_fixed
     assert f"{NAMES[0]}: no face in 3 of 6 frames" in report.as_text()

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from dicface import clips
-from dicface.data.clip_source import IndexedClips
+from dicface.data.clip_source import IndexedClips, open_clips
 from dicface.data.layouts import LAYOUTS, read_layout
 from dicface.data.layouts import layout as layout_module
 from dicface.data.layouts import text as texts
@@ -20,23 +20,30 @@ from dicface.data.shard_landmarks import (
     landmarks_of_shard,
     read_header,
 )
-from dicface.data.shards import shard_ids, shard_path, shards, write_shards
+from dicface.data.shards import clips_of_shard, landmarks_path, shards
 from dicface.data.sources import frame_times, look, read_at
+from dicface.data.training import TrainingWindows
 from dicface.data.training_index import INDEX_FILE, read_index, write_index, write_release_files
-from dicface.data.windows import TrainingWindow, WindowSampling, sample_window
+from dicface.data.windows import TrainingWindow
 from dicface.errors import ClipError, ConfigError, FaceError
 from dicface.faces import align
 from dicface.faces.detect import RetinaFaceDetector, detect_all
-from dicface.seeds import numpy_rng, seed_of
 from tests import _layouts as mini
 from tests._layouts import NAMES, NUM_FRAMES, RELEASED, FixedDetector
 
 
+def make_landmarks(root: Path, out: Path, shard: str = "00000", size: int = 10, **settings) -> Path:
+    """Landmarks of one shard; by default of all clips."""
+    given = {"detector": FixedDetector(), "progress": False} | settings
+    clips = clips_of_shard(read_layout("vfhq_train", root), shard, size)
+    return landmarks_of_shard(clips, landmarks_path(out, shard), **given)
+
+
 def indexed(root: Path, out: Path, kind: str = "vfhq_train", size: int = 1) -> Path:
-    """Shards, landmarks and index of a set."""
+    """Landmarks of all shards and the index of a set."""
     layout = read_layout(kind, root)
-    for shard in write_shards(layout, out, size):
-        landmarks_of_shard(shard, out, detector=FixedDetector(), progress=False)
+    for shard in shards(layout.clips, size):
+        make_landmarks(root, out, shard, size)
     return write_index(layout, out, shard_size=size)
 
 
@@ -170,28 +177,25 @@ def test_a_cut_video_is_noticed_by_its_ends(tmp_path):
 def test_shards_depend_on_names_alone():
     names = [f"clip{number}" for number in range(7)]
     shuffled = random.Random(0).sample(names, 7)
-    assert shards(shuffled, 3) == [tuple(names[:3]), tuple(names[3:6]), ("clip6",)]
-    assert shard_ids(names, 3) == ["00000", "00001", "00002"]
+    ids = {"00000": tuple(names[:3]), "00001": tuple(names[3:6]), "00002": ("clip6",)}
+    assert shards(shuffled, 3) == ids
     with pytest.raises(ConfigError):
         shards(names, 0)
 
 
-def test_shard_files_are_kept_and_stale_ones_removed(tmp_path):
+def test_a_shard_that_is_not_there_is_named(tmp_path):
     layout = read_layout("vfhq_train", mini.vfhq_frames(tmp_path / "set"))
-    first = write_shards(layout, tmp_path / "out", 1)
-    times = [path.stat().st_mtime_ns for path in first]
-    assert [path.stat().st_mtime_ns for path in write_shards(layout, tmp_path / "out", 1)] == times
-    assert [path.name for path in write_shards(layout, tmp_path / "out", 2)] == ["shard_00000.json"]
-    assert not first[1].exists()
+    assert [clip.name for clip in clips_of_shard(layout, "00001", 1)] == [NAMES[1]]
+    with pytest.raises(ConfigError, match="found '00002'.*from 00000 to 00001"):
+        clips_of_shard(layout, "00002", 1)
 
 
 @pytest.mark.parametrize("make", [mini.vfhq_frames, mini.vfhq_videos])
 def test_landmarks_of_a_shard(make, tmp_path):
-    layout = read_layout("vfhq_train", make(tmp_path / "set"))
-    (shard,) = write_shards(layout, tmp_path / "out", 10)
+    root, out = make(tmp_path / "set"), tmp_path / "out"
     detector = FixedDetector(missing=(2,))
-    path = landmarks_of_shard(shard, tmp_path / "out", detector=detector, progress=False)
-    assert path == tmp_path / "out" / "landmarks" / "shard_00000.parquet"
+    path = make_landmarks(root, out, detector=detector)
+    assert path == out / "landmarks" / "shard_00000.parquet"
     table = pd.read_parquet(path)
     assert list(table["clip"].unique()) == list(NAMES)
     assert len(table) == 2 * NUM_FRAMES
@@ -200,13 +204,11 @@ def test_landmarks_of_a_shard(make, tmp_path):
     expected = np.tile(mini.landmarks(64).ravel(), (2 * NUM_FRAMES, 1))
     np.testing.assert_allclose(table[POINT_COLUMNS], expected, rtol=1e-5)
     made = path.stat().st_mtime_ns
-    landmarks_of_shard(shard, tmp_path / "out", detector=detector, progress=False)
+    make_landmarks(root, out, detector=detector)
     assert path.stat().st_mtime_ns == made
     assert detector.calls == 2 * NUM_FRAMES
     settings = LandmarkSettings(smoothing_sigma_frames=0)
-    landmarks_of_shard(
-        shard, tmp_path / "out", detector=detector, settings=settings, progress=False
-    )
+    make_landmarks(root, out, detector=detector, settings=settings)
     assert path.stat().st_mtime_ns != made
 
 
@@ -214,8 +216,7 @@ def test_a_bad_clip_is_left_out_with_its_reason_and_many_stop_the_index(tmp_path
     root = mini.vfhq_frames(tmp_path / "set")
     mini.write_meta(root / "meta_info" / f"{NAMES[0]}.txt", num_frames=NUM_FRAMES + 5)
     layout = read_layout("vfhq_train", root)
-    (shard,) = write_shards(layout, tmp_path, 10)
-    path = landmarks_of_shard(shard, tmp_path, detector=FixedDetector(), progress=False)
+    path = make_landmarks(root, tmp_path)
     assert "holds 6 frames" in read_header(path)["left_out"][NAMES[0]]
     with pytest.raises(ClipError, match="1 of 2 clips cannot be used"):
         write_index(layout, tmp_path, shard_size=10)
@@ -225,7 +226,7 @@ def test_a_bad_clip_is_left_out_with_its_reason_and_many_stop_the_index(tmp_path
     path.unlink()
     everywhere = FixedDetector(missing=tuple(range(20)))
     with pytest.raises(ClipError, match="no face found"):
-        landmarks_of_shard(shard, tmp_path, detector=everywhere, progress=False)
+        make_landmarks(root, tmp_path, detector=everywhere)
 
 
 def test_landmark_files_of_the_set_are_used_as_they_are(tmp_path):
@@ -233,9 +234,8 @@ def test_landmark_files_of_the_set_are_used_as_they_are(tmp_path):
     points = np.repeat(mini.landmarks(512)[None], NUM_FRAMES, axis=0)
     texts.write_landmarks(root / "landmarks" / f"{NAMES[0]}.txt", points)
     texts.write_landmarks(root / "landmarks" / f"{NAMES[1]}.txt", points[:4])
-    (shard,) = write_shards(read_layout("vfhq_train", root), tmp_path, 10)
     detector = FixedDetector()
-    path = landmarks_of_shard(shard, tmp_path, detector=detector, progress=False)
+    path = make_landmarks(root, tmp_path, detector=detector)
     assert detector.calls == 0
     assert "is shorter than its clip: 4 lines" in read_header(path)["left_out"][NAMES[1]]
     found = pd.read_parquet(path)[POINT_COLUMNS].to_numpy()
@@ -251,21 +251,13 @@ def test_text_files_of_the_release(tmp_path):
 
 
 def test_an_index_needs_all_shards(tmp_path):
-    layout = read_layout("vfhq_train", mini.vfhq_frames(tmp_path / "set"))
-    first, _ = write_shards(layout, tmp_path, 1)
-    landmarks_of_shard(first, tmp_path, detector=FixedDetector(), progress=False)
+    root = mini.vfhq_frames(tmp_path / "set")
+    layout = read_layout("vfhq_train", root)
+    make_landmarks(root, tmp_path, "00000", 1)
     with pytest.raises(ClipError, match="shard_00001.parquet"):
         write_index(layout, tmp_path, shard_size=1)
     with pytest.raises(ClipError, match="landmarks are of other clips"):
         write_index(layout, tmp_path, shard_size=2)
-
-
-def test_a_damaged_shard_list_is_named(tmp_path):
-    shard = shard_path(tmp_path, "00000")
-    shard.parent.mkdir()
-    shard.write_text("[{")
-    with pytest.raises(ClipError, match="shard_00000.json"):
-        landmarks_of_shard(shard, tmp_path, detector=FixedDetector(), progress=False)
 
 
 @pytest.mark.real_data
@@ -289,8 +281,7 @@ def test_batches_of_retinaface_find_what_single_frames_do(shared):
 @pytest.mark.parametrize("make", [mini.vfhq_frames, mini.vfhq_videos])
 def test_windows_are_aligned_on_the_fly(make, tmp_path):
     source = IndexedClips(indexed(make(tmp_path / "set"), tmp_path / "out"), size=64, window=3)
-    assert len(source) == 2
-    assert source.num_frames == [NUM_FRAMES] * 2
+    assert [source.num_frames(clip) for clip in range(len(source.names))] == [NUM_FRAMES] * 2
     window = TrainingWindow(frames=(4, 3, 2), landmark_frames=(4, 3, 2))
     found = source.read(1, window)
     affine = align.estimate_affine(mini.landmarks(64), 64)
@@ -337,36 +328,28 @@ def test_aligned_images_need_no_landmarks(tmp_path):
     assert not (out / "landmarks").exists()
 
 
+def test_an_index_is_read_by_the_window(tmp_path):
+    index = indexed(mini.vfhq_frames(tmp_path / "set"), tmp_path / "out")
+    with pytest.raises(ConfigError, match="expected cache: false"):
+        open_clips(index.parent, size=32, window=3, order="aligned", cache=True)
+
+
 def test_too_short_clips_are_not_drawn(tmp_path):
     index = indexed(mini.vfhq_frames(tmp_path / "set"), tmp_path / "out")
     with pytest.raises(ClipError, match="no clip of at least 7 frames"):
         IndexedClips(index, size=64, window=7)
 
 
-class Samples(Dataset):
-    """Draws as `TrainingWindows` does."""
-
-    def __init__(self, source: IndexedClips) -> None:
-        self.source = source
-
-    def __len__(self) -> int:
-        return 6
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        clip = int(numpy_rng("run", "sample", index).integers(len(self.source)))
-        window = sample_window(
-            self.source.num_frames[clip],
-            WindowSampling(window=3),
-            random.Random(seed_of("run", "window", index)),
-        )
-        return torch.from_numpy(self.source.read(clip, window))
+def drawn(index: Path) -> TrainingWindows:
+    source = open_clips(index.parent, size=32, window=3, order="aligned", cache=False)
+    return TrainingWindows(source, window=3, task=None, seed_names=("run",), num_samples=6)
 
 
 def test_samples_do_not_depend_on_workers_or_shards(tmp_path):
     root = mini.vfhq_videos(tmp_path / "set")
-    one = Samples(IndexedClips(indexed(root, tmp_path / "one", size=1), size=32, window=3))
-    both = Samples(IndexedClips(indexed(root, tmp_path / "both", size=2), size=32, window=3))
-    alone = [one[index] for index in (5, 0, 3)]
-    batches = [batch[0] for batch in DataLoader(both, batch_size=1, num_workers=2)]
+    one = drawn(indexed(root, tmp_path / "one", size=1))
+    both = drawn(indexed(root, tmp_path / "both", size=2))
+    alone = [one[index][1] for index in (5, 0, 3)]
+    batches = [truth[0] for _, truth in DataLoader(both, batch_size=1, num_workers=2)]
     for index, sample in zip((5, 0, 3), alone, strict=True):
         assert torch.equal(batches[index], sample)

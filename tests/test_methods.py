@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 
 import baselines
 from baselines import Method, MethodFacts
-from baselines._weights import load_into, looks_like, read_state
 from dicface import weights as registry
 from dicface.checkpoints import save_weights
 from dicface.errors import MethodError, WeightsError
 from dicface.models import build
+from dicface.released import load_into, looks_like, read_state
 
 TABLE_1 = (
     "input gpen gfpgan codeformer realbasicvsr basicvsrpp pgtformer keep dicface "

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from dicface.checkpoints import load_network, read_facts
 from dicface.clips import write_clip
 from dicface.config import STAGES, Config
+from dicface.data.clip_source import AlignedClips
 from dicface.data.degrade import BlindDegradation
 from dicface.data.tasks import BlindRestoration
 from dicface.data.training import TrainingWindows
@@ -180,7 +181,7 @@ def test_missing_weights_say_what_to_do(raw: dict, clips: Path, tmp_path: Path) 
 def test_samples_depend_on_their_number_alone(clips: Path) -> None:
     def data(num_samples: int) -> TrainingWindows:
         return TrainingWindows(
-            clips,
+            AlignedClips(clips, cache=False),
             window=3,
             task=BlindRestoration(BlindDegradation(scale=2)),
             seed_names=("test",),

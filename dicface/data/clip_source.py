@@ -1,4 +1,8 @@
-"""Where training windows come from: clips read through an index and aligned on the fly."""
+"""Where training windows come from: a folder of aligned clips, or an index of sources.
+
+Aligned clips are decoded whole and may stay in memory; what an index names is read window by window
+and aligned on the fly.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dicface.clips import list_clips, read_clip
 from dicface.data.shard_landmarks import POINT_COLUMNS
 from dicface.data.sources import read_at
-from dicface.data.training_index import read_index
+from dicface.data.training_index import INDEX_FILE, is_index, read_index
 from dicface.data.windows import TrainingWindow
 from dicface.errors import ClipError, ConfigError, FaceError
 from dicface.faces.align import Border, estimate_affine, warp
@@ -29,14 +34,12 @@ class ClipSource(Protocol):
 
     Attributes:
         names: of the clips, sorted; what seeds are made of.
-        num_frames: of each clip, known without decoding.
     """
 
     names: Sequence[str]
-    num_frames: Sequence[int]
 
-    def __len__(self) -> int:
-        """How many clips there are."""
+    def num_frames(self, clip: int) -> int:
+        """How many frames a clip has."""
 
     def read(self, clip: int, window: TrainingWindow) -> NDArray[np.uint8]:
         """The true frames of a window, (T, S, S, 3) uint8 RGB, aligned."""
@@ -45,6 +48,72 @@ class ClipSource(Protocol):
         self, clip: int, window: TrainingWindow, degrade: Degrade
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The degraded and the true frames of a window, each (T, S, S, 3) uint8 RGB, aligned."""
+
+
+def open_clips(
+    folder: str | Path, *, size: int, window: int, order: Order, cache: bool
+) -> ClipSource:
+    """Opens a folder of training clips: one with the index of a data set, or aligned clips.
+
+    Args:
+        folder: holds `index.parquet` as `dicface data index` writes it, or aligned clips.
+        size: S, side of the frames given, px.
+        window: the shortest clip that is used, frames.
+        order: of alignment and degradation, see `IndexedClips`.
+        cache: keeps decoded clips in memory; aligned clips alone.
+
+    Raises:
+        ClipError: there is no clip, or the index is damaged.
+        ConfigError: `cache` is asked for clips of an index.
+    """
+    folder = Path(folder)
+    if not is_index(folder / INDEX_FILE):
+        return AlignedClips(folder, cache=cache)
+    if cache:
+        raise ConfigError(
+            f"train.*.cache: true keeps whole clips in memory, and {folder} holds an index whose "
+            "clips are read by the window; expected cache: false"
+        )
+    return IndexedClips(folder / INDEX_FILE, size=size, window=window, order=order)
+
+
+class AlignedClips:
+    """Clips of a folder whose frames are aligned faces of one size, decoded whole.
+
+    Args:
+        folder: the clips.
+        cache: keeps every decoded clip in memory, not the last few alone.
+
+    Raises:
+        ClipError: the folder is missing or holds no clip.
+    """
+
+    def __init__(self, folder: str | Path, *, cache: bool) -> None:
+        clips = list_clips(folder)
+        self.names, self._paths = list(clips), list(clips.values())
+        self._whole = lru_cache(maxsize=None if cache else 4)(self._decode)
+
+    def num_frames(self, clip: int) -> int:
+        """How many frames a clip has; decodes it, as headers may be wrong."""
+        return len(self._whole(clip))
+
+    def read(self, clip: int, window: TrainingWindow) -> NDArray[np.uint8]:
+        """The true frames of a window.
+
+        Raises:
+            ClipError: the clip cannot be read.
+        """
+        return self._whole(clip)[list(window.frames)]
+
+    def pair(
+        self, clip: int, window: TrainingWindow, degrade: Degrade
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The degraded and the true frames of a window; errors as `read`."""
+        truth = self.read(clip, window)
+        return degrade(truth), truth
+
+    def _decode(self, clip: int) -> NDArray[np.uint8]:
+        return read_clip(self._paths[clip])[0]
 
 
 class IndexedClips:
@@ -87,14 +156,15 @@ class IndexedClips:
             )
         table = table.sort_values("clip", ignore_index=True)
         self.names: list[str] = table["clip"].tolist()
-        self.num_frames: list[int] = table["num_frames"].tolist()
+        self._num_frames: list[int] = table["num_frames"].tolist()
         self._sources: list[str] = table["source"].tolist()
         self._crops = table[["crop_x0", "crop_y0", "crop_x1", "crop_y1"]].to_numpy()
         self._landmark_files: list[str] = table["landmarks"].tolist()
         self._row_groups: list[int] = table["row_group"].tolist()
 
-    def __len__(self) -> int:
-        return len(self.names)
+    def num_frames(self, clip: int) -> int:
+        """How many frames a clip has, by the index."""
+        return self._num_frames[clip]
 
     def read(self, clip: int, window: TrainingWindow) -> NDArray[np.uint8]:
         """The true frames of a window, aligned.
@@ -142,10 +212,10 @@ class IndexedClips:
     def _points(self, clip: int, window: TrainingWindow) -> NDArray[np.float64]:
         path = self.folder / self._landmark_files[clip]
         points = _clip_points(path, self._row_groups[clip], self.names[clip])
-        if len(points) != self.num_frames[clip]:
+        if len(points) != self.num_frames(clip):
             raise FaceError(
                 f"{path}: holds {len(points)} frames of landmarks of '{self.names[clip]}', its "
-                f"index says {self.num_frames[clip]}; run the landmarks' job and the index again"
+                f"index says {self.num_frames(clip)}; run the landmarks' job and the index again"
             )
         return points[list(window.landmark_frames)]
 

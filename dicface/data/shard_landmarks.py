@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from tqdm import tqdm
 from dicface.clips import read_frames
 from dicface.data.layouts.layout import SourceClip
 from dicface.data.layouts.text import read_landmarks, read_meta
-from dicface.data.shards import landmarks_path, read_shard
 from dicface.data.sources import SourceInfo, crop_of, expected_frames, frame_times, look
 from dicface.errors import ClipError, FaceError
 from dicface.faces.align import estimate_affine
@@ -74,23 +73,23 @@ class ClipLandmarks:
 
 
 def landmarks_of_shard(
-    shard: Path,
-    folder: Path,
+    clips: Sequence[SourceClip],
+    out: Path,
     *,
     detector: Detector,
     settings: LandmarkSettings | None = None,
     progress: bool = True,
 ) -> Path:
-    """Makes `<folder>/landmarks/shard_<id>.parquet` of the clips that a shard's file lists.
+    """Makes one parquet file of the landmarks of a shard's clips.
 
     Clips with a landmark file of their own keep those points; in the others faces are detected,
     followed and smoothed. A clip that cannot be used (unreadable, no face, another number of frames
     than its meta file says) is left out with the reason, in the file's header and in the log. A
-    finished file that was made from the same list with the same detector and settings is kept.
+    finished file that was made from the same clips with the same detector and settings is kept.
 
     Args:
-        shard: `shards/shard_<id>.json`.
-        folder: the training data's folder of the run.
+        clips: of the shard.
+        out: the file, `landmarks/shard_<id>.parquet` in the training data's folder of the run.
         detector: finds the faces.
         settings: the release's by default.
         progress: show bars.
@@ -100,24 +99,22 @@ def landmarks_of_shard(
         x0 … y4 (filled and smoothed), in px of the clip's frame, cropped if its meta file says so.
 
     Raises:
-        ClipError: the shard's file is damaged, or none of its clips can be used.
+        ClipError: none of the clips can be used.
         DicfaceError: the disk is full or read-only.
     """
     settings = settings or LandmarkSettings()
-    out = landmarks_path(folder, shard.stem.removeprefix("shard_"))
     made_from = {
-        "shard_sha256": sha256_of(shard) if shard.is_file() else "",
+        "clips": [{key: str(value) for key, value in vars(clip).items()} for clip in clips],
         "detector": [detector.name, detector.sha256],
         "settings": dataclasses.asdict(settings) | {"batch_size": 0},
     }
-    clips = read_shard(shard)
     if out.is_file() and read_header(out).get("made_from") == made_from:
         logger.info("%s: already made, kept", out)
         return out
     facts: dict[str, dict] = {}
     left_out: dict[str, str] = {}
     tables = []
-    bar = tqdm(clips, desc=shard.stem, unit="clip", disable=not progress)
+    bar = tqdm(clips, desc=out.stem, unit="clip", disable=not progress)
     for clip in bar:
         bar.set_postfix_str(clip.name)
         try:
@@ -130,7 +127,7 @@ def landmarks_of_shard(
         tables.append(pa.Table.from_pandas(made.rows, preserve_index=False))
     if not tables:
         reasons = "\n".join(left_out.values())
-        raise ClipError(f"{shard}: none of its {len(clips)} clips can be used:\n{reasons}")
+        raise ClipError(f"{out}: none of its {len(clips)} clips can be used:\n{reasons}")
     header = {"made_from": made_from, "clips": facts, "left_out": left_out}
     schema = tables[0].schema.with_metadata({_HEADER: json.dumps(header).encode()})
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:

@@ -8,30 +8,29 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from dicface.clips import list_clips, read_clip
+from dicface.data.clip_source import ClipSource
 from dicface.data.tasks import TaskInput
-from dicface.data.windows import WindowSampling, sample_window
+from dicface.data.windows import TrainingWindow, WindowSampling, sample_window
 from dicface.seeds import numpy_rng, seed_of
 
 
 class TrainingWindows(Dataset):
-    """Windows of consecutive frames, degraded and true, from a folder of aligned clips.
+    """Windows of consecutive frames, degraded and true.
 
     Args:
-        folder: Clips, all square and of one size.
+        clips: Where they are drawn from.
         window: Frames a sample (R in the paper, section 3.5); 1 gives single frames.
         task: Makes the inputs; None where only true frames are wanted.
         seed_names: What the samples' seeds start from.
         num_samples: How many samples there are (steps × batch size).
         degraded_versions: 0 degrades every sample anew; k > 0 draws one of k versions of the whole
-            clip, which are kept in memory.
-        cache: Keeps decoded clips in memory.
+            clip.
+        cache: Keeps all degraded versions in memory, not the last few alone.
         flip_prob: Probability of mirroring left and right.
         reverse_prob: Probability of playing the window backwards (release: 0.5).
         colour_jitter: Largest relative change of a channel's gain.
@@ -42,7 +41,7 @@ class TrainingWindows(Dataset):
 
     def __init__(
         self,
-        folder: str | Path,
+        clips: ClipSource,
         *,
         window: int,
         task: TaskInput | None,
@@ -54,7 +53,7 @@ class TrainingWindows(Dataset):
         reverse_prob: float = 0.5,
         colour_jitter: float = 0.0,
     ) -> None:
-        self.clips = sorted(list_clips(folder).items())
+        self.clips = clips
         self.sampling = WindowSampling(window=window, reverse_prob=reverse_prob)
         self.task = task
         self.seed_names = tuple(seed_names)
@@ -62,7 +61,6 @@ class TrainingWindows(Dataset):
         self.degraded_versions = degraded_versions
         self.flip_prob = flip_prob
         self.colour_jitter = colour_jitter
-        self._truth = lru_cache(maxsize=None if cache else 4)(self._read)
         self._degraded = lru_cache(maxsize=None if cache else 4)(self._degrade_version)
 
     def __len__(self) -> int:
@@ -71,21 +69,24 @@ class TrainingWindows(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns (input, truth), each (window, 3, S, S) float32 in [-1, 1]."""
         rng = numpy_rng(*self.seed_names, "sample", index)
-        clip = int(rng.integers(len(self.clips)))
-        truth = self._truth(clip)
+        clip = int(rng.integers(len(self.clips.names)))
         window = sample_window(
-            len(truth), self.sampling, random.Random(seed_of(*self.seed_names, "window", index))
+            self.clips.num_frames(clip),
+            self.sampling,
+            random.Random(seed_of(*self.seed_names, "window", index)),
         )
-        frames = list(window.frames)
         if self.task is None:
-            degraded = truth[frames]
+            degraded = truth = self.clips.read(clip, window)
         elif self.degraded_versions:
             version = int(rng.integers(self.degraded_versions))
-            degraded = self._degraded(clip, version)[frames]
+            degraded = self._degraded(clip, version)[list(window.frames)]
+            truth = self.clips.read(clip, window)
         else:
             names = (*self.seed_names, "degrade", index)
-            degraded = self.task.degrade(truth[frames], *names)
-        pair = np.stack([degraded, truth[frames]])
+            degraded, truth = self.clips.pair(
+                clip, window, lambda frames: self.task.degrade(frames, *names)
+            )
+        pair = np.stack([degraded, truth])
         if rng.random() < self.flip_prob:
             pair = pair[:, :, :, ::-1]
         values = pair.astype(np.float32) / 255
@@ -96,9 +97,8 @@ class TrainingWindows(Dataset):
         tensor = (tensor - 0.5) / 0.5
         return tensor[0], tensor[1]
 
-    def _read(self, clip: int) -> np.ndarray:
-        return read_clip(self.clips[clip][1])[0]
-
     def _degrade_version(self, clip: int, version: int) -> np.ndarray:
-        names = (*self.seed_names, "version", self.clips[clip][0], version)
-        return self.task.degrade(self._truth(clip), *names)
+        names = (*self.seed_names, "version", self.clips.names[clip], version)
+        frames = tuple(range(self.clips.num_frames(clip)))
+        whole = TrainingWindow(frames=frames, landmark_frames=frames)
+        return self.clips.pair(clip, whole, lambda truth: self.task.degrade(truth, *names))[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 from dicface.data.layouts.layout import Layout, SourceClip
 from dicface.data.layouts.text import write_clip_list, write_landmarks
 from dicface.data.shard_landmarks import POINT_COLUMNS, TEXT_SIDE_PX, read_header
-from dicface.data.shards import landmarks_path, shard_ids
+from dicface.data.shards import landmarks_path, shards
 from dicface.data.sources import look
 from dicface.errors import ClipError
 from dicface.files import atomic_path
@@ -64,7 +65,7 @@ def write_index(
     if layout.aligned:
         rows = _aligned_rows(list(layout.clips.values()))
     else:
-        rows = _rows_of_shards(folder, shard_ids(layout.clips, shard_size))
+        rows = _rows_of_shards(folder, shards(layout.clips, shard_size))
     table = pd.DataFrame(rows, columns=COLUMNS).sort_values("clip", ignore_index=True)
     _require_same_clips(folder, set(layout.clips), list(table["clip"]))
     lost = table[table["left_out"] != ""]
@@ -103,6 +104,11 @@ def write_release_files(index: Path, out: Path) -> None:
     write_clip_list(out / "meta_info.txt", table.set_index("clip")["num_frames"].to_dict())
 
 
+def is_index(path: Path) -> bool:
+    """Whether a file is the index of a training set, and not that of rendered or imported clips."""
+    return path.is_file() and set(COLUMNS) <= set(pq.read_schema(path).names)
+
+
 def read_index(path: Path) -> pd.DataFrame:
     """Reads an index.
 
@@ -124,7 +130,7 @@ def read_index(path: Path) -> pd.DataFrame:
     return table
 
 
-def _rows_of_shards(folder: Path, ids: list[str]) -> list[dict]:
+def _rows_of_shards(folder: Path, ids: Iterable[str]) -> list[dict]:
     rows = []
     for shard in ids:
         path = landmarks_path(folder, shard)
@@ -170,5 +176,5 @@ def _require_same_clips(folder: Path, wanted: set[str], found: list[str]) -> Non
         shown = ", ".join(strangers[:3]) or "a clip twice"
         raise ClipError(
             f"{folder}: the landmarks are of other clips than the set holds ({shown}); run "
-            "`dicface data shards` and the landmarks' jobs again"
+            "the landmarks' jobs again"
         )

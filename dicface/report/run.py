@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from baselines import create
 from dicface.config import TASKS, Config
 from dicface.errors import ConfigError
 from dicface.report import experiments
-from dicface.report.manifest import run_manifest, write_sidecar
 from dicface.report.picture import comparison_picture
 from dicface.report.render_table import write_table
 from dicface.report.spec import RowSpec, TableSpec, build
 from dicface.report.tables import Row
 from dicface.report.text import to_text
-from dicface.restored import read_index
+from dicface.restored import read_index, restored_clips
 from dicface.weights import SEEDED, is_seeded
-from dicface.workflow import method_network
+from dicface.workflow import COMPARISON, method_network
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +29,6 @@ SEEDED_NOTE = (
     "seeded weights: drawn at random in the place of the released file, so that this row shows "
     "that the method runs; its numbers say nothing about the system"
 )
-
-COMPARISON = {
-    "Input": "input",
-    "CodeFormer": "codeformer_trained",
-    "DicFace": "dicface_trained",
-}
-"""Columns of the comparison picture, before the truth: heading -> method."""
 
 
 def write_run_table(config: Config, name: str, run: Path, train: Path, out: Path) -> str:
@@ -66,22 +58,31 @@ def write_run_table(config: Config, name: str, run: Path, train: Path, out: Path
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
     )
     written = write_table(table, out)
-    manifest = run_manifest(
-        run_folder=run,
-        config=_plain(config),
-        command=["snakemake", name],
-        inputs=[row.metrics for row in rows if row.metrics],
-        weights=_trained_weights(config, (row.method for row in rows if row.metrics), train),
-    )
-    write_sidecar(written["md"], manifest)
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
+
+
+def table_inputs(config: Config, name: str, run: Path, train: Path) -> list[Path]:
+    """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
+    files = [run / "noise_floor.parquet"]
+    for row in declare(config, name).rows:
+        folder = run / (row.block or TASKS[0]) / row.method
+        if not (folder / "metrics.parquet").is_file():
+            continue
+        files += [folder / file for file in ("metrics.parquet", "fvd.npz")]
+        if row.group == experiments.ELSEWHERE:
+            files.append(folder / "index.json")
+        network = method_network(config, row.method)
+        files += [path for path, _ in _lineage(train, network)] if network else []
+    return files
 
 
 def declare(config: Config, name: str) -> TableSpec:
     """Returns a table as the configuration declares it (errors as `write_run_table`)."""
     if name == "table1":
-        rows = [*_declared(config, config.table1), *_made_elsewhere(config, "bfr")]
-        return dataclasses.replace(experiments.TABLE1, rows=tuple(rows))
+        rows = (*_declared(config, config.table1), *_made_elsewhere(config, "bfr"))
+        shown = {row.method for row in rows}
+        pairs = tuple(pair for pair in experiments.TABLE1.pairs if shown.issuperset(pair))
+        return dataclasses.replace(experiments.TABLE1, rows=rows, pairs=pairs)
     if name == "table2":
         tasks = config.table2.items()
         return experiments.table2(
@@ -105,16 +106,34 @@ def declare(config: Config, name: str) -> TableSpec:
 
 def describe_test_set(config: Config) -> str:
     """What the test clips are, for tables that are not on the paper's: "64-px rendered clips"."""
-    own = config.test_clips or config.data.test.source == "folder"
-    return f"{config.data.size}-px {'clips of the user' if own else 'rendered clips'}"
+    test = config.data.test
+    if config.test_clips or (test.source == "folder" and not test.layout):
+        kind = "clips of the user"
+    elif test.source == "folder":
+        kind = f"clips of VFHQ-Test, {test.test_set}"
+    else:
+        kind = "rendered clips"
+    return f"{config.data.size}-px {kind}"
 
 
-def draw_comparison(run: Path, truth: Path, out: Path) -> None:
+def draw_comparison(config: Config, run: Path, truth: Path, out: Path) -> None:
     """Draws input, CodeFormer, DicFace and truth of a run side by side (see `picture`)."""
-    folders = {heading: run / "bfr" / method for heading, method in COMPARISON.items()}
+    folders = {
+        heading: run / "bfr" / method
+        for heading, method in COMPARISON.items()
+        if method in config.table1
+    }
     scores = run / "bfr" / "input" / "metrics.parquet"
     picture = comparison_picture({**folders, "Truth": truth}, scores, out)
     logger.info("%s: %s", out, picture.rule)
+
+
+def picture_inputs(config: Config, run: Path, truth: Path) -> list[Path]:
+    """Returns the files that `draw_comparison` shows or orders clips by."""
+    shown = [run / "bfr" / method for method in COMPARISON.values() if method in config.table1]
+    scores = run / "bfr" / "input" / "metrics.parquet"
+    clips = (path for folder in (*shown, truth) for path in restored_clips(folder).values())
+    return [scores, *clips]
 
 
 def failure(config: Config, method: str, task: str, run: Path, train: Path) -> str:
@@ -179,26 +198,27 @@ def _row(config: Config, spec: TableSpec, row: RowSpec, run: Path, train: Path) 
 
 def _training(train: Path, network: str) -> str:
     """What a trained row was given: "trained in this run: vqgan 800 steps (90 s), …; 412 s"."""
-    lineage = []
-    while network:
-        facts = json.loads((train / network / "training.json").read_text())
-        lineage.insert(0, facts)
-        network = facts["starts_from"]
+    lineage = [facts for _, facts in _lineage(train, network)]
     parts = [
-        f"{facts['name']} {facts['steps']} steps ({facts['seconds']:.0f} s)" for facts in lineage
+        f"{facts['name']}: released weights {facts['released']['file']}"
+        if "released" in facts
+        else f"{facts['name']} {facts['steps']} steps ({facts['seconds']:.0f} s)"
+        for facts in lineage
     ]
     total = sum(facts["seconds"] for facts in lineage)
-    threads = lineage[-1]["threads"]
+    threads = lineage[-1].get("threads", 1)
     return (
         f"trained in this run on {threads} thread{'s' if threads > 1 else ''}: {', '.join(parts)}; "
         f"{total:.0f} s in all, {lineage[-1]['parameters'] / 1e6:.2f} M parameters"
     )
 
 
-def _trained_weights(config: Config, methods: Iterable[str], train: Path) -> Mapping[str, Path]:
-    networks = {method_network(config, method) for method in methods} - {None}
-    return {name: train / name / "weights.safetensors" for name in sorted(networks)}
-
-
-def _plain(config: Config) -> dict[str, object]:
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+def _lineage(train: Path, network: str | None) -> list[tuple[Path, dict]]:
+    """`training.json` of a network and of those that it starts from, in the order of training."""
+    lineage: list[tuple[Path, dict]] = []
+    while network:
+        path = train / network / "training.json"
+        facts = json.loads(path.read_text())
+        lineage.insert(0, (path, facts))
+        network = facts.get("starts_from")
+    return lineage

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from dicface.config import STAGES, Config
 from dicface.errors import ConfigError
+from dicface.networks import network
 from dicface.report import figures
 from dicface.report.figures import Drawn
 from dicface.report.run import declare
 from dicface.report.spec import RowSpec
+from dicface.restored import restored_clips
 from dicface.workflow import FIGURES, TASK_OF_GRID, method_network
 
 logger = logging.getLogger(__name__)
@@ -57,12 +59,30 @@ def draw_figure(
         label, weights = _headline(config, run)
         drawn = figures.draw_spread(weights, path, label=label)
     elif name == "training_curves":
-        stats = {stage: train / stage / "stats.jsonl" for stage in STAGES}
+        stages = [each for each in STAGES if not network(config, each).train.released]
+        stats = {stage: train / stage / "stats.jsonl" for stage in stages}
         drawn = figures.draw_training_curves(stats, path)
     else:
         raise ConfigError(f"no figure is named '{name}'; there are {', '.join(FIGURES)}.")
     logger.info("%s: %s", path, drawn.caption)
     return drawn
+
+
+def figure_inputs(config: Config, name: str, *, run: Path, train: Path, truth: Path) -> list[Path]:
+    """Returns the files of the run that a figure is drawn from (arguments as `draw_figure`)."""
+    if name == "training_curves":
+        return [train / stage / "stats.jsonl" for stage in STAGES]
+    if name == "figure8a":
+        return list(_code_weights(config, run).values())
+    if name == "figure8b":
+        return [_headline(config, run)[1]]
+    task = TASK_OF_GRID.get(name, "bfr")
+    folders = _folders(config, task, run).values()
+    order = run / task / "input" / "metrics.parquet"
+    if name == "figure6":
+        return [order, *(folder / "landmarks.npz" for folder in folders)]
+    shown = [path for each in (*folders, truth) for path in restored_clips(each).values()]
+    return [order, order.with_name("landmarks.npz"), *shown]
 
 
 def _folders(config: Config, task: str, run: Path) -> dict[str, Path]:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines._weights import read_state
 from dicface import weights
 from dicface.convert import read_checkpoint
 from dicface.errors import WeightsError
+from dicface.released import read_state
 from tests.weights_registry.server import names_in, run
 
 

@@ -6,6 +6,7 @@ import sys
 from dicface import slurm
 from dicface import workflow as suite
 from dicface.errors import DicfaceError
+from dicface.manifest import write_run_manifest
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
@@ -19,13 +20,6 @@ except DicfaceError as error:
 
 RUN = SUITE.run_folder
 TRAIN = SUITE.train_folder
-# Training clips of the user's own are read where they lie; they have no index of ours.
-TRAIN_CLIPS = SUITE.training_clips()
-TRAIN_INDEX = (
-    [f"{TRAIN_CLIPS}/index.parquet"]
-    if SUITE.config.data.train.source == "render"
-    else []
-)
 TEST_INDEX = (
     f"{RUN}/clips/own/index.parquet"
     if SUITE.imports_test_clips
@@ -41,6 +35,8 @@ wildcard_constraints:
     network="[a-z0-9_-]+",
     task="bfr|inpainting|colorization",
     split="train|test",
+    set="train|images",
+    shard="[0-9]{5}",
 
 
 def asked_by(rule):
@@ -56,8 +52,17 @@ def asked_by(rule):
 # settings lie beside it, and what a cluster lacks is said before the first job.
 onstart:
     try:
+        SUITE.require_data(job.rule.name for job in workflow.dag.needrun_jobs())
         LOCKS = SUITE.start()
         slurm.begin(workflow)
+    except DicfaceError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onsuccess:
+    try:
+        for folder in {RUN, TRAIN}:
+            write_run_manifest(folder)
     except DicfaceError as error:
         raise WorkflowError(str(error)) from None
 

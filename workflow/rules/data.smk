@@ -1,8 +1,14 @@
 """This part of the workflow makes clips: rendered or imported, and their degraded inputs.
 
-In: nothing (rendered sets) or the user's videos. Out: aligned lossless clips with an index, every
-task's input of every test clip and what was drawn for it.
+In: nothing (rendered sets), the user's videos, or data sets. Out: aligned lossless test clips with
+an index, every task's input of every test clip and what was drawn for it; an index of training
+clips, which are read where they lie, and the landmarks that align them.
 """
+
+
+def one_of(names):
+    """A constraint for wildcards; of no name where there is none."""
+    return "|".join(names) or "none"
 
 
 rule render_clips:
@@ -13,6 +19,8 @@ rule render_clips:
         f"{TRAIN}/logs/render_{{split}}.log",
     benchmark:
         f"{TRAIN}/benchmarks/render_{{split}}.tsv"
+    wildcard_constraints:
+        split=one_of(SUITE.rendered_splits()),
     threads: SUITE.resources("render_clips").threads
     resources:
         **asked_by("render_clips"),
@@ -25,7 +33,7 @@ rule render_clips:
 
 
 rule import_clips:
-    """Find, smooth and align the faces of the user's own videos."""
+    """Align the clips of a folder or data set, by the faces in them or released landmarks."""
     input:
         SUITE.source_files(),
     output:
@@ -39,13 +47,61 @@ rule import_clips:
         **asked_by("import_clips"),
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("data", "test_clips"),
+        facts=SUITE.test_set_facts(),
     shell:
         "{DICFACE} import --config {params.config} --out $(dirname {output.index}) 2>&1 | tee {log}"
 
 
+rule training_landmarks:
+    """Find, smooth and store the landmarks of one shard of the training clips."""
+    output:
+        f"{TRAIN}/clips/{{set}}/landmarks/shard_{{shard}}.parquet",
+    log:
+        f"{TRAIN}/logs/landmarks_{{set}}_{{shard}}.log",
+    benchmark:
+        f"{TRAIN}/benchmarks/landmarks_{{set}}_{{shard}}.tsv"
+    threads: SUITE.resources("training_landmarks").threads
+    resources:
+        **asked_by("training_landmarks"),
+    params:
+        set=lambda wildcards: config["data"][wildcards.set],
+        detector=config["data"]["detector"],
+        clips=lambda wildcards: suite.digest(
+            SUITE.landmark_shards(wildcards.set)[wildcards.shard]
+        ),
+    shell:
+        "{DICFACE} data landmarks --layout {params.set[layout]} --folder {params.set[folder]:q}"
+        " --shard-size {params.set[shard_size]} --shard {wildcards.shard}"
+        " --detector {params.detector} --out {TRAIN}/clips/{wildcards.set} 2>&1 | tee {log}"
+
+
+rule training_index:
+    """Write where each training clip, its frames and its landmarks are."""
+    input:
+        lambda wildcards: expand(
+            rules.training_landmarks.output,
+            set=wildcards.set,
+            shard=SUITE.landmark_shards(wildcards.set),
+        ),
+    output:
+        f"{TRAIN}/clips/{{set}}/index.parquet",
+    log:
+        f"{TRAIN}/logs/index_{{set}}.log",
+    wildcard_constraints:
+        set=one_of(SUITE.indexed_sets()),
+    threads: SUITE.resources("training_index").threads
+    resources:
+        **asked_by("training_index"),
+    params:
+        set=lambda wildcards: config["data"][wildcards.set],
+        shard_size=lambda wildcards: config["data"][wildcards.set].get("shard_size", 1),
+    shell:
+        "{DICFACE} data index --layout {params.set[layout]} --folder {params.set[folder]:q}"
+        " --shard-size {params.shard_size} --out $(dirname {output}) 2>&1 | tee {log}"
+
+
 rule degrade:
-    """Make a task's input of every test clip: degraded, masked or grey."""
+    """Make a task's input of every test clip: degraded, masked or grey; or take released ones."""
     input:
         TEST_INDEX,
     output:

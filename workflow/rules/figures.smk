@@ -28,7 +28,7 @@ def shown_in(wildcards):
     """What a figure is drawn from."""
     figure = wildcards.figure
     if figure == "training_curves":
-        return list(map(weights, suite.STAGES))
+        return list(map(weights, SUITE.trained_stages()))
     if figure in ("figure8a", "figure8b"):
         rows = config["ablations"]["table3"]["rows"]
         networks = map(

@@ -98,7 +98,7 @@ rule picture:
     """Input, CodeFormer, DicFace and truth of four clips, chosen by a rule."""
     input:
         truth=TEST_INDEX,
-        scores=scores("bfr", ["input", "codeformer_trained", "dicface_trained"]),
+        scores=scores("bfr", SUITE.compared()),
     output:
         f"{RUN}/figures/comparison.png",
     log:

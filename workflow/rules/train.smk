@@ -10,9 +10,9 @@ def weights(network):
 
 
 rule train:
-    """Train one stage or variant."""
+    """Train one stage or variant, or take its released weights."""
     input:
-        clips=TRAIN_INDEX,
+        clips=lambda wildcards: SUITE.training_index(wildcards.network),
         weights=lambda wildcards: list(map(weights, SUITE.sources(wildcards.network))),
     output:
         weights("{network}"),
@@ -25,7 +25,8 @@ rule train:
         **asked_by("train"),
     params:
         config=TRAIN_CONFIG,
+        clips=lambda wildcards: SUITE.training_clips(wildcards.network),
         facts=lambda wildcards: SUITE.network_facts(wildcards.network),
     shell:
         "{DICFACE} train --config {params.config} --network {wildcards.network}"
-        " --clips {TRAIN_CLIPS} --out {TRAIN}/train 2>&1 | tee {log}"
+        " --clips {params.clips:q} --out {TRAIN}/train 2>&1 | tee {log}"

@@ -11,7 +11,7 @@ from dicface.data.layouts.released import released_test
 from dicface.data.layouts.vfhq import vfhq_test, vfhq_train
 from dicface.errors import ConfigError
 
-__all__ = ["LAYOUTS", "Layout", "Problem", "SourceClip", "read_layout"]
+__all__ = ["ALIGNED", "LAYOUTS", "Layout", "Problem", "SourceClip", "read_layout"]
 
 
 def aligned_clips(folder: Path) -> Layout:
@@ -34,6 +34,9 @@ LAYOUTS: dict[str, Callable[[Path], Layout]] = {
     "ffhq": ffhq,
     "aligned": aligned_clips,
 }
+
+ALIGNED = ("ffhq", "aligned")
+"""Layouts of sets whose frames are aligned faces already."""
 
 
 def read_layout(kind: str, folder: str | Path) -> Layout:

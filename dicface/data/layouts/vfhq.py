@@ -38,12 +38,14 @@ def vfhq_train(folder: Path) -> Layout:
         clips_folder = folder / present[0]
     else:
         clips_folder = folder / CLIP_FOLDERS[0]
-        found = "both" if present else "neither"
+        found = "found both" if present else "found neither"
+        if not folder.is_dir():
+            found = "no such folder, so neither"
         problems.append(
             Problem(
                 "error",
                 str(folder),
-                f"found {found} of the folders clips/ and frames/; expected one of them: clips/ "
+                f"{found} of the folders clips/ and frames/; expected one of them: clips/ "
                 "with a video a clip, or frames/ with a folder of images a clip",
             )
         )
