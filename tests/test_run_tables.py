@@ -13,7 +13,13 @@ from dicface.clips import write_clip
 from dicface.config import load
 from dicface.errors import ConfigError
 from dicface.metrics import METRICS
-from dicface.report.run import declare, draw_comparison, write_run_table
+from dicface.report.run import (
+    declare,
+    draw_comparison,
+    picture_inputs,
+    table_inputs,
+    write_run_table,
+)
 from dicface.seeds import numpy_rng
 from dicface.workflow import plan
 
@@ -66,9 +72,11 @@ def test_table1_of_a_run_says_what_every_row_is(run):
         assert part in keep
     differences = pd.read_csv(run / "tables" / "table1_differences.csv")
     assert (differences[differences["metric"] == "psnr"]["mean"] == 0).all()
-    manifest = json.loads((run / "tables" / "table1.md.manifest.json").read_text())
-    assert sorted(manifest["inputs"]) == [f"bfr/{m}/metrics.parquet" for m in sorted(METHODS)]
-    assert str(run.parent) not in json.dumps(manifest)
+    made_from = table_inputs(config, "table1", run, run / "train")
+    inputs = {path.relative_to(run).as_posix() for path in made_from if path.is_file()}
+    scores = {f"bfr/{method}/metrics.parquet" for method in METHODS}
+    trained = {f"train/{stage}/training.json" for stage in STAGES}
+    assert inputs == {"noise_floor.parquet"} | scores | trained
 
 
 def test_a_variant_that_failed_says_why_and_the_others_stand(run):
@@ -115,5 +123,8 @@ def test_tables_that_are_declared(run):
 
 def test_picture_of_a_run_finds_its_clips(run):
     out = run / "figures" / "demo.png"
-    draw_comparison(run, run / "clips" / "test", out)
+    config = load(REPOSITORY / "config" / "config.yaml")
+    draw_comparison(config, run, run / "clips" / "test", out)
     assert 0 < out.stat().st_size <= 600_000
+    shown = [path.parent.name for path in picture_inputs(config, run, run / "clips" / "test")]
+    assert shown == ["input", *(name for name in (*METHODS, "test") for _ in CLIPS)]

@@ -1,13 +1,14 @@
-"""Where the report's numbers come from: the manifests of the tables and the run's settings."""
+"""Where the report's numbers come from: the manifests of the run and its settings."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dicface.errors import DicfaceError
+from dicface.manifest import RUN_CONFIG, SUFFIX, manifests_below
 from dicface.report.site.contents import natural
 
 
@@ -16,7 +17,7 @@ class Provenance:
     """What the manifests say.
 
     Attributes:
-        artefacts: Per file: file, commit, command, ended, config digest, sha256.
+        artefacts: Per file: file, kind, commit, command, ended, digest of settings, sha256.
         facts: Name -> value of what is the same for the run: machine, Python, packages.
         weights: Name, file and sha256 of all weights.
         config: The run's merged settings as YAML; empty where the run has none.
@@ -27,30 +28,46 @@ class Provenance:
     weights: tuple[tuple[str, str, str], ...]
     config: str
 
+    @property
+    def commits(self) -> list[tuple[str, int, str, str]]:
+        """Each commit, how many files it made, and when the first and the last of them ended."""
+        ended: dict[str, list[str]] = {}
+        for each in self.artefacts:
+            ended.setdefault(each["commit"], []).append(each["ended"])
+        return [(commit, len(times), min(times), max(times)) for commit, times in ended.items()]
+
 
 def read_provenance(run: Path) -> Provenance:
-    """Reads `<run>/{tables,figures}/*.manifest.json` and `<run>/run_config.yaml`.
+    """Reads the manifests below a run's folder, but for the report's own, and its settings.
 
     Raises:
         DicfaceError: A manifest is no JSON.
     """
-    paths = [p for folder in ("tables", "figures") for p in (run / folder).glob("*.manifest.json")]
-    manifests = [_read(path) for path in sorted(paths, key=lambda path: natural(path.name))]
-    config = run / "run_config.yaml"
+    found = {path.relative_to(run).as_posix(): _read(path) for path in manifests_below(run)}
+    manifests = {
+        name.removesuffix(SUFFIX): found[name]
+        for name in sorted(found, key=natural)
+        if found[name].get("kind") != "report"
+    }
+    config = run / RUN_CONFIG
     return Provenance(
-        artefacts=tuple(map(_artefact, manifests)),
-        facts=tuple(_facts(manifests)),
-        weights=tuple(
-            sorted(
-                {
-                    (name, str(of.get("file", "")), str(of.get("sha256", "")))
-                    for manifest in manifests
-                    for name, of in manifest.get("weights", {}).items()
-                }
-            )
-        ),
+        artefacts=tuple(_artefact(file, manifest) for file, manifest in manifests.items()),
+        facts=tuple(_facts(manifests.values())),
+        weights=tuple(sorted(set(_weights(manifests.values())))),
         config=config.read_text(encoding="utf-8") if config.is_file() else "",
     )
+
+
+def _weights(manifests: Iterable[dict]) -> Iterable[tuple[str, str, str]]:
+    """Networks that the run made, and released weights that it used."""
+    for manifest in manifests:
+        files = {**manifest.get("inputs", {}), **manifest.get("outputs", {})}
+        for path in filter(lambda name: name.endswith(".safetensors"), files):
+            yield PurePosixPath(path).parent.name, PurePosixPath(path).name, files[path]["sha256"]
+        for name, facts in manifest.get("outside", {}).items():
+            role, _, used = name.partition("/")
+            if role == "weights":
+                yield PurePosixPath(used).stem, used, str(facts.get("sha256", ""))
 
 
 def _read(path: Path) -> dict:
@@ -62,28 +79,28 @@ def _read(path: Path) -> dict:
         ) from error
 
 
-def _artefact(manifest: dict) -> dict[str, str]:
+def _artefact(file: str, manifest: dict) -> dict[str, str]:
     code = manifest.get("code", {})
     commit = code.get("commit") or code.get("note") or "unknown"
     return {
-        "file": manifest.get("artefact", {}).get("file", ""),
+        "file": file,
+        "kind": manifest.get("kind", ""),
         "sha256": manifest.get("artefact", {}).get("sha256", ""),
         "commit": commit + (" with changes" if code.get("changed") else ""),
         "command": " ".join(manifest.get("command", [])),
         "ended": manifest.get("ended") or "",
-        "config": manifest.get("config_sha256", ""),
+        "config": manifest.get("settings_sha256", ""),
     }
 
 
 def _facts(manifests: Iterable[dict]) -> Iterable[tuple[str, str]]:
-    """Machine, Python, packages and seeds; a value that changed between files is shown twice."""
+    """Machine, Python and packages; a value that changed between files is shown twice."""
     found: dict[str, dict[str, None]] = {}
     for manifest in manifests:
         machine = {key.replace("_", " "): v for key, v in manifest.get("machine", {}).items()}
         packages = dict(manifest.get("packages", {}))
-        seeds = {f"seed {name}": value for name, value in manifest.get("seeds", {}).items()}
         python = {"Python": manifest.get("python")}
-        for name, value in {**machine, **python, **packages, **seeds}.items():
+        for name, value in {**machine, **python, **packages}.items():
             found.setdefault(name, {})[_text(value)] = None
     return [(name, "; ".join(values)) for name, values in found.items()]
 
