@@ -35,6 +35,21 @@ def restored_clips(folder: str | Path) -> dict[str, Path]:
     return {clip: found[clip] for clip in index["clips"]}
 
 
+def clips_at_hand(folder: str | Path) -> tuple[dict[str, Path], str]:
+    """Returns what `restored_clips` does and "", or no clip and why there is none.
+
+    For what shows clips and goes on without those of one method.
+
+    Raises:
+        ClipError: The index is damaged.
+    """
+    read_index(folder)
+    try:
+        return restored_clips(folder), ""
+    except ClipError as error:
+        return {}, str(error)
+
+
 def read_index(folder: str | Path) -> dict:
     """Reads a method's `index.json`; empty where there is none.
 

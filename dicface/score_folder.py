@@ -1,62 +1,40 @@
 """Scores results that were made elsewhere: a folder of restored clips against one of true clips.
 
 Both folders hold one video or one folder of PNG or JPEG frames a clip, named alike. Frames are
-square, show one aligned face (`dicface import` aligns videos) and have the truth's size and number.
-A clip that does not fit is named with what is wrong with it and counts as one without scores:
-tables then say "n of N clips". Nothing is copied; clips are read where they lie.
+square, show one aligned face and have the truth's size and number; whole frames are aligned first
+where that is asked for. A clip that does not fit is named with what is wrong with it and counts as
+one without scores: tables then say "n of N clips". Clips are read where they lie.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicface.clips import ClipInfo, frame_rate, list_clips, read_frames
-from dicface.errors import ClipError, ConfigError, MetricError
+from dicface.clips import list_clips
+from dicface.errors import ClipError, ConfigError
+from dicface.faces.alike import Alignment
+from dicface.faces.importer import import_folder
 from dicface.files import write_json
+from dicface.manifest import Artefact, recorded
+from dicface.matching import Match, look_at, match_folders
 from dicface.metrics.backbones import Prefer
-from dicface.metrics.scorer import NOT_RESTORED, SetScore, score_clips
+from dicface.metrics.scorer import SetScore, score_clips
 from dicface.report.render_table import write_table
+from dicface.report.site import Contents, write_pages
+from dicface.report.site.contents import INPUT, NO_CLIP, System, Task, read_scores_of
+from dicface.report.site.provenance import read_provenance
+from dicface.report.site.table_pages import read_table_pages
 from dicface.report.spec import RowSpec, TableSpec, build
 from dicface.report.tables import Table
 from dicface.restored import INDEX_FILE
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Match:
-    """Two folders of clips, matched by name.
-
-    Attributes:
-        restored: Clip -> restored clip, of those that can be scored.
-        truths: Clip -> true clip, of all.
-        unusable: True clip that cannot be scored -> why.
-        extra: Names of restored clips that have no truth.
-        notes: Scored clip -> what differs without harm, for example its frame rate.
-    """
-
-    restored: dict[str, Path]
-    truths: dict[str, Path]
-    unusable: dict[str, str]
-    extra: tuple[str, ...]
-    notes: dict[str, str]
-
-    def sentences(self) -> list[str]:
-        """What does not fit, clip by clip, for the table's footnotes; empty when all does."""
-        found = [f"clip '{clip}': {why}" for clip, why in self.unusable.items()]
-        found += [f"clip '{clip}': {note}" for clip, note in self.notes.items()]
-        if self.extra:
-            found.append(f"not scored, as no true clip is named so: {', '.join(self.extra)}")
-        if self.unusable:
-            num_usable = len(self.truths) - len(self.unusable)
-            found.insert(0, f"{num_usable} of {len(self.truths)} clips could be scored")
-        return found
+SCORE_FILES = ("metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz")
+RESULT = "result"
+"""Id of the results on their page: a name of the user's may be anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +47,7 @@ class FolderScore:
         table: The row as a table.
         files: Kind (md, csv, tex, differences) -> written table.
         folder: Where everything lies: `metrics.parquet`, `frames.parquet`, `fvd.npz`, …
+        page: `index.html` of the page.
     """
 
     match: Match
@@ -76,55 +55,15 @@ class FolderScore:
     table: Table
     files: dict[str, Path]
     folder: Path
+    page: Path
 
 
-def match_folders(restored_folder: str | Path, truth_folder: str | Path) -> Match:
-    """Matches restored clips with true ones and looks at every one of them.
+@dataclass(frozen=True, kw_only=True)
+class _Inputs:
+    """Degraded clips to show beside the results: clip -> path, and clip -> why there is none."""
 
-    Args:
-        restored_folder: Restored clips: videos, or folders of frames.
-        truth_folder: True clips, likewise.
-
-    Raises:
-        ClipError: A folder is missing or holds no clip, or a true clip cannot be read.
-        MetricError: No restored clip can be scored, or true frames are not square.
-    """
-    truths, restored = list_clips(truth_folder), list_clips(restored_folder)
-    usable, unusable, notes = {}, {}, {}
-    for clip, path in truths.items():
-        if clip not in restored:
-            unusable[clip] = NOT_RESTORED
-            continue
-        truth = _look_at(path)
-        if truth.width != truth.height:
-            raise MetricError(
-                f"{path}: frames are {truth.width}×{truth.height} px; expected square frames with "
-                "an aligned face. Align truth and results alike first (`dicface import`)."
-            )
-        try:
-            ours = _look_at(restored[clip])
-        except ClipError as error:
-            unusable[clip] = str(error)
-            continue
-        wrong = _unlike(ours, truth)
-        if wrong:
-            unusable[clip] = wrong
-            continue
-        usable[clip] = restored[clip]
-        rates = _rates(ours, truth)
-        if rates:
-            notes[clip] = f"{rates}; scored frame by frame"
-    extra = tuple(clip for clip in restored if clip not in truths)
-    match = Match(restored=usable, truths=truths, unusable=unusable, extra=extra, notes=notes)
-    if not usable:
-        raise MetricError(
-            f"{restored_folder}: none of its {len(restored)} clips can be scored against the "
-            f"{len(truths)} in {truth_folder}. Expected clips of the truth's name, size and number "
-            f"of frames; found: {'; '.join(match.sentences()[1:])}."
-        )
-    for sentence in match.sentences():
-        _log.warning("%s: %s", restored_folder, sentence)
-    return match
+    clips: Mapping[str, Path] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def score_folder(
@@ -134,15 +73,17 @@ def score_folder(
     *,
     name: str = "",
     task: str = "bfr",
+    input_folder: str | Path | None = None,
+    align: int | None = None,
     prefer: Prefer = "auto",
     workers: int = 1,
     device: str = "cpu",
-    page: Callable[[FolderScore], object] | None = None,
 ) -> FolderScore:
-    """Scores a folder of results: its row, its per-clip numbers and, with `page`, its page.
+    """Scores a folder of results: its row, its per-clip numbers and its page.
 
-    Writes `metrics.parquet`, `frames.parquet`, `fvd.npz`, `landmarks.npz` and the table
-    `row.{md,csv,tex}` into `out_folder`. Clips that were scored before are not scored again.
+    Writes `metrics.parquet`, `frames.parquet`, `fvd.npz`, `landmarks.npz`, the row
+    `tables/row.{md,csv,tex}` and the page `report/index.html` into `out_folder`. Clips that were
+    scored before are not scored again.
 
     Args:
         restored_folder: Restored clips, see the module's text.
@@ -150,45 +91,67 @@ def score_folder(
         out_folder: Where everything goes.
         name: What the row is called; empty: the name of the folder.
         task: Goes into the rows of `metrics.parquet`.
+        input_folder: Degraded clips that the page shows beside the results; they are not scored.
+        align: Side in px of the faces that are cut out of whole frames: found and aligned in the
+            true clips as `dicface import` does, and cut out of the others at the same places; None
+            takes frames as they are.
         prefer: Which backbones measure.
         workers: Processes.
         device: torch device of the networks.
-        page: Called with the result when all is written; makes the page of these clips.
 
     Raises:
         ClipError: A folder or a true clip cannot be used.
+        ConfigError: `align` is no size of a face.
+        FaceError: A true clip that is to be aligned shows no face.
         MetricError: No restored clip can be scored, or true frames are not square.
+        DicfaceError: The page's folder holds something else.
     """
     out_folder = Path(out_folder)
     label = name or Path(restored_folder).resolve().name
-    match = match_folders(restored_folder, truth_folder)
-    score = score_clips(
-        task,
-        label,
-        match.restored,
-        match.truths,
-        out_folder,
-        unusable=match.unusable,
-        notes=match.notes,
-        analysis_folder=out_folder / "analysis",
-        prefer=prefer,
-        workers=workers,
-        device=device,
+    match = match_folders(restored_folder, truth_folder, whole_frames=align is not None)
+    inputs = _inputs(input_folder, match)
+    remarks = match.sentences()
+    setting = _frames_as_they_are(match)
+    if align is not None:
+        match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
+    files: dict[str, Path] = {}
+    scores = [out_folder / name for name in SCORE_FILES]
+    settings = {"name": label, "task": task, "align": align, "backbones": prefer}
+    made = Artefact(
+        path=out_folder / "tables" / "row.md",
+        kind="scores",
+        inputs={"restored": match.restored.values(), "truth": match.truths.values()},
+        outputs=lambda: [*scores, *files.values()],
+        settings=settings,
+        run=out_folder,
     )
-    row = RowSpec(method=label, label=label)
-    spec = TableSpec(name="row", title=f"Scores of {label}", rows=(row,))
-    filled = row.filled(metrics=out_folder / "metrics.parquet", notes=match.sentences())
-    table = build(spec, [filled], clips=sorted(match.truths))
-    result = FolderScore(
+    with recorded(made, _command(restored_folder, truth_folder, settings)):
+        score = score_clips(
+            task,
+            label,
+            match.restored,
+            match.truths,
+            out_folder,
+            unusable=match.unusable,
+            notes=match.notes,
+            analysis_folder=out_folder / "analysis",
+            prefer=prefer,
+            workers=workers,
+            device=device,
+        )
+        row = RowSpec(method=label, label=label)
+        spec = TableSpec(name="row", title=f"Scores of {label}", rows=(row,))
+        filled = row.filled(metrics=scores[0], notes=remarks)
+        table = build(spec, [filled], clips=sorted(match.truths), setting=setting)
+        files |= write_table(table, out_folder / "tables")
+    return FolderScore(
         match=match,
         score=score,
         table=table,
-        files=write_table(table, out_folder),
+        files=files,
         folder=out_folder,
+        page=_write_page(label, task, match, inputs, remarks, out_folder),
     )
-    if page is not None:
-        page(result)
-    return result
 
 
 def import_results(
@@ -238,36 +201,105 @@ def import_results(
     return match
 
 
-def _look_at(path: Path) -> ClipInfo:
-    """What a clip holds; raises ClipError unless all its frames have one size."""
-    num_frames, shape = 0, (0, 0, 3)
-    for frame in read_frames(path):
-        if num_frames and frame.shape != shape:
-            raise ClipError(
-                f"{path}: frame {num_frames} is {frame.shape[1]}×{frame.shape[0]} px, those before "
-                f"it {shape[1]}×{shape[0]}. Expected frames of one size: make it again."
-            )
-        num_frames, shape = num_frames + 1, frame.shape
-    return ClipInfo(
-        path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=frame_rate(path)
+def _command(restored: str | Path, truth: str | Path, settings: Mapping[str, object]) -> list[str]:
+    """The command that does the same."""
+    words = ["dicface", "score", "--restored", str(restored), "--truth", str(truth)]
+    words += ["--name", str(settings["name"]), "--task", str(settings["task"])]
+    return words + (["--align", str(settings["align"])] if settings["align"] else [])
+
+
+def _inputs(folder: str | Path | None, match: Match) -> _Inputs:
+    """Degraded clips of the true clips' names; one that cannot be shown says why."""
+    if folder is None:
+        return _Inputs()
+    found, clips, missing = list_clips(folder), {}, {}
+    for clip in match.truths:
+        if clip not in found:
+            missing[clip] = NO_CLIP
+            continue
+        try:
+            look_at(found[clip])
+        except ClipError as error:
+            missing[clip] = str(error)
+            continue
+        clips[clip] = found[clip]
+    if not clips:
+        raise ClipError(
+            f"{folder}: none of its {len(found)} clips can be shown beside the results. Expected "
+            f"degraded clips named like the true ones (first: '{next(iter(match.truths))}')."
+        )
+    return _Inputs(clips=clips, missing=missing)
+
+
+def _frames_as_they_are(match: Match) -> str:
+    sides = sorted({width for width, _ in match.sizes.values()})
+    return f"{', '.join(map(str, sides))}-px clips of the user"
+
+
+def _align(
+    match: Match, inputs: _Inputs, truth_folder: str | Path, folder: Path, size: int
+) -> tuple[Match, _Inputs, str]:
+    """The same clips with their faces cut out, where the truth has them, and a word on it."""
+    index = import_folder(truth_folder, folder / "truth", size=size)
+    alignment = Alignment(folder / "truth", size)
+
+    def cut(clips: Mapping[str, Path], kind: str) -> dict[str, Path]:
+        aligned = {}
+        for clip, path in clips.items():
+            aligned[clip] = folder / kind / f"{clip}.mkv"
+            alignment.apply(path, clip, match.sizes[clip], aligned[clip])
+        return aligned
+
+    shown, missing = {}, dict(inputs.missing)
+    for clip, path in inputs.clips.items():
+        try:
+            shown |= cut({clip: path}, "input")
+        except ClipError as error:
+            missing[clip] = str(error)
+    cut_of = "{}-px faces cut out of {}×{} px by the truth's alignment"
+    notes = {
+        clip: "; ".join(
+            filter(None, [cut_of.format(size, *match.sizes[clip]), match.notes.get(clip, "")])
+        )
+        for clip in match.restored
+    }
+    aligned = replace(
+        match,
+        restored=cut(match.restored, "restored"),
+        truths={clip: folder / "truth" / f"{clip}.mkv" for clip in match.truths},
+        notes=notes,
     )
+    detectors = ", ".join(sorted(set(index["detector"])))
+    setting = (
+        f"{size}-px faces cut out of whole frames of the user, all at the places and angles that "
+        f"the true clips' landmarks give ({detectors})"
+    )
+    return aligned, _Inputs(clips=shown, missing=missing), setting
 
 
-def _unlike(ours: ClipInfo, truth: ClipInfo) -> str:
-    """How a restored clip differs from its truth so that it cannot be scored; empty: not at all."""
-    found = []
-    if ours.num_frames != truth.num_frames:
-        word = "shorter" if ours.num_frames < truth.num_frames else "longer"
-        found.append(f"{word}: {ours.num_frames} frames, the truth has {truth.num_frames}")
-        found += filter(None, [_rates(ours, truth)])
-    if (ours.width, ours.height) != (truth.width, truth.height):
-        sizes = (f"{info.width}×{info.height}" for info in (ours, truth))
-        found.append("another size: {} px, the truth has {}".format(*sizes))
-    return "; ".join(found)
-
-
-def _rates(ours: ClipInfo, truth: ClipInfo) -> str:
-    """Frame rates where they differ; folders of frames have none."""
-    if ours.fps == truth.fps or ours.path.is_dir() or truth.path.is_dir():
-        return ""
-    return f"another frame rate: {float(ours.fps):g} a second, the truth has {float(truth.fps):g}"
+def _write_page(
+    label: str,
+    task: str,
+    match: Match,
+    inputs: _Inputs,
+    remarks: Sequence[str],
+    folder: Path,
+) -> Path:
+    scores = read_scores_of(folder)
+    result = System(id=RESULT, label=label, clips=match.restored, missing=match.unusable, **scores)
+    none = {kind: table.iloc[:0] for kind, table in scores.items()}
+    degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
+    shown = Task(
+        id=task,
+        truths=match.truths,
+        systems=(degraded, result) if inputs.clips else (result,),
+        absent={},
+        remarks=tuple(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks),
+    )
+    contents = Contents(
+        title=f"DicFace scores: {label}",
+        tables=read_table_pages(folder / "tables")[0],
+        tasks=(shown,),
+        provenance=read_provenance(folder),
+    )
+    return write_pages(contents, folder / "report")

@@ -1,5 +1,6 @@
 """The figures: what they show follows from the clips, files repeat, bad input is named."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from PIL import Image
 from dicface.clips import write_clip
 from dicface.errors import ClipError, MetricError
 from dicface.report import figures
-from dicface.report.chosen import in_every_folder
+from dicface.report.chosen import clip_paths, in_every_folder
 from dicface.report.figures.curves import read_stats
 from dicface.report.figures.grid import choose_rows
 from dicface.report.figures.landmark_error import landmark_errors
@@ -155,7 +156,7 @@ def test_grid_takes_rows_by_the_inputs_score_and_the_detail_that_it_shows_worse(
     two = {"Input": tmp_path / "input", "Truth": tmp_path / "truth"}
     ((row,), which) = choose_rows(two, scores, landmarks=landmarks)
     assert (row.clip, row.part) == ("b", "mouth")
-    assert which == "those 1 of 3 test clips that every method restored"
+    assert which == "those 1 of 3 test clips that every method restored whole"
 
 
 def test_slice_of_a_still_clip_is_constant_and_one_of_a_moving_clip_shows_its_motion(
@@ -220,9 +221,57 @@ def test_clips_that_a_method_lacks_are_not_shown_and_the_caption_counts_them(run
     values = dict.fromkeys(CLIPS, 1.0)
     left, which = in_every_folder(values, {"Mine": tmp_path / "mine", "Truth": run / "Truth"})
     assert list(left) == ["a", "c"]
-    assert which == "those 2 of 3 test clips that every method restored"
+    assert which == "those 2 of 3 test clips that every method restored whole"
     with pytest.raises(ClipError, match=r"no clip was restored by every.*empty lacks a, b, c"):
         in_every_folder(values, {"Mine": tmp_path / "empty", "Truth": run / "Truth"})
+
+
+def test_a_clip_that_a_method_has_not_whole_is_not_chosen(run, scores, tmp_path):
+    mine = tmp_path / "mine"
+    for clip in CLIPS:
+        os.makedirs(mine, exist_ok=True)
+        os.link(run / "DicFace" / f"{clip}.mkv", mine / f"{clip}.mkv")
+    columns = {"Input": run / "Input", "Mine": mine, "Truth": run / "Truth"}
+    points = run / "Input" / "landmarks.npz"
+    # The rule takes b, in the middle of the order, unless somebody has not all of it.
+    drawn = figures.draw_slices(columns, scores, points, tmp_path / "figure7")
+    assert "of clip b: the middle one of all 3 test clips" in drawn.caption
+    (mine / "b.mkv").unlink()
+    still = np.zeros((SIZE, SIZE, 3), np.uint8)
+    for wrong in ([still] * (FRAMES - 1), [still.repeat(2, axis=0).repeat(2, axis=1)] * FRAMES):
+        write_clip(mine / "b.mkv", wrong, 25)
+        drawn = figures.draw_slices(columns, scores, points, tmp_path / "figure7")
+        whole = "those 2 of 3 test clips that every method restored whole"
+        assert f"of clip c: the middle one of {whole}" in drawn.caption
+        rows, which = choose_rows(columns, scores)
+        assert ([row.clip for row in rows], which) == (["a", "c"], whole)
+        with pytest.raises(ClipError, match=r"b\.mkv: found .* the truth has 6 of 32×32 px"):
+            figures.draw_slices(columns, scores, points, tmp_path / "figure7", clip="b")
+
+
+def test_landmarks_of_a_clip_in_fewer_frames_are_not_chosen(run, columns, scores, tmp_path):
+    with np.load(run / "DicFace" / "landmarks.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    kept = np.arange(len(arrays["frame_clip"])) != FRAMES  # the first frame of clip b
+    for name in ("restored", "truth", "frame_clip"):
+        arrays[name] = arrays[name][kept]
+    (tmp_path / "mine").mkdir()
+    np.savez(tmp_path / "mine" / "landmarks.npz", **arrays)
+    methods = {"Input": run / "Input", "Mine": tmp_path / "mine"}
+    drawn = figures.draw_landmark_errors(methods, scores, tmp_path / "figure6")
+    assert "clip c: the middle one of those 2 of 3 test clips" in drawn.caption
+    with pytest.raises(MetricError, match="different numbers of frames"):
+        figures.draw_landmark_errors(methods, scores, tmp_path / "figure6", clip="b")
+
+
+def test_results_made_elsewhere_are_found_where_their_index_says(run, tmp_path):
+    index = {"restored": str(run / "DicFace"), "clips": ["a", "c"]}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    columns = {"Mine": tmp_path, "Truth": run / "Truth"}
+    left, which = in_every_folder(dict.fromkeys(CLIPS, 1.0), columns)
+    assert list(left) == ["a", "c"]
+    assert which.startswith("those 2 of 3")
+    assert clip_paths(columns, "a") == [run / "DicFace" / "a.mkv", run / "Truth" / "a.mkv"]
 
 
 def test_shorter_clips_and_missing_landmarks_are_named(run, columns, scores, tmp_path):
@@ -230,7 +279,7 @@ def test_shorter_clips_and_missing_landmarks_are_named(run, columns, scores, tmp
     write_clip(tmp_path / "short" / "b.mkv", frames, 25)
     short = {"Input": run / "Input", "Mine": tmp_path / "short", "Truth": run / "Truth"}
     points = run / "Input" / "landmarks.npz"
-    with pytest.raises(ClipError, match=r"b\.mkv: found 5 frames.*the truth has 6"):
+    with pytest.raises(ClipError, match="short lacks a, b, c"):
         figures.draw_slices(short, scores, points, tmp_path / "figure7")
     with pytest.raises(MetricError, match=r"short/landmarks\.npz: no such file"):
         figures.draw_landmark_errors({"Mine": tmp_path / "short"}, scores, tmp_path / "figure6")

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dicface.report.site import write_report
+from dicface.report.site import Contents, write_pages, write_report
+from dicface.report.site.contents import System, Task, read_scores_of
+from dicface.report.site.provenance import read_provenance
 from tests._browser import CHROMIUM, Browser
 from tests._report_run import NUM_FRAMES, grey, make_run
 
@@ -38,11 +40,37 @@ def clip(browser, report):
     return browser
 
 
-def seen(browser):
+@pytest.fixture(scope="module")
+def alone(report):
+    """Pages of one method, as `dicface score --input` writes them."""
+    run = report.parent
+    truths = {path.stem: path for path in sorted((run / "clips" / "test").glob("*.mkv"))}
+
+    def system(name, label, folder, scores):
+        clips = {clip: folder / f"{clip}.mkv" for clip in truths}
+        return System(id=name, label=label, clips=clips, missing={}, **scores)
+
+    scores = read_scores_of(run / "bfr" / "alpha")
+    none = {kind: table.iloc[:0] for kind, table in scores.items()}
+    systems = (
+        system("input", "Input", run / "bfr" / "input", none),
+        system("result", "Mine <1>", run / "bfr" / "alpha", scores),
+    )
+    task = Task(id="bfr", truths=truths, systems=systems, absent={}, remarks=("A remark.",))
+    contents = Contents(
+        title="DicFace scores: Mine <1>",
+        tables=(),
+        tasks=(task,),
+        provenance=read_provenance(run / "none"),
+    )
+    return write_pages(contents, run / "alone").parent
+
+
+def seen(browser, panes=PANES):
     """Frame number that each pane shows, read from its pixels."""
     picture = np.asarray(Image.open(io.BytesIO(browser.picture())).convert("RGB"))
     levels = []
-    for name in PANES:
+    for name in panes:
         box = browser.run(
             f"(() => {{ const b = document.querySelector('canvas[data-shows={name}]')"
             ".getBoundingClientRect(); return [b.left, b.top, b.width, b.height] })()"
@@ -191,7 +219,31 @@ def test_rows_stay_in_their_task(browser, report):
     ]
 
 
-def test_no_page_complains_or_leaves_the_folder(browser, report):
+def test_one_method_alone_has_its_player_and_a_table_of_clips_that_sorts(browser, alone):
+    browser.resize(1200, 900)
+    browser.open((alone / "index.html").as_uri())
+    browser.run("document.querySelectorAll('#clip-by-clip thead button')[1].click()")
+    assert column(browser, "clip-by-clip", 0) == ["head_2", "head_1", "a <b> & 50% #1"]
+    assert browser.run("document.querySelectorAll('#cost, #training, #figures').length") == 0
+    browser.open(browser.run("document.querySelector('#clip-by-clip tbody a').href"))
+    browser.wait("document.querySelector('canvas[data-shows=truth]').dataset.frame === '0'")
+    assert browser.run(
+        "[...document.querySelectorAll('.panes figcaption')].map(e => e.innerText)"
+    ) == [
+        "Input",
+        "Mine <1>",
+        "Truth",
+    ]
+    for _ in range(3):
+        browser.press("ArrowRight")
+    settle(browser, 3)
+    assert seen(browser, ("input", "a", "truth")) == [3] * 3
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("which", ["report", "alone"])
+def test_no_page_complains_or_leaves_the_folder(browser, which, request):
+    report = request.getfixturevalue(which)
     for width, scheme in ((1200, "light"), (390, "dark")):
         browser.resize(width, 900, scheme)
         for path in sorted(report.rglob("*.html")):

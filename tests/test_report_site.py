@@ -1,9 +1,7 @@
 """The report's files: what stands on its pages follows from the run, links stay in the folder."""
 
-import json
 import re
 import shutil
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import av
@@ -13,8 +11,13 @@ from PIL import Image
 
 from dicface.clips import read_clip, write_clip
 from dicface.errors import ClipError, DicfaceError
+from dicface.report.render_table import write_table
 from dicface.report.site import write_report
 from dicface.report.site.media import eye_column, write_media
+from dicface.report.site.table_pages import read_table_pages
+from dicface.report.tables import Row, build_table
+from dicface.score_folder import import_results
+from tests._page import Page
 from tests._report_run import CLIPS, FPS, LABELS, NUM_FRAMES, REASON, SIDE, frames, make_run
 
 
@@ -29,53 +32,10 @@ def report(run):
     return index.parent
 
 
-class Page(HTMLParser):
-    """Addresses, ids, tables (rows of texts and sort values) and all text of a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.addresses, self.ids, self.tables, self.text = [], set(), [], ""
-        self.data, self._inside, self._cell = "", None, None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        facts = dict(attributes)
-        self.addresses += [facts[name] for name in ("href", "src") if name in facts]
-        self.ids |= {facts["id"]} if "id" in facts else set()
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            value = facts.get("data-value", facts.get("data-text"))
-            self._cell = {"text": "", "value": value, "title": facts.get("title", "")}
-            self.tables[-1][-1].append(self._cell)
-        elif tag == "script":
-            self._inside = facts.get("type", "code")
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self._cell = None
-        elif tag == "script":
-            self._inside = None
-
-    def handle_data(self, data):
-        if self._inside:
-            self.data += data if self._inside == "application/json" else ""
-            return
-        self.text += data
-        if self._cell is not None:
-            self._cell["text"] += data
-
-
-def page(path):
-    return Page(path.read_text(encoding="utf-8"))
-
-
 def pages(report):
     found = sorted(report.rglob("*.html"))
     assert len(found) == 1 + 2 * len(CLIPS)
-    return {path: page(path) for path in found}
+    return {path: Page(path) for path in found}
 
 
 def test_every_link_leads_to_a_file_or_place_inside_the_folder(report):
@@ -100,7 +60,7 @@ def test_nothing_is_asked_of_the_network(report):
             assert plain, f"{path.name}: {around}"
     # The reason's address is text, never a link.
     assert not any("://" in a for p in pages(report).values() for a in p.addresses)
-    assert REASON in page(report / "index.html").text
+    assert REASON in Page(report / "index.html").text
 
 
 def test_names_are_escaped_everywhere(report):
@@ -111,12 +71,12 @@ def test_names_are_escaped_everywhere(report):
         assert "<test>" not in raw
         if path.name != "index.html":
             assert CLIPS[0] in found.text or path.parent.name == "inpainting" or "head" in path.name
-    assert LABELS["alpha"] in page(report / "index.html").text
-    assert "Test <CPU>" in page(report / "index.html").text
+    assert LABELS["alpha"] in Page(report / "index.html").text
+    assert "Test <CPU>" in Page(report / "index.html").text
 
 
 def test_the_tables_show_the_markdown_and_sort_by_the_csv(report, run):
-    table = page(report / "index.html").tables[0]
+    table = Page(report / "index.html").tables[0]
     assert [cell["text"].split("\u00a0")[0] for cell in table[0]] == [
         "Method",
         "PSNR",
@@ -143,13 +103,13 @@ def test_a_table_without_fitting_csv_sorts_by_what_it_shows(tmp_path, run):
     shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting", "table2*"))
     (copy / "tables" / "table1.csv").write_text("method,metric,mean,note\nalpha,psnr,1,\n")
     index = write_report(copy, copy / "train", tmp_path / "r", truth=copy / "clips" / "test")
-    rows = {row[0]["value"]: row for row in page(index).tables[0][1:]}
+    rows = {row[0]["value"]: row for row in Page(index).tables[0][1:]}
     assert float(rows["Beta"][1]["value"]) == 20
     assert rows["Gone"][1]["value"] is None
 
 
 def test_worst_and_best_follow_the_metrics_direction(report):
-    found = page(report / "index.html")
+    found = Page(report / "index.html")
     psnr = next(t for t in found.tables if t[0][1]["text"] == "Worst first")
     after = [t for t in found.tables if t[0][1]["text"] == "Worst first"][1]
     assert psnr[1][1]["text"].split() == [*CLIPS[0].split(), "20.000"]
@@ -159,7 +119,7 @@ def test_worst_and_best_follow_the_metrics_direction(report):
 
 
 def test_the_cost_table_says_what_is_recorded_and_what_is_not(report):
-    table = next(t for t in page(report / "index.html").tables if "Parameters" in t[0][1]["text"])
+    table = next(t for t in Page(report / "index.html").tables if "Parameters" in t[0][1]["text"])
     rows = {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table[1:]}
     milliseconds = 1000 * 4.8 / (NUM_FRAMES * len(CLIPS))
     assert rows[LABELS["alpha"]] == [
@@ -188,7 +148,7 @@ def test_multiply_accumulates_are_those_of_the_layers():
 
 
 def test_the_clip_page_holds_what_its_player_needs(report):
-    data = json.loads(page(report / "clips" / "bfr" / "head_1.html").data)
+    data = Page(report / "clips" / "bfr" / "head_1.html").player()
     assert [tile["id"] for tile in data["tiles"]] == ["input", "alpha", "beta", "gamma", "truth"]
     assert data["chosen"] == ["beta", "alpha"]
     assert (data["fps"], data["frames"]) == (FPS, NUM_FRAMES)
@@ -199,21 +159,21 @@ def test_the_clip_page_holds_what_its_player_needs(report):
 
 
 def test_what_is_missing_or_differs_is_said(report):
-    index = page(report / "index.html")
+    index = Page(report / "index.html")
     assert "gamma: 2 of 3 clips; missing: head_2." in index.text
-    head_1 = page(report / "clips" / "bfr" / "head_1.html")
+    head_1 = Page(report / "clips" / "bfr" / "head_1.html")
     assert "gamma: 48×48 px, the truth 32×32 px; 5 frames, the truth 8." in head_1.text
-    head_2 = page(report / "clips" / "bfr" / "head_2.html")
+    head_2 = Page(report / "clips" / "bfr" / "head_2.html")
     assert "gamma: no clip of this name" in head_2.text
     assert f"Gone: {REASON}" in head_2.text
     failed = [cell for row in head_2.tables[0] for cell in row if cell["title"] == "no face found"]
     assert len(failed) == 3
     assert all(cell["value"] is None for cell in failed)
-    assert "Gone" not in page(report / "clips" / "inpainting" / "head_2.html").text
+    assert "Gone" not in Page(report / "clips" / "inpainting" / "head_2.html").text
 
 
 def test_figures_stand_in_natural_order_with_their_captions(report):
-    text = page(report / "index.html").text
+    text = Page(report / "index.html").text
     assert text.index("Figure3.") < text.index("Figure10.")
     assert "Rows by a rule, 1 < 2." in text
     assert (report / "figures" / "figure3.pdf").is_file()
@@ -223,13 +183,13 @@ def test_training_curves_and_provenance(report):
     raw = (report / "index.html").read_text(encoding="utf-8")
     assert raw.count('<figure class="chart">') == 2
     assert "l1</strong>, logarithmic" in raw
-    text = page(report / "index.html").text
+    text = Page(report / "index.html").text
     assert "commit c0ffee with changes" in text
     assert "scale: demo\nnote: <none>" in text
 
 
 def test_the_video_holds_every_frame_of_every_method_as_a_key_frame(tmp_path, report):
-    data = json.loads(page(report / "clips" / "bfr" / "head_1.html").data)
+    data = Page(report / "clips" / "bfr" / "head_1.html").player()
     with av.open(str(report / "media" / "bfr" / "head_1.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -289,7 +249,7 @@ def test_an_empty_run_gives_a_page_that_says_so(tmp_path):
     index = write_report(
         tmp_path / "run", tmp_path / "run" / "train", tmp_path / "out", truth=tmp_path / "truth"
     )
-    text = page(index).text
+    text = Page(index).text
     assert "No task was run." in text
     assert "The run holds no manifest" in text
 
@@ -305,3 +265,42 @@ def test_bad_input_is_named_and_leaves_nothing(tmp_path, run):
         write_report(copy, copy / "train", tmp_path / "out", truth=copy / "clips" / "test")
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_table_of_one_task_still_says_which(tmp_path):
+    rows = [Row(method="gone", label="Gone", group="", reason=REASON, block="colorization")]
+    write_table(build_table(name="table2", title="Table 2", rows=rows), tmp_path)
+    _, names = read_table_pages(tmp_path)
+    assert set(names.absent("colorization", set())) == {"Gone"}
+    assert names.absent("bfr", set()) == {}
+
+
+def test_results_made_elsewhere_are_shown_like_those_of_any_method(tmp_path, run):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting", "gamma"))
+    theirs, truth = tmp_path / "theirs", copy / "clips" / "test"
+    write_clip(theirs / "head_1.mkv", frames("theirs"), FPS)
+    write_clip(theirs / "head_2.mkv", frames("theirs", num_frames=5), FPS)
+    (theirs / CLIPS[0]).mkdir()
+    for number, frame in enumerate(frames("theirs")):
+        Image.fromarray(frame).save(theirs / CLIPS[0] / f"{number}.png")
+    import_results("theirs", theirs, truth, copy / "bfr" / "theirs", label="Their system")
+    index = write_report(copy, copy / "train", tmp_path / "report", truth=truth)
+    shorter = "shorter: 5 frames, the truth has 8"
+    said = f"Their system: 2 of 3 clips; missing: head_2 ({shorter})."
+    assert said in Page(index).text
+    assert f"Their system: {shorter}" in Page(index.parent / "clips/bfr/head_2.html").text
+    for clip in CLIPS[:2]:
+        data = Page(index.parent / "clips" / "bfr" / f"{clip}.html").player()
+        (tile,) = (tile for tile in data["tiles"] if tile["label"] == "Their system")
+        with av.open(str(index.parent / "media" / "bfr" / f"{clip}.mp4")) as container:
+            shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        assert tile["frames"] == len(shown) == NUM_FRAMES
+        x, y = tile["x"] + tile["width"] // 2, tile["y"] + tile["height"] // 2
+        for number, frame in enumerate(frames("theirs")):
+            assert np.abs(shown[number][y, x].astype(int) - frame[-1, -1]).max() <= 6
+    # Frames have no rate of their own: nothing is said of it.
+    assert "frames a second" not in Page(index.parent / "clips" / "bfr" / f"{CLIPS[0]}.html").text
+    shutil.rmtree(theirs)
+    write_report(copy, copy / "train", tmp_path / "report", truth=truth)
+    assert "Their system: no clip is shown." in Page(index).text

@@ -263,6 +263,16 @@ def test_blocks_are_ranked_apart_and_get_a_task_column(tmp_path):
     )
 
 
+def test_a_row_alone_has_neither_rank_nor_words_about_it(tmp_path):
+    row = Row(method="mine", label="Mine", group="", metrics=write_scores(tmp_path, "input"))
+    rows = [row, Row(method="gone", label="Gone", group="", reason="no weights")]
+    table = build_table(name="row", title="Mine", rows=rows, metrics=FACTS, distance=frechet)
+    assert not table.cells["rank"].any()
+    for text in (to_markdown(table), to_text(table), to_latex(table)):
+        assert "best" not in text
+        assert "Means over" in text
+
+
 def test_same_scores_give_the_same_bytes_in_any_order(tmp_path, rows):
     first = {k: p.read_bytes() for k, p in write_table(build(rows), tmp_path / "a").items()}
     again = {k: p.read_bytes() for k, p in write_table(build(rows[::-1]), tmp_path / "b").items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -156,18 +156,31 @@ def import_clip(
         affines = np.stack([estimate_affine(points, settings.size) for points in track.points])
     except FaceError as error:
         raise FaceError(f"{source_path}: {error}") from error
-    aligned = (
-        warp(
-            frame,
-            affine,
-            settings.size,
-            border=settings.border,
-            antialias=settings.size < _FULL_SIZE,
-        )
-        for frame, affine in zip(frames("aligning"), affines, strict=True)
-    )
+    aligned = cut_out(frames("aligning"), affines, settings.size, border=settings.border)
     info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
     return ImportedClip(info, faces_table(clip_name, raw, track, affines))
+
+
+def cut_out(
+    frames: Iterable[NDArray[np.uint8]],
+    affines: Iterable[NDArray[np.floating]],
+    size: int,
+    *,
+    border: Border = "trainer",
+) -> Iterator[NDArray[np.uint8]]:
+    """The aligned face of each frame, as every import makes it.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB.
+        affines: (2, 3) source px → aligned px, one a frame.
+        size: side of the aligned frames, px.
+        border: colour outside the source frame.
+
+    Yields:
+        (size, size, 3) uint8 RGB.
+    """
+    for frame, affine in zip(frames, affines, strict=True):
+        yield warp(frame, affine, size, border=border, antialias=size < _FULL_SIZE)
 
 
 def import_folder(

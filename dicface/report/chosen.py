@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dicface.clips import probe, read_frames
+from dicface.clips import num_frames_announced, open_video, probe, read_frames
 from dicface.errors import ClipError, MetricError
 from dicface.report.scores import read_scores
+from dicface.restored import clips_at_hand
 
 _log = logging.getLogger(__name__)
 
@@ -60,21 +61,28 @@ def middle_clip(values: Mapping[str, float], which: str, metric: str) -> tuple[s
 def in_every_folder(
     values: Mapping[str, float], columns: Mapping[str, str | Path]
 ) -> tuple[dict[str, float], str]:
-    """Keeps the clips that every column has.
+    """Keeps the clips that every column has whole: the truth's number and size of frames.
 
     Args:
         values: Clip -> score.
-        columns: Heading -> folder of clips (`<clip>.mkv`).
+        columns: Heading -> folder of a method, its clips in it or where its index says; the last
+            is the truth.
 
     Returns:
         What is left of `values`, and "all 9 test clips" or the like, for the caption.
 
     Raises:
-        ClipError: There is no clip that every column has; names what each lacks.
+        ClipError: There is no clip that every column has whole; names what each lacks.
     """
+    found = {str(folder): clips_at_hand(folder)[0] for folder in columns.values()}
+    truth = list(found.values())[-1]
     held = {
-        str(folder): {clip for clip in values if (Path(folder) / f"{clip}.mkv").is_file()}
-        for folder in columns.values()
+        place: {
+            clip
+            for clip in values
+            if clip in own and clip in truth and _is_whole(own[clip], truth[clip])
+        }
+        for place, own in found.items()
     }
     return held_by_all(values, held)
 
@@ -89,31 +97,38 @@ def held_by_all(
         if (lacks := [clip for clip in values if clip not in clips])
     }
     for place, clips in lacking.items():
-        _log.warning("%s: lacks %s; the figure shows none of these", place, ", ".join(clips))
+        _log.warning("%s: lacks %s, or not whole; not in the figure", place, ", ".join(clips))
     gone = {clip for clips in lacking.values() for clip in clips}
     left = {clip: value for clip, value in values.items() if clip not in gone}
     if not left:
         listed = "; ".join(f"{place} lacks {', '.join(clips)}" for place, clips in lacking.items())
         raise ClipError(
-            f"no clip was restored by every method: {listed}. Restore the missing clips, or leave "
-            "that method out of the figure."
+            "no clip was restored by every method, with as many frames of the same size as the "
+            f"truth's: {listed}. Restore these clips, or leave that method out of the figure."
         )
     if gone:
-        return left, f"those {len(left)} of {len(values)} test clips that every method restored"
+        kept = f"{len(left)} of {len(values)} test clips"
+        return left, f"those {kept} that every method restored whole"
     return left, f"all {len(values)} test clips"
+
+
+def clip_paths(columns: Mapping[str, str | Path], clip: str) -> list[Path]:
+    """Where a clip lies in each column; in its folder where the column lacks it."""
+    folders = map(Path, columns.values())
+    return [clips_at_hand(folder)[0].get(clip, folder / f"{clip}.mkv") for folder in folders]
 
 
 def check_alike(columns: Mapping[str, str | Path], clip: str) -> tuple[int, int, int]:
     """Number of frames, height and width of a clip, the same in every column.
 
     Args:
-        columns: Heading -> folder of clips (`<clip>.mkv`); the last is the truth.
+        columns: As `in_every_folder` takes them.
         clip: Name of the clip.
 
     Raises:
         ClipError: A clip is missing, or its frames differ in number or size from the truth's.
     """
-    infos = [probe(Path(folder) / f"{clip}.mkv") for folder in columns.values()]
+    infos = [probe(path) for path in clip_paths(columns, clip)]
     truth = infos[-1]
     for info in infos:
         size = (info.num_frames, info.height, info.width)
@@ -131,5 +146,32 @@ def centre_frames(columns: Mapping[str, str | Path], clip: str) -> tuple[int, Se
     Arguments and errors are those of `check_alike`.
     """
     index = check_alike(columns, clip)[0] // 2
-    paths = (Path(folder) / f"{clip}.mkv" for folder in columns.values())
+    paths = clip_paths(columns, clip)
     return index, [next(islice(read_frames(path), index, None)) for path in paths]
+
+
+def _is_whole(path: Path, truth: Path) -> bool:
+    """Whether a clip has the truth's number and size of frames.
+
+    Headers are believed where they say so: decoding every clip of a large set takes long. Where
+    they do not, frames are counted, as headers of videos made elsewhere are only roughly right.
+    """
+    try:
+        return _size(path) == _size(truth) or _counted(path) == _counted(truth)
+    except ClipError as error:
+        _log.warning("%s", error)
+        return False
+
+
+def _size(path: Path) -> tuple[int, int, int]:
+    """Frames as the header announces them, height and width; a folder's are counted."""
+    if path.is_dir():
+        return _counted(path)
+    with open_video(path) as container:
+        stream = container.streams.video[0]
+        return num_frames_announced(container), stream.height, stream.width
+
+
+def _counted(path: Path) -> tuple[int, int, int]:
+    info = probe(path)
+    return info.num_frames, info.height, info.width

@@ -100,6 +100,9 @@ def column(
     estimates = {method: compare.mean(facts, one) for method, one in scores.items()}
     means = {method: estimate.mean for method, estimate in estimates.items()}
     place = ranks(means, higher_is_better=facts.higher_is_better, digits=digits)
+    if sum(one is not None for one in scores.values()) < 2:
+        # The only one is not the best of anything.
+        place = dict.fromkeys(place, 0)
     best = next((method for method, rank in place.items() if rank == 1), None)
     p_values = holm(
         {

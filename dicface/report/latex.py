@@ -159,7 +159,7 @@ def _paper(table: Table) -> list[str]:
 
 
 def _notes(table: Table) -> list[str]:
-    texts = [r"\textbf{Bold}: best; \underline{underlined}: second best."]
+    texts = [r"\textbf{Bold}: best; \underline{underlined}: second best."] * layout.has_ranks(table)
     texts += [escape(text) for text in layout.how_to_read(table)]
     if not table.differences.empty:
         texts.append(f"Paired differences: {escape(layout.DIFFERENCES)}")

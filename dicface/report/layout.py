@@ -131,10 +131,9 @@ def paper_lines(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, lis
 
 
 def grouped(rows: list[tuple[Row, list[Cell]]]) -> Iterator[tuple[str, list]]:
-    """Rows under their headings; a block, where there are several, stands before the group."""
-    several = len({row.block for row, _ in rows}) > 1
+    """Rows under their headings; a block, where it has a name, stands before the group."""
     for (block, group), members in groupby(rows, key=lambda pair: (pair[0].block, pair[0].group)):
-        heading = ", ".join(part for part in ((block if several else ""), group) if part)
+        heading = ", ".join(part for part in (block, group) if part)
         yield heading, list(members)
 
 
@@ -143,14 +142,24 @@ def arrow(facts: MetricFacts) -> str:
     return "↑" if facts.higher_is_better else "↓"
 
 
+def has_ranks(table: Table) -> bool:
+    """Whether any cell is marked as best: one row that was scored alone is not the best of any."""
+    return bool(table.cells["rank"].any())
+
+
 def how_to_read(table: Table) -> tuple[str, ...]:
     """Sentences that explain intervals, without the words for best and second best."""
     level = round(100 * LEVEL)
-    return (
+    means = (
         f"Means over {table.num_clips} clips, with their {level} % intervals: paired bootstrap "
         f"over clips, {NUM_RESAMPLES:,} resamples, the same for every row and column.".replace(
             ",000", " 000"
-        ),
+        )
+    )
+    if not has_ranks(table):
+        return (means,)
+    return (
+        means,
         "≈: not told apart from the best of its column (paired test over clips, corrected for "
         "the number of rows, 5 %).",
     )

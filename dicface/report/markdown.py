@@ -26,12 +26,11 @@ def to_markdown(table: Table) -> str:
             lines.append([f"*{unbroken(heading)}*", *[""] * len(table.metrics)])
         for row, cells in members:
             lines.append([_label(table, row), *map(_cell, cells)])
+    marks = ["**Bold**: best; <ins>underlined</ins>: second best."] * layout.has_ranks(table)
     parts = [
         f"# {table.title}",
         pipes(head, lines),
-        " ".join(
-            ("**Bold**: best; <ins>underlined</ins>: second best.", *layout.how_to_read(table))
-        ),
+        " ".join((*marks, *layout.how_to_read(table))),
     ]
     differences = list(layout.difference_lines(table))
     if differences:

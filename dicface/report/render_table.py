@@ -56,16 +56,16 @@ def write_table(table: Table, folder: str | Path) -> dict[str, Path]:
 
 
 def to_csv(table: Table) -> str:
-    """Tidy CSV, one line per row and metric; a `task` column comes first if there are several."""
-    return _csv(table.cells, CSV_COLUMNS)
+    """Tidy CSV, one line per row and metric; a `task` column comes first if blocks have names."""
+    return _csv(table, table.cells, CSV_COLUMNS)
 
 
 def differences_to_csv(table: Table) -> str:
-    """Tidy CSV of the paired differences a − b, with a `task` column if there are several."""
-    return _csv(table.differences, DIFFERENCE_CSV_COLUMNS)
+    """Tidy CSV of the paired differences a − b, with a `task` column if blocks have names."""
+    return _csv(table, table.differences, DIFFERENCE_CSV_COLUMNS)
 
 
-def _csv(lines: pd.DataFrame, columns: list[str]) -> str:
-    several = lines["block"].nunique() > 1
-    chosen = lines.rename(columns={"block": "task"})[(["task"] if several else []) + columns]
+def _csv(table: Table, lines: pd.DataFrame, columns: list[str]) -> str:
+    named = any(row.block for row in table.rows)
+    chosen = lines.rename(columns={"block": "task"})[(["task"] if named else []) + columns]
     return chosen.to_csv(index=False, float_format="%.6g", lineterminator="\n")

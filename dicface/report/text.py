@@ -33,7 +33,8 @@ def to_text(table: Table, width: int = 120) -> str:
         )
         for facts in table.metrics
     ]
-    legend = " ".join((f"{BEST} best, {SECOND} second best.", *layout.how_to_read(table)))
+    marks = [f"{BEST} best, {SECOND} second best."] * layout.has_ranks(table)
+    legend = " ".join((*marks, *layout.how_to_read(table)))
     parts = [table.title, _panels([(("", ""), head), *lines], width), _wrap(legend, width)]
     differences = list(layout.difference_lines(table))
     if differences:

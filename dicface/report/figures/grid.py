@@ -77,7 +77,7 @@ def draw_grid(
         num_rows: How many clips to show.
 
     Raises:
-        ClipError: No clip is in every folder, or its frames differ in number or size.
+        ClipError: No clip is whole in every folder.
         MetricError: Scores or landmarks cannot be used, or there are fewer than two columns.
     """
     rows, which = choose_rows(columns, scores, landmarks=landmarks, num_rows=num_rows)

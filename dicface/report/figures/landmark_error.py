@@ -67,13 +67,14 @@ def draw_landmark_errors(
         clip: Name of a clip, in the place of the chosen one.
 
     Raises:
-        ClipError: No clip has landmarks of every method.
-        MetricError: Scores or landmarks cannot be used, or methods differ in the number of frames.
+        ClipError: No clip has landmarks of every method, in as many frames.
+        MetricError: Scores or landmarks cannot be used, or methods differ in the number of frames
+            of `clip`.
     """
     files = {label: Path(folder) / "landmarks.npz" for label, folder in methods.items()}
     rule = "as asked for"
     if clip is None:
-        held = {str(file): scored_clips(file) for file in files.values()}
+        held = _of_one_length({str(file): scored_clips(file) for file in files.values()})
         clip, rule = middle_clip(*held_by_all(clip_scores(scores, "tlme"), held), "tlme")
     errors = {label: landmark_errors(file, clip) for label, file in files.items()}
     _check_lengths(methods, errors, clip)
@@ -113,6 +114,15 @@ def draw_landmark_errors(
 def _line(axis: Axes, values: NDArray[np.float64], style: MethodStyle, label: str) -> None:
     every = max(1, len(values) // NUM_MARKERS)
     axis.plot(values, **style.line(), markevery=every, label=label, clip_on=False)
+
+
+def _of_one_length(frames: Mapping[str, Mapping[str, int]]) -> dict[str, set[str]]:
+    """File -> its clips that have as many frames as in the first file, that of the input."""
+    first = next(iter(frames.values()), {})
+    return {
+        file: {clip for clip, count in own.items() if count == first.get(clip)}
+        for file, own in frames.items()
+    }
 
 
 def _check_lengths(

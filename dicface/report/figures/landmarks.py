@@ -46,9 +46,11 @@ class Landmarks:
     truth: NDArray[np.float32]
 
 
-def scored_clips(path: str | Path) -> list[str]:
-    """Names of the clips in the `landmarks.npz` of a scored method; raises as `read_landmarks`."""
-    return [str(name) for name in _arrays(Path(path))["clips"]]
+def scored_clips(path: str | Path) -> dict[str, int]:
+    """Clip -> frames in the `landmarks.npz` of a scored method; raises as `read_landmarks`."""
+    stored = _arrays(Path(path))
+    counts = np.bincount(stored["frame_clip"], minlength=len(stored["clips"]))
+    return {str(name): int(count) for name, count in zip(stored["clips"], counts, strict=True)}
 
 
 def read_landmarks(path: str | Path, clip: str) -> Landmarks:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from dicface.clips import read_frames
 from dicface.errors import MetricError
-from dicface.report.chosen import check_alike, clip_scores, in_every_folder, middle_clip
+from dicface.report.chosen import (
+    check_alike,
+    clip_paths,
+    clip_scores,
+    in_every_folder,
+    middle_clip,
+)
 from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
 from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
 from dicface.report.figures.style import TEXT_WIDTH, VERMILLION, Drawn, look, save
@@ -80,7 +86,7 @@ def draw_slices(
         clip: Name of a clip, in the place of the chosen one.
 
     Raises:
-        ClipError: No clip is in every folder, or its frames differ in number or size.
+        ClipError: No clip is whole in every folder, or `clip` is not.
         MetricError: Scores or landmarks cannot be used.
     """
     rule = "as asked for"
@@ -89,7 +95,7 @@ def draw_slices(
         clip, rule = middle_clip(*in_every_folder(values, columns), "tlme")
     num_frames, _, size = check_alike(columns, clip)
     column = eye_column(landmarks, clip, size)
-    paths = [Path(folder) / f"{clip}.mkv" for folder in columns.values()]
+    paths = clip_paths(columns, clip)
     middle = num_frames // 2
     shown = next(islice(read_frames(paths[-1]), middle, None))
     per_line = min(PER_LINE, len(columns) + 1)

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from PIL import Image
 
 from dicface.errors import DicfaceError
 from dicface.report.site import cost, training
-from dicface.report.site.contents import natural, read_tasks
+from dicface.report.site.contents import Task, natural, read_tasks
+from dicface.report.site.grids import Grid
 from dicface.report.site.media import CRF
 from dicface.report.site.pages import Pages
-from dicface.report.site.provenance import read_provenance
+from dicface.report.site.provenance import Provenance, read_provenance
 from dicface.report.site.table_pages import TablePage, read_table_pages
 
 if TYPE_CHECKING:
@@ -41,6 +42,30 @@ class Figure:
     width: int
     height: int
     caption: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """All that a report shows, wherever it was read.
+
+    Attributes:
+        title: Heading of the first page.
+        tables: Tables in order.
+        tasks: Tasks with their clips, methods and scores.
+        figures: PNG files; a PDF and a caption (.txt) may lie beside each.
+        networks: Training curves.
+        costs: Gives a task's costs, from the task and the number of its true frames; None: the
+            page has none.
+        provenance: Where the numbers come from.
+    """
+
+    title: str
+    tables: Sequence[TablePage]
+    tasks: Sequence[Task]
+    provenance: Provenance
+    figures: Sequence[Path] = ()
+    networks: Sequence[training.Network] = ()
+    costs: Callable[[Task, int], Grid] | None = None
 
 
 def write_report(
@@ -71,33 +96,52 @@ def write_report(
     Raises:
         DicfaceError: A file of the run cannot be read, or `out` is a folder that is no report.
     """
+    run, train = Path(run), Path(train)
+    tables, names = read_table_pages(run / "tables")
+    networks = cost.trained_networks(train)
+    contents = Contents(
+        title=f"DicFace report: {run.resolve().name}",
+        tables=tables,
+        tasks=read_tasks(run, Path(truth), names),
+        figures=sorted((run / "figures").glob("*.png"), key=lambda path: natural(path.stem)),
+        networks=training.read_networks(train),
+        costs=lambda task, frames: cost.cost_grid(task, networks, run / "benchmarks", frames),
+        provenance=read_provenance(run),
+    )
+    return write_pages(contents, out, crf=crf, metrics=metrics)
+
+
+def write_pages(
+    contents: Contents,
+    out: Path,
+    *,
+    crf: int = CRF,
+    metrics: Sequence[MetricFacts] | None = None,
+) -> Path:
+    """Writes the pages of any contents; otherwise as `write_report`."""
     if metrics is None:
         # Imported here: the metrics load torch, which writing the pages does not need.
         from dicface.metrics import METRICS
 
         metrics = list(METRICS.values())
-    run, train, out = Path(run), Path(train), Path(out)
-    pages, names = read_table_pages(run / "tables")
-    tasks = read_tasks(run, Path(truth), names)
+    out = Path(out)
+    tasks, tables = contents.tasks, contents.tables
     with _whole_folder(out) as folder:
         shutil.copytree(STATIC, folder / "assets")
-        _copy([file for page in pages for file in page.files], folder / "tables")
-        site = Pages(run.resolve().name, folder, tasks, _preferred(pages), metrics)
-        num_frames = site.write_clips(Path(truth), crf)
-        networks = cost.trained_networks(train)
+        _copy([file for page in tables for file in page.files], folder / "tables")
+        site = Pages(contents.title, folder, tasks, _preferred(tables), metrics)
+        num_frames = site.write_clips(crf)
         site.write(
             "index.html",
             INDEX,
             root="",
-            pages=pages,
-            figures=_copy_figures(run / "figures", folder / "figures"),
-            networks=training.read_networks(train),
-            costs={
-                task.id: cost.cost_grid(task, networks, run / "benchmarks", num_frames)
-                for task in tasks
-            },
+            pages=tables,
+            figures=_copy_figures(contents.figures, folder / "figures"),
+            networks=contents.networks,
+            costs={t.id: contents.costs(t, num_frames) for t in tasks if contents.costs},
+            clip_by_clip={task.id: site.clip_by_clip(task) for task in tasks},
             extremes={task.id: site.extremes(task) for task in tasks},
-            provenance=read_provenance(run),
+            provenance=contents.provenance,
         )
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     logger.info("%s: %d clip pages, %.1f MB", out / INDEX, site.num_pages, size / 1e6)
@@ -118,9 +162,9 @@ def _copy(files: Sequence[Path], folder: Path) -> None:
         shutil.copyfile(file, folder / file.name)
 
 
-def _copy_figures(source: Path, folder: Path) -> list[Figure]:
+def _copy_figures(pictures: Sequence[Path], folder: Path) -> list[Figure]:
     figures = []
-    for png in sorted(source.glob("*.png"), key=lambda path: natural(path.stem)):
+    for png in pictures:
         pdf, text = png.with_suffix(".pdf"), png.with_suffix(".txt")
         _copy([path for path in (png, pdf) if path.is_file()], folder)
         with Image.open(png) as image:

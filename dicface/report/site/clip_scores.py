@@ -6,10 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from dicface.report.layout import number
-from dicface.report.site.contents import System, Task
-from dicface.report.site.grids import Grid, Head, Line, metric_head, number_cell, text_cell
+from dicface.report.site.contents import INPUT, System, Task
+from dicface.report.site.grids import (
+    Cell,
+    Grid,
+    Head,
+    Line,
+    metric_head,
+    number_cell,
+    text_cell,
+)
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
@@ -34,13 +45,32 @@ def shown_metrics(task: Task, metrics: Sequence[MetricFacts]) -> list[MetricFact
 
 
 def clip_grid(task: Task, clip: str, metrics: Sequence[MetricFacts]) -> Grid:
-    """Scores of every method on one clip."""
-    lines = []
-    for system in task.systems:
-        found = [(system.value(clip, facts.id), facts.digits) for facts in metrics]
-        cells = [number_cell(value, digits, note) for (value, note), digits in found]
-        lines.append(Line(cells=(text_cell(system.label), *cells), method=system.id))
+    """Scores of every method on one clip; the input stands there only where it was scored."""
+    shown = [s for s in task.systems if s.id != INPUT or not s.scores.empty]
+    lines = [
+        Line(
+            cells=(text_cell(system.label), *_score_cells(system, clip, metrics)), method=system.id
+        )
+        for system in shown
+    ]
     return Grid(heads=(Head(markup="Method"), *map(metric_head, metrics)), lines=tuple(lines))
+
+
+def method_grid(task: Task, system: System, metrics: Sequence[MetricFacts]) -> Grid:
+    """Scores of one method on every clip; each name leads to the clip's page, for `index.html`."""
+    lines = []
+    for clip in task.clips:
+        page = Markup('<a href="clips/{}/{}.html#{}">{}</a>').format(
+            quote(task.id), quote(clip), quote(system.id), clip
+        )
+        name = Cell(markup=page, value=clip)
+        lines.append(Line(cells=(name, *_score_cells(system, clip, metrics)), method=system.id))
+    return Grid(heads=(Head(markup="Clip"), *map(metric_head, metrics)), lines=tuple(lines))
+
+
+def _score_cells(system: System, clip: str, metrics: Sequence[MetricFacts]) -> list[Cell]:
+    found = [(system.value(clip, facts.id), facts.digits) for facts in metrics]
+    return [number_cell(value, digits, note) for (value, note), digits in found]
 
 
 def frame_values(

@@ -6,17 +6,17 @@ tables print, and the reason of a missing score is the table's own note.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from dicface.clips import list_clips
 from dicface.config import TASKS
-from dicface.errors import ClipError, MetricError
 from dicface.report.scores import COLUMNS, read_parquet
+from dicface.restored import clips_at_hand, read_index
 
 INPUT, TRUTH = "input", "truth"
 TASK_NAMES = {
@@ -26,6 +26,7 @@ TASK_NAMES = {
 }
 FRAME_COLUMNS = ("clip", "frame", "metric", "value")
 NOT_RUN = "Not run: "
+NO_CLIP = "no clip of this name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,8 @@ class System:
     Attributes:
         id: Folder of its results.
         label: What the tables print.
-        folder: `<run>/<task>/<id>`.
-        clips: Clip -> its restored file, of the clips that are there.
+        clips: Clip -> its restored clip, of those that can be shown.
+        missing: Every other clip -> why it cannot.
         scores: `metrics.parquet`; empty where it was not scored.
         frames: `frames.parquet`; empty where there is none.
         weights: sha256 of the weights it ran on.
@@ -44,11 +45,11 @@ class System:
 
     id: str
     label: str
-    folder: Path
     clips: Mapping[str, Path]
+    missing: Mapping[str, str]
     scores: pd.DataFrame
     frames: pd.DataFrame
-    weights: tuple[str, ...]
+    weights: tuple[str, ...] = ()
 
     def value(self, clip: str, metric: str) -> tuple[float, str]:
         """Score of a clip and the note beside it; NaN and the reason where there is none."""
@@ -64,17 +65,27 @@ class Task:
 
     Attributes:
         id: Folder of the task.
-        clips: Names of the true clips, sorted.
+        truths: Clip -> true clip, sorted by name.
         systems: Its methods in the order of the tables, the input first.
         absent: Label of a method that the tables name and the folder lacks -> reason.
         remarks: What is wrong in the folder, in sentences.
     """
 
     id: str
-    clips: tuple[str, ...]
+    truths: Mapping[str, Path]
     systems: tuple[System, ...]
     absent: Mapping[str, str]
     remarks: tuple[str, ...]
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """Names of the true clips."""
+        return tuple(self.truths)
+
+    @property
+    def methods(self) -> tuple[System, ...]:
+        """Its methods without the input."""
+        return tuple(system for system in self.systems if system.id != INPUT)
 
     @property
     def name(self) -> str:
@@ -108,16 +119,11 @@ def read_tasks(run: Path, truth: Path, names: TableNames) -> tuple[Task, ...]:
         names: From the run's tables.
 
     Raises:
-        ClipError: The truth holds no clip.
+        ClipError: The truth holds no clip, or a method's index is damaged.
         MetricError: A scores file cannot be read.
     """
-    clips = tuple(sorted(path.stem for path in truth.glob("*.mkv") if path.name[0] != "."))
-    if not clips:
-        raise ClipError(
-            f"{truth}: found no clip; expected the true clips of this run (`<clip>.mkv`). "
-            "Make the test clips first, or name their folder with --truth."
-        )
-    return tuple(_task(run / task, clips, names) for task in TASKS if (run / task).is_dir())
+    truths = list_clips(truth)
+    return tuple(_task(run / task, truths, names) for task in TASKS if (run / task).is_dir())
 
 
 def task_name(task: str) -> str:
@@ -135,64 +141,73 @@ def natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
-def _task(folder: Path, clips: tuple[str, ...], names: TableNames) -> Task:
+def read_scores_of(folder: Path) -> dict[str, pd.DataFrame]:
+    """`scores` and `frames` of a `System` whose scores lie in a folder; empty where there are none.
+
+    Raises:
+        MetricError: A file cannot be read.
+    """
+    files = {"scores": ("metrics.parquet", COLUMNS), "frames": ("frames.parquet", FRAME_COLUMNS)}
+    return {
+        field: read_parquet(folder / name, columns)
+        if (folder / name).is_file()
+        else pd.DataFrame(columns=list(columns))
+        for field, (name, columns) in files.items()
+    }
+
+
+def _task(folder: Path, truths: Mapping[str, Path], names: TableNames) -> Task:
     found = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
     order = {name: position for position, name in enumerate(names.labels)}
     found.sort(key=lambda p: (p.name != INPUT, order.get(p.name, len(order)), natural(p.name)))
     systems, remarks = [], []
     for path in found:
-        own = {p.stem: p for p in sorted(path.glob("*.mkv")) if p.name[0] != "."}
-        if not own and not (path / "metrics.parquet").is_file():
+        index = read_index(path)
+        own, problem = clips_at_hand(path)
+        if not (own or "restored" in index or (path / "metrics.parquet").is_file()):
             continue
-        system = _system(path, {clip: own[clip] for clip in clips if clip in own}, names)
+        system = _system(path, index, own, truths, names)
         systems.append(system)
-        missing = [clip for clip in clips if clip not in own]
-        if missing:
-            remarks.append(
-                f"{system.label}: {len(clips) - len(missing)} of {len(clips)} clips; "
-                f"missing: {', '.join(missing)}."
-            )
-        extra = sorted(set(own) - set(clips))
-        if extra:
-            remarks.append(f"{system.label}: not in the test set and left out: {', '.join(extra)}.")
+        remarks += _remarks(system, problem, index.get("extra", sorted(set(own) - set(truths))))
     return Task(
         id=folder.name,
-        clips=clips,
+        truths=truths,
         systems=tuple(systems),
         absent=names.absent(folder.name, {system.id for system in systems}),
         remarks=tuple(remarks),
     )
 
 
-def _system(folder: Path, clips: Mapping[str, Path], names: TableNames) -> System:
-    label = names.labels.get(folder.name, _label(folder.name))
+def _system(
+    folder: Path,
+    index: Mapping,
+    own: Mapping[str, Path],
+    truths: Mapping[str, Path],
+    names: TableNames,
+) -> System:
+    reasons = index.get("unusable", {})
+    label = index.get("label") or ("Degraded input" if folder.name == INPUT else folder.name)
     return System(
         id=folder.name,
-        label=label,
-        folder=folder,
-        clips=clips,
-        scores=_read(folder / "metrics.parquet", COLUMNS),
-        frames=_read(folder / "frames.parquet", FRAME_COLUMNS),
-        weights=_weights(folder / "index.json"),
+        label=names.labels.get(folder.name, label),
+        clips={clip: own[clip] for clip in truths if clip in own},
+        missing={clip: reasons.get(clip, NO_CLIP) for clip in truths if clip not in own},
+        weights=tuple(map(str, (index.get("weights") or {}).values())),
+        **read_scores_of(folder),
     )
 
 
-def _label(method: str) -> str:
-    return "Degraded input" if method == INPUT else method
-
-
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    return read_parquet(path, columns) if path.is_file() else pd.DataFrame(columns=list(columns))
-
-
-def _weights(index: Path) -> tuple[str, ...]:
-    if not index.is_file():
-        return ()
-    try:
-        weights = json.loads(index.read_text()).get("weights") or {}
-    except (ValueError, AttributeError) as error:
-        raise MetricError(
-            f"{index}: is no index of restored clips ({error}); expected JSON with `method`, "
-            "`clips` and `weights`. Delete it and restore with this method again."
-        ) from error
-    return tuple(str(digest) for digest in weights.values())
+def _remarks(system: System, problem: str, extra: Sequence[str]) -> list[str]:
+    """What is wrong with a method's clips, in sentences."""
+    remarks = []
+    if problem:
+        remarks.append(f"{system.label}: no clip is shown. {problem}")
+    elif system.missing:
+        found, total = len(system.clips), len(system.clips) + len(system.missing)
+        listed = (
+            clip if why == NO_CLIP else f"{clip} ({why})" for clip, why in system.missing.items()
+        )
+        remarks.append(f"{system.label}: {found} of {total} clips; missing: {', '.join(listed)}.")
+    if extra:
+        remarks.append(f"{system.label}: not in the test set and left out: {', '.join(extra)}.")
+    return remarks

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dicface.files import sha256_of
-from dicface.report.site.contents import INPUT, Task
+from dicface.report.site.contents import Task
 from dicface.report.site.grids import Cell, Grid, Head, Line, text_cell
 from dicface.report.site.training import read_json
 
@@ -39,9 +39,7 @@ def cost_grid(task: Task, networks: Mapping[str, Path], benchmarks: Path, num_fr
         num_frames: Frames of all clips together.
     """
     lines = []
-    for system in task.systems:
-        if system.id == INPUT:
-            continue
+    for system in task.methods:
         folder = next((networks[sha] for sha in system.weights if sha in networks), None)
         job = _benchmark(benchmarks, task.id, system.id)
         cells = (

@@ -18,7 +18,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from dicface.clips import frame_rate, read_frames
+from dicface.clips import FOLDER_FPS, frame_rate, read_frames
 from dicface.faces.align import template
 
 CRF = 14
@@ -36,7 +36,7 @@ class Tile:
         x, y: Corner in the video, px.
         width, height: Size in the video, px.
         num_frames: Frames that it has; the tile is black in those that it lacks.
-        fps: Its frame rate.
+        fps: Its frame rate; None for a folder of frames, which has none.
         slice_y, slice_height: Rows in the picture of the slices.
         column: Column of the slice, px of its own frames.
         size: Width and height of its own frames, px.
@@ -47,7 +47,7 @@ class Tile:
     width: int
     height: int
     num_frames: int
-    fps: Fraction
+    fps: Fraction | None
     slice_y: int
     slice_height: int
     column: int
@@ -74,7 +74,7 @@ def write_media(
     """Writes the video, the slices and a small picture of the first and the last clip.
 
     Args:
-        clips: Name -> lossless clip; the last one is the truth and gives the frame rate.
+        clips: Name -> clip; the last one is the truth and gives the frame rate, if it has one.
         video: The .mp4 to write.
         slices: The .png to write: below each other, per clip, its eye column (downwards) over
             time (to the right, one pixel a frame).
@@ -86,7 +86,9 @@ def write_media(
     """
     first = {name: next(read_frames(path)) for name, path in clips.items()}
     corners, (height, width) = _grid({name: _shown(frame) for name, frame in first.items()})
-    fps = frame_rate(list(clips.values())[-1])
+    # Of the truth, or of the first clip that has one.
+    rates = {name: frame_rate(path) for name, path in clips.items() if not path.is_dir()}
+    fps = rates.get(list(clips)[-1], next(iter(rates.values()), FOLDER_FPS))
     columns: dict[str, list[np.ndarray]] = {name: [] for name in clips}
 
     def mosaics() -> Iterator[np.ndarray]:
@@ -102,7 +104,7 @@ def write_media(
             yield mosaic
 
     _encode(mosaics(), video, fps, crf)
-    tiles = _write_slices(columns, slices, clips, corners, first)
+    tiles = _write_slices(columns, slices, rates, corners, first)
     _write_thumbnail([clips[next(iter(clips))], list(clips.values())[-1]], columns, thumbnail)
     return Media(num_frames=max(map(len, columns.values())), fps=fps, tiles=tiles)
 
@@ -166,7 +168,7 @@ def _encode(frames: Iterator[np.ndarray], path: Path, fps: Fraction, crf: int) -
 def _write_slices(
     columns: Mapping[str, Sequence[np.ndarray]],
     path: Path,
-    clips: Mapping[str, Path],
+    rates: Mapping[str, Fraction],
     corners: Mapping[str, tuple[int, int]],
     first: Mapping[str, np.ndarray],
 ) -> dict[str, Tile]:
@@ -184,7 +186,7 @@ def _write_slices(
             width=shown.shape[1],
             height=shown.shape[0],
             num_frames=len(found),
-            fps=frame_rate(clips[name]),
+            fps=rates.get(name),
             slice_y=top,
             slice_height=own_height,
             column=eye_column(own_width),

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import INPUT, TRUTH, Task, task_name
-from dicface.report.site.grids import metric_head
+from dicface.report.site.grids import Grid, metric_head
 from dicface.report.site.media import Media, write_media
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Pages:
             undefined=StrictUndefined,
         )
         self.environment.filters |= {"address": quote, "prose": _prose, "task_name": task_name}
-        self.environment.globals |= {"run_name": title, "tasks": tasks}
+        self.environment.globals |= {"title": title, "tasks": tasks}
 
     def write(self, template: str, path: str, **values: object) -> None:
         """Renders a template to a file of the report."""
@@ -57,13 +57,19 @@ class Pages:
         shown = clip_scores.shown_metrics(task, self.metrics)
         return [(str(metric_head(f).markup), clip_scores.extremes(task, f)) for f in shown]
 
-    def write_clips(self, truth: Path, crf: int) -> int:
+    def clip_by_clip(self, task: Task) -> list[tuple[str, Grid]]:
+        """Label and scores of every clip, of each method that was scored."""
+        shown = clip_scores.shown_metrics(task, self.metrics)
+        scored = [system for system in task.systems if not system.scores.empty]
+        return [(s.label, clip_scores.method_grid(task, s, shown)) for s in scored]
+
+    def write_clips(self, crf: int) -> int:
         """Writes media and page of every clip; returns the number of true frames."""
         lengths = {}
         work = [(task, clip) for task in self.tasks for clip in task.clips]
         for task, clip in tqdm(work, unit="clip", desc="report"):
             clips = {s.id: s.clips[clip] for s in task.systems if clip in s.clips}
-            clips[TRUTH] = truth / f"{clip}.mkv"
+            clips[TRUTH] = task.truths[clip]
             files = {}
             for kind, suffix in (("media", "mp4"), ("slices", "png"), ("thumbs", "png")):
                 files[kind] = f"{kind}/{task.id}/{clip}.{suffix}"
@@ -87,7 +93,7 @@ class Pages:
             after=task.clips[place + 1] if place + 1 < len(task.clips) else None,
             absent={
                 **task.absent,
-                **{s.label: "no clip of this name" for s in task.systems if clip not in s.clips},
+                **{s.label: s.missing[clip] for s in task.systems if clip in s.missing},
             },
             remarks=remarks,
             scores=clip_scores.clip_grid(task, clip, clip_scores.shown_metrics(task, self.metrics)),
@@ -152,7 +158,7 @@ def _remarks(task: Task, media: Media) -> list[str]:
             parts.append(f"{sizes[0]} px, the truth {sizes[1]} px")
         if tile.num_frames != truth.num_frames:
             parts.append(f"{tile.num_frames} frames, the truth {truth.num_frames}")
-        if tile.fps != truth.fps:
+        if tile.fps and truth.fps and tile.fps != truth.fps:
             parts.append(
                 f"{float(tile.fps):g} frames a second, the truth {float(truth.fps):g}; "
                 "shown frame by frame at the truth's"

@@ -59,7 +59,8 @@ class TablePage:
     @property
     def short(self) -> str:
         """Short name for links: "Table 1" of "Table 1. Blind …"."""
-        return self.title.split(". ")[0].split(": ")[0]
+        short = self.title.split(". ")[0].split(": ")[0]
+        return f"{short}, beside the paper" if self.name.endswith("_paper") else short
 
 
 def read_table_pages(folder: Path) -> tuple[list[TablePage], TableNames]:

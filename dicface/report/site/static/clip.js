@@ -284,7 +284,10 @@
     Object.values(selects).forEach((select, index) => {
       select.append(...methods.map((tile) => new Option(tile.label, tile.id)));
       if (order[index]) select.value = order[index];
-      else select.closest(".pane").remove();
+      // Nothing to choose from: its name alone.
+      select.hidden = methods.length === 1;
+      if (select.hidden) select.labels[0].textContent = methods[0].label;
+      if (!order[index]) select.closest(".pane").remove();
       select.addEventListener("change", choose);
     });
     if (!order[0]) selects.a.replaceChildren();
