@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dicface import __version__, data_commands, method_commands, weights_commands
+from dicface import __version__, data_commands, method_commands, verify, weights_commands
+from dicface.artefacts import recording
 from dicface.config import TASKS, Config, load
+from dicface.cost import command as plan_command
 from dicface.errors import ConfigError, DicfaceError
 from dicface.workflow import FIGURES
 
@@ -25,13 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        if options.config is None:
-            return options.command(options) or 0
-        options.command(options, load(*options.config))
+        config = None if options.config is None else load(*options.config)
+        with recording(options, config, sys.argv[1:] if arguments is None else arguments):
+            given = (options,) if config is None else (options, config)
+            return options.command(*given) or 0
     except DicfaceError as error:
-        sys.stderr.write(f"dicface {options.name}: {error}\n")
+        sys.stderr.write(f"dicface {options.subcommand}: {error}\n")
         return EXIT_USER_ERROR
-    return 0
 
 
 def render(options: argparse.Namespace, config: Config) -> None:
@@ -42,26 +44,17 @@ def render(options: argparse.Namespace, config: Config) -> None:
 
 
 def import_clips(options: argparse.Namespace, config: Config) -> None:
-    """Find, smooth and align the faces of a folder of videos."""
-    from dicface.faces.importer import import_folder
+    """Align the test clips of a folder or data set, by the faces in them or released landmarks."""
+    from dicface.data.test_set import import_test_clips
 
-    import_folder(
-        config.test_clips or config.data.test.folder,
-        options.out,
-        size=config.data.size,
-        detector=config.data.detector,
-        max_frames=config.data.test.max_frames or None,
-    )
+    import_test_clips(config, options.out)
 
 
 def degrade(options: argparse.Namespace, config: Config) -> None:
-    """Make a task's input of every clip of a folder."""
-    from dicface.data.degraded_set import degrade_set
-    from dicface.data.tasks import task_input
+    """Make a task's input of every test clip, or take the released ones."""
+    from dicface.data.test_set import make_inputs
 
-    degrade_set(
-        options.clips, options.out, task_input(config, options.task), seed_name=config.seed_name
-    )
+    make_inputs(config, options.task, options.clips, options.out)
 
 
 def train(options: argparse.Namespace, config: Config) -> None:
@@ -123,11 +116,13 @@ def score(options: argparse.Namespace, config: Config | None = None) -> None:
         options.out or Path("scores") / name,
         name=name,
         task=options.task,
+        input_folder=options.input,
+        align=options.align,
         prefer=config.metrics.backbones if config else "auto",
         workers=options.workers,
     )
-    files = ", ".join(str(path) for path in sorted(result.folder.glob("*.*")))
-    sys.stdout.write(f"{to_text(result.table)}\nWritten: {files}\n")
+    files = [result.folder / "metrics.parquet", result.files["md"], result.page]
+    sys.stdout.write(f"{to_text(result.table)}\nWritten: {', '.join(map(str, files))}\n")
 
 
 def score_method(options: argparse.Namespace, config: Config) -> None:
@@ -218,7 +213,7 @@ def picture(options: argparse.Namespace, config: Config) -> None:
     """Draw input, CodeFormer, DicFace and truth side by side."""
     from dicface.report.run import draw_comparison
 
-    draw_comparison(options.run, options.truth, options.out)
+    draw_comparison(config, options.run, options.truth, options.out)
 
 
 def _set_threads(config: Config) -> None:
@@ -239,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="dicface", description="Stages of the face-video restoration benchmark."
     )
     parser.add_argument("--version", action="version", version=f"dicface {__version__}")
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
 
     def add(
         name: str, command: Callable, *, workers: bool = False, task: bool = False, **folders: str
@@ -282,6 +277,17 @@ def _parser() -> argparse.ArgumentParser:
     add("score", score, workers=True, task=True, restored="restored clips", truth="true clips")
     subcommands["score"].add_argument("--name", default="", help="(default the folder's)")
     subcommands["score"].add_argument("--out", type=Path, help="(default scores/NAME)")
+    subcommands["score"].add_argument(
+        "--input", type=Path, help="degraded clips to show beside the results on the page"
+    )
+    subcommands["score"].add_argument(
+        "--align",
+        type=int,
+        nargs="?",
+        const=512,
+        metavar="PX",
+        help="cut the faces out of whole frames, where the true clips have them (default 512 px)",
+    )
     subcommands["score"].set_defaults(config=None)
     add(
         "score-method",
@@ -338,6 +344,7 @@ def _parser() -> argparse.ArgumentParser:
         truth="folder of true clips",
         out="file to write",
     )
+    verify.register(commands.add_parser("verify", help=verify.HELP, description=verify.HELP))
     # Files are the same whatever the configuration says.
     files = commands.add_parser("weights", help=weights_commands.HELP)
     files.set_defaults(config=None)
@@ -348,6 +355,9 @@ def _parser() -> argparse.ArgumentParser:
     methods = commands.add_parser("method", help=method_commands.HELP)
     methods.set_defaults(config=None)
     method_commands.register(methods)
+    planning = commands.add_parser("plan", help=plan_command.HELP, description=plan_command.HELP)
+    planning.set_defaults(config=None)
+    plan_command.register(planning)
     return parser
 
 
