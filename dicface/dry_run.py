@@ -28,7 +28,8 @@ def describe(config: Config, name: str) -> str:
     """Returns a network's resolved settings and what it will take, as YAML text.
 
     Memory is an estimate: 20 bytes a trained parameter, and the tensors that one process saves for
-    the backward pass, counted on a forward pass without values in float32. LPIPS, a discriminator
+    the backward pass of what it computes at once (`micro_batch`, or the batch), counted on a forward
+    pass without values in float32. LPIPS, a discriminator
     and workspaces of the convolution library come on top.
 
     Args:
@@ -46,7 +47,8 @@ def describe(config: Config, name: str) -> str:
             lambda2=0.0,
         )
         stage = STAGE_CLASSES[plan.stage](learns, s, objective, prior)
-        batch = torch.empty(s.batch_size, frames, 3, config.data.size, config.data.size)
+        part = s.micro_batch or s.batch_size
+        batch = torch.empty(part, frames, 3, config.data.size, config.data.size)
         activations = _saved_bytes(stage, batch)
     parameters = sum(p.numel() for p in learns.parameters())
     trained = sum(p.numel() for p in learns.parameters() if p.requires_grad)
@@ -68,7 +70,9 @@ def describe(config: Config, name: str) -> str:
                 "weights, gradients, Adam, average (GB)": round(
                     (trained * BYTES_PER_PARAMETER + (parameters - trained) * 4) / 1e9, 3
                 ),
-                "saved for backward, float32, over all processes (GB)": round(activations / 1e9, 3),
+                f"saved for backward, float32, {part} samples at once (GB)": round(
+                    activations / 1e9, 3
+                ),
             },
         },
     }

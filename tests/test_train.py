@@ -207,8 +207,9 @@ def test_learning_rate_is_a_cosine(raw: dict) -> None:
     assert learning_rate(s.steps // 2, s) == pytest.approx(middle)
 
 
-def test_dry_run_describes_without_training(raw: dict) -> None:
-    text = describe(config_of(raw), "dicface")
+@pytest.mark.parametrize("name", STAGES)
+def test_dry_run_describes_without_training(raw: dict, name: str) -> None:
+    text = describe(config_of(raw), name)
     assert "parameters" in text
     assert "memory" in text
     assert "learning_rate: 0.001" in text

@@ -48,7 +48,11 @@ def plan(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
     dag_api.execute_workflow(executor="dryrun")
     workflow = workflow_api._workflow  # noqa: SLF001 - the graph has no public way out
     dag = workflow.dag
-    jobs = list(dag.needrun_jobs(exclude_finished=False))
+    # Snakemake keeps a set: sorted, so that two plans are equal.
+    jobs = sorted(
+        dag.needrun_jobs(exclude_finished=False),
+        key=lambda job: (job.rule.name, *map(str, job.wildcards_dict.values())),
+    )
     ids = {job: number for number, job in enumerate(jobs)}
     return {
         "config": workflow.globals["SUITE"].raw,

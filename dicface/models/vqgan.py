@@ -243,7 +243,10 @@ class VQGAN(nn.Module):
         z, _ = self.encoder(x)
         distances = self.quantize.distances(z)
         indices = distances.argmin(1)
-        share = torch.bincount(indices, minlength=self.settings.codebook_size) / len(indices)
+        # Not bincount, whose size depends on values, so that a dry run without values works too.
+        share = torch.zeros(self.settings.codebook_size, device=z.device)
+        share = share.index_add(0, indices, torch.ones(len(indices), device=z.device))
+        share = share / len(indices)
         indices = indices.view(z.shape[0], *z.shape[2:])
         zq = self.quantize.lookup(indices)
         loss = vq_loss(z, zq, self.settings.beta, self.settings.beta_on)
