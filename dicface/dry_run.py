@@ -28,9 +28,9 @@ def describe(config: Config, name: str) -> str:
     """Returns a network's resolved settings and what it will take, as YAML text.
 
     Memory is an estimate: 20 bytes a trained parameter, and the tensors that one process saves for
-    the backward pass of what it computes at once (`micro_batch`, or the batch), counted on a forward
-    pass without values in float32. LPIPS, a discriminator
-    and workspaces of the convolution library come on top.
+    the backward pass of what it computes at once (`micro_batch`, or the batch), counted on a
+    forward pass without values in float32. LPIPS, a discriminator and workspaces of the convolution
+    library come on top.
 
     Args:
         config: The run.
