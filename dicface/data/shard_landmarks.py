@@ -45,6 +45,14 @@ TEXT_SIDE_PX = 512
 """Landmark files in the release's text format are in px of frames of this side."""
 
 _HEADER = b"dicface"
+_SCHEMA = pa.schema(
+    [
+        ("clip", pa.string()),
+        ("frame", pa.int64()),
+        ("detected", pa.bool_()),
+        *((name, pa.float32()) for name in (*RAW_COLUMNS, *POINT_COLUMNS)),
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +92,9 @@ def landmarks_of_shard(
 
     Clips with a landmark file of their own keep those points; in the others faces are detected,
     followed and smoothed. A clip that cannot be used (unreadable, no face, another number of frames
-    than its meta file says) is left out with the reason, in the file's header and in the log. A
-    finished file that was made from the same clips with the same detector and settings is kept.
+    than its meta file says) is left out with the reason, in the file's header and in the log; how
+    many may be is for the index to say, which knows all shards. A finished file that was made from
+    the same clips with the same detector and settings is kept.
 
     Args:
         clips: of the shard.
@@ -99,7 +108,6 @@ def landmarks_of_shard(
         x0 … y4 (filled and smoothed), in px of the clip's frame, cropped if its meta file says so.
 
     Raises:
-        ClipError: none of the clips can be used.
         DicfaceError: the disk is full or read-only.
     """
     settings = settings or LandmarkSettings()
@@ -124,12 +132,9 @@ def landmarks_of_shard(
             logger.warning("%s is left out: %s", clip.name, error)
             continue
         facts[clip.name] = made.facts | {"row_group": len(tables)}
-        tables.append(pa.Table.from_pandas(made.rows, preserve_index=False))
-    if not tables:
-        reasons = "\n".join(left_out.values())
-        raise ClipError(f"{out}: none of its {len(clips)} clips can be used:\n{reasons}")
+        tables.append(pa.Table.from_pandas(made.rows, schema=_SCHEMA, preserve_index=False))
     header = {"made_from": made_from, "clips": facts, "left_out": left_out}
-    schema = tables[0].schema.with_metadata({_HEADER: json.dumps(header).encode()})
+    schema = _SCHEMA.with_metadata({_HEADER: json.dumps(header).encode()})
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for table in tables:
             writer.write_table(table.cast(schema))
