@@ -262,7 +262,9 @@ def _made_of(manifest: Manifest, settings: dict, training: dict) -> Iterable[tup
         rates = f"{train['learning_rate']:g} to {train['final_learning_rate']:g}"
         yield "learning rate", f"{rates}, Adam; average of decay {train['ema_decay']}"
         yield "precision", train["precision"]
-        yield "time", f"{training['seconds']:.1f} s in {training.get('processes', 1)} processes"
+        count = training.get("processes", 1)
+        several = f" in {count} processes" if count > 1 else ""
+        yield "time", f"{training['seconds']:.1f} s{several}"
     yield from _common(manifest)
 
 
