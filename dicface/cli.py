@@ -94,6 +94,7 @@ def analyse(options: argparse.Namespace, config: Config) -> None:
     from dicface.files import write_json
     from dicface.metrics.scorer import analyse_set
 
+    _set_threads(config)
     analyse_set(
         options.truth,
         options.out,
@@ -129,6 +130,7 @@ def score_method(options: argparse.Namespace, config: Config) -> None:
     """Score the restored clips of one method of a run with all metrics."""
     from dicface.metrics.scorer import score_set
 
+    _set_threads(config)
     score_set(
         options.task,
         options.method,
@@ -146,6 +148,7 @@ def noise_floor(options: argparse.Namespace, config: Config) -> None:
     """Measure what the face metrics give on the truth itself."""
     from dicface.metrics.noise_floor import measure_noise_floor
 
+    _set_threads(config)
     measure_noise_floor(
         options.truth,
         options.analysis,
@@ -217,7 +220,8 @@ def picture(options: argparse.Namespace, config: Config) -> None:
 
 
 def _set_threads(config: Config) -> None:
-    # A fixed number, so that results repeat bit for bit whatever --cores says.
+    # A fixed number, so that results repeat bit for bit whatever --cores says, and jobs side by
+    # side do not each take every core.
     os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
     import torch
 
