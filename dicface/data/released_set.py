@@ -25,7 +25,13 @@ from dicface.data.shard_landmarks import TEXT_SIDE_PX, fitting_landmarks
 from dicface.data.sources import digest_of, look
 from dicface.errors import ClipError, FaceError
 from dicface.faces.align import Border, enlarge_small, estimate_affine, grey_of, warp
-from dicface.faces.importer import FACES_FILE, INDEX_COLUMNS, INDEX_FILE, faces_table
+from dicface.faces.importer import (
+    FACES_FILE,
+    INDEX_COLUMNS,
+    INDEX_FILE,
+    faces_table,
+    read_affines,
+)
 from dicface.faces.track import SmoothTrack
 from dicface.files import atomic_path, sha256_of, write_json
 
@@ -34,7 +40,6 @@ logger = logging.getLogger(__name__)
 Alignment = Literal["landmarks", "stored"]
 
 FOUND_BY = "released landmarks"
-_AFFINE_COLUMNS = [f"a{row}{column}" for row in range(2) for column in range(3)]
 _OTHER_CLIP = 40.0
 """Mean difference in grey levels beyond which an input is of another clip than its truth."""
 
@@ -140,7 +145,7 @@ def import_released_inputs(
         )
     inputs = layout.inputs[task]
     truths = {name: path for name, path in list_clips(truth).items() if name in layout.clips}
-    affines = _affines_of_truth(truth / FACES_FILE)
+    affines = read_affines(truth)
     alignment = _alignment(inputs, truths, affines, size, border)
     logger.info("%s: inputs are aligned by: %s", task, alignment)
     (out / RECORDS_FILE).unlink(missing_ok=True)
@@ -201,16 +206,6 @@ def _affines(clip: SourceClip, points: NDArray[np.float64], size: int) -> NDArra
         return np.stack([estimate_affine(each, size) for each in points])
     except FaceError as error:
         raise FaceError(f"{clip.landmarks}: {error}") from error
-
-
-def _affines_of_truth(faces: Path) -> dict[str, NDArray[np.float64]]:
-    if not faces.is_file():
-        raise FaceError(f"{faces}: no such file; import the true clips of the set first")
-    table = pd.read_parquet(faces, columns=["clip", "frame", *_AFFINE_COLUMNS])
-    return {
-        str(name): rows.sort_values("frame")[_AFFINE_COLUMNS].to_numpy().reshape(-1, 2, 3)
-        for name, rows in table.groupby("clip")
-    }
 
 
 def _warped(

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from dicface.clips import ClipInfo, frame_rate, read_frames, write_clip
 from dicface.errors import ClipError
-from dicface.faces.importer import FACES_FILE, cut_out
-
-AFFINE_COLUMNS = tuple(f"a{row}{column}" for row in range(2) for column in range(3))
+from dicface.faces.importer import cut_out, read_affines
 
 
 class Alignment:
@@ -26,11 +23,7 @@ class Alignment:
     """
 
     def __init__(self, folder: Path, size: int) -> None:
-        faces = pd.read_parquet(folder / FACES_FILE)
-        self._affines = {
-            str(clip): rows.sort_values("frame")[list(AFFINE_COLUMNS)].to_numpy().reshape(-1, 2, 3)
-            for clip, rows in faces.groupby("clip")
-        }
+        self._affines = read_affines(folder)
         self._size = size
 
     def apply(self, source: Path, clip: str, frame_size: tuple[int, int], out: Path) -> ClipInfo:

@@ -48,6 +48,7 @@ INDEX_COLUMNS = (
     "detector_sha256",
 )
 _RECORDS = ".imported"
+_AFFINE_COLUMNS = [f"a{row}{column}" for row in range(2) for column in range(3)]
 
 _FULL_SIZE = 512
 """From this size on the release's bilinear warp is kept as it is; below it would alias."""
@@ -326,10 +327,29 @@ def faces_table(
     columns = (
         ([f"raw_{column}" for column in coordinates], raw),
         (coordinates, track.points),
-        ([f"a{row}{column}" for row in range(2) for column in range(3)], affines),
+        (_AFFINE_COLUMNS, affines),
     )
     parts = [pd.DataFrame(v.reshape(num_frames, -1), columns=names) for names, v in columns]
     return pd.concat([table, *parts], axis=1)
+
+
+def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Reads how the clips of an import were aligned, from its `faces.parquet`.
+
+    Returns:
+        Clip -> (T, 2, 3) source px → aligned px.
+
+    Raises:
+        FaceError: the file is missing.
+    """
+    path = Path(folder) / FACES_FILE
+    if not path.is_file():
+        raise FaceError(f"{path}: no such file; import the true clips of the set first")
+    table = pd.read_parquet(path, columns=["clip", "frame", *_AFFINE_COLUMNS])
+    return {
+        str(name): rows.sort_values("frame")[_AFFINE_COLUMNS].to_numpy().reshape(-1, 2, 3)
+        for name, rows in table.groupby("clip")
+    }
 
 
 def _write_parquet(table: pd.DataFrame, path: Path) -> None:
