@@ -59,12 +59,13 @@ def degrade(options: argparse.Namespace, config: Config) -> None:
 
 def train(options: argparse.Namespace, config: Config) -> None:
     """Train one stage or variant; go on where a killed run stopped."""
-    from dicface.dry_run import describe
-    from dicface.train import train_stage
-
     if options.dry_run:
+        from dicface.dry_run import describe
+
         sys.stdout.write(describe(config, options.network))
         return
+    from dicface.train import train_stage
+
     _set_threads(config)
     train_stage(config, options.network, clips=options.clips, out=options.out)
 

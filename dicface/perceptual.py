@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import lpips
 import torch
 from torch import Tensor, nn
 
 from dicface import weights
 from dicface.errors import ConfigError, WeightsError
+
+if TYPE_CHECKING:
+    import lpips  # it imports torchvision's models, two seconds that most trainings do not need
 
 
 class PerceptualLoss(nn.Module):
@@ -52,6 +54,8 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     Raises:
         WeightsError: The file is not at hand, or holds another network.
     """
+    import lpips
+
     backbone = backbone or weights.find("vgg16")
     if backbone is None:
         raise WeightsError(f"{weights.where_to_get('vgg16')}; or set lambda2 to 0.")
@@ -69,6 +73,8 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
 
 def untrained_network() -> lpips.LPIPS:
     """LPIPS's VGG16 network with random weights; nothing is downloaded."""
+    import lpips
+
     with warnings.catch_warnings():  # lpips calls torchvision in a deprecated way
         warnings.simplefilter("ignore", UserWarning)
         return lpips.LPIPS(net="vgg", pretrained=False, pnet_rand=True, verbose=False)
