@@ -214,8 +214,8 @@ def test_rows_stay_in_their_task(browser, report):
         "b => [...b.rows].filter(r => !r.hidden).map(r => r.cells[0].textContent.trim()))"
     )
     assert [[row.split("\u00a0")[0] for row in block] for block in shown] == [
-        ["Blind face restoration", "Degraded", "Beta"],
-        ["Face inpainting", "Degraded", "Beta"],
+        ["Blind face restoration", "Degraded input", "Beta"],
+        ["Face inpainting", "Degraded input", "Beta"],
     ]
 
 
@@ -241,6 +241,11 @@ def test_one_method_alone_has_its_player_and_a_table_of_clips_that_sorts(browser
     assert browser.errors == []
 
 
+TOO_LONG = """[...document.querySelectorAll("tbody th[scope=row]")]
+    .filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent)"""
+"""Labels that run over the cell beside them."""
+
+
 @pytest.mark.parametrize("which", ["report", "alone"])
 def test_no_page_complains_or_leaves_the_folder(browser, which, request):
     report = request.getfixturevalue(which)
@@ -252,6 +257,7 @@ def test_no_page_complains_or_leaves_the_folder(browser, which, request):
                 browser.wait("document.querySelector('canvas[data-shows=truth]').dataset.frame")
             assert browser.errors == [], path
             assert browser.run("document.documentElement.scrollWidth") <= width, path
+            assert browser.run(TOO_LONG) == [], path
             for address in browser.requests:
                 assert address == "data:," or address.startswith(f"{report.as_uri()}/"), address
 

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from dicface.errors import MetricError
 from dicface.report.layout import NO_VALUE
+from dicface.report.markdown import NO_BREAK_SPACE
 from dicface.report.site.contents import NOT_RUN, TableNames, natural
 from dicface.report.site.grids import Cell, Grid, Head, Line
 
@@ -219,9 +220,11 @@ def _text_cell(token: Token, name: str) -> Cell:
         each = (f'<a href="{anchor}{number}">{number}</a>' for number in mark[1].split(","))
         return f"<sup>{','.join(each)}</sup>"
 
-    markup = str(_inline(token))
+    # Markdown keeps a label in one line like this; here the style sheet decides, marks aside.
+    markup = str(_inline(token)).replace(NO_BREAK_SPACE, " ")
+    markup = markup.replace(" <sup>", f"{NO_BREAK_SPACE}<sup>")
     plain = html.unescape(re.sub(r"<sup>.*</sup>|</?em>", "", markup))
-    return Cell(markup=Markup(_MARK.sub(links, markup)), value=plain.replace("\u00a0", " ").strip())
+    return Cell(markup=Markup(_MARK.sub(links, markup)), value=plain.strip())
 
 
 def _numbers_by_row(numbers: pd.DataFrame, rows: int, columns: int) -> list[pd.DataFrame]:
