@@ -199,8 +199,7 @@ def report(options: argparse.Namespace, config: Config) -> None:
     """Write the report of a run: a folder of pages that opens from disk."""
     from dicface.report.site import write_report
 
-    del config
-    write_report(options.run, options.train, options.out, truth=options.truth)
+    write_report(options.run, options.train, options.out, truth=options.truth, remark=config.remark)
 
 
 def import_results(options: argparse.Namespace, config: Config) -> None:

@@ -296,6 +296,7 @@ class Config:
 
     scale: str
     budget: str
+    remark: str
     seed: int
     test_clips: str
     results: str

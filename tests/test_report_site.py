@@ -20,6 +20,8 @@ from dicface.score_folder import import_results
 from tests._page import Page
 from tests._report_run import CLIPS, FPS, LABELS, NUM_FRAMES, REASON, SIDE, frames, make_run
 
+REMARK = "Drawn by a test: the numbers say nothing."
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -28,8 +30,13 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(run):
-    index = write_report(run, run / "train", run / "report", truth=run / "clips" / "test")
+    truth = run / "clips" / "test"
+    index = write_report(run, run / "train", run / "report", truth=truth, remark=REMARK)
     return index.parent
+
+
+def test_the_first_page_says_what_a_reader_must_know_of_all_numbers(report):
+    assert REMARK in Page(report / "index.html").text
 
 
 def pages(report):
@@ -230,7 +237,7 @@ def test_the_same_run_gives_the_same_bytes_and_replaces_the_report_whole(report,
 
     before = content()
     (report / "left over.txt").write_text("from an earlier report")
-    write_report(run, run / "train", report, truth=run / "clips" / "test")
+    write_report(run, run / "train", report, truth=run / "clips" / "test", remark=REMARK)
     assert content() == before
     assert not [p for p in run.iterdir() if p.name.startswith(".")]
 

@@ -63,6 +63,7 @@ def test_table1_of_a_run_says_what_every_row_is(run):
     assert "22.000" in text
     assert "KEEP" in text
     assert "vqgan 11 steps (2 s), codeformer 11 steps (2 s)" in " ".join(text.split())
+    assert config.remark in " ".join(text.split())
     lines = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
     assert sorted(lines["method"].unique()) == sorted(config.table1)
     assert lines[lines["clips"] == 0]["note"].str.startswith("Not run: ").all()

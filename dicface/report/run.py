@@ -56,6 +56,7 @@ def write_run_table(config: Config, name: str, run: Path, train: Path, out: Path
         protocol_is_paper=config.protocol_is_paper,
         setting=describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
+        notes=(config.remark,) if config.remark else (),
     )
     written = write_table(table, out)
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"

@@ -24,7 +24,7 @@ rule table1:
         f"{RUN}/logs/table1.log",
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("table1", "methods"),
+        facts=SUITE.facts("table1", "methods", "remark"),
     shell:
         "{DICFACE} table --table table1 --config {params.config} --run {RUN} --train {TRAIN}/train"
         " --out $(dirname {output.md}) 2>&1 | tee {log}"
@@ -43,7 +43,7 @@ rule table2:
         f"{RUN}/logs/table2.log",
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("table2", "methods"),
+        facts=SUITE.facts("table2", "methods", "remark"),
     shell:
         "{DICFACE} table --table table2 --config {params.config} --run {RUN} --train {TRAIN}/train"
         " --out $(dirname {output.md}) 2>&1 | tee {log}"
@@ -69,7 +69,8 @@ rule ablation:
         table="|".join(ABLATION_OF_FILE),
     params:
         config=RUN_CONFIG,
-        facts=lambda wildcards: SUITE.ablation_facts(ABLATION_OF_FILE[wildcards.table]),
+        facts=lambda wildcards: SUITE.ablation_facts(ABLATION_OF_FILE[wildcards.table])
+        | SUITE.facts("remark"),
         name=lambda wildcards: ABLATION_OF_FILE[wildcards.table],
     shell:
         "{DICFACE} table --table {params.name} --config {params.config} --run {RUN}"

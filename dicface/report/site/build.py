@@ -50,6 +50,7 @@ class Contents:
 
     Attributes:
         title: Heading of the first page.
+        remark: What a reader must know of all numbers; "" for nothing.
         tables: Tables in order.
         tasks: Tasks with their clips, methods and scores.
         figures: PNG files; a PDF and a caption (.txt) may lie beside each.
@@ -63,6 +64,7 @@ class Contents:
     tables: Sequence[TablePage]
     tasks: Sequence[Task]
     provenance: Provenance
+    remark: str = ""
     figures: Sequence[Path] = ()
     networks: Sequence[training.Network] = ()
     costs: Callable[[Task, int], Grid] | None = None
@@ -74,6 +76,7 @@ def write_report(
     out: Path,
     *,
     truth: Path,
+    remark: str = "",
     crf: int = CRF,
     metrics: Sequence[MetricFacts] | None = None,
 ) -> Path:
@@ -87,6 +90,7 @@ def write_report(
         train: Folder of its networks.
         out: The folder to write; an earlier report there is replaced when the new one is whole.
         truth: Folder of the true clips.
+        remark: What a reader must know of all numbers; "" for nothing.
         crf: Constant rate factor of the videos, 0 (lossless) to 51.
         metrics: Facts of the metrics in order; None: all of the paper's.
 
@@ -107,6 +111,7 @@ def write_report(
         networks=training.read_networks(train),
         costs=lambda task, frames: cost.cost_grid(task, networks, run / "benchmarks", frames),
         provenance=read_provenance(run),
+        remark=remark,
     )
     return write_pages(contents, out, crf=crf, metrics=metrics)
 
@@ -135,6 +140,7 @@ def write_pages(
             "index.html",
             INDEX,
             root="",
+            remark=contents.remark,
             pages=tables,
             figures=_copy_figures(contents.figures, folder / "figures"),
             networks=contents.networks,
