@@ -74,7 +74,7 @@ def test_every_row_is_tested_against_the_reference_and_corrected_together(table3
     assert psnr["p"].to_dict() == pytest.approx(expected)
     assert psnr["p_corrected"].to_dict() == pytest.approx(holm(expected))
     assert psnr["p_corrected"].max() > psnr["p"].max() * 0.99
-    assert "Every other row is tested against α = 1." in table.general
+    assert "Every other row is tested against “α = 1”." in table.general
 
 
 def test_our_sign_flips_are_scipys_permutation_test():
@@ -91,7 +91,7 @@ def test_the_second_candidate_stands_in_for_a_reference_that_did_not_run(tmp_pat
     ]
     table = build(TABLE1, rows, metrics=FACTS, distance=frechet)
     assert table.references == {"": "dicface"}
-    assert "Every other row is tested against DicFace (released)." in table.general
+    assert "Every other row is tested against “DicFace (released)”." in table.general
     alone = build(TABLE1, rows[:1], metrics=FACTS, distance=frechet)
     assert any(text.startswith("No row is tested against a reference") for text in alone.general)
 

@@ -179,6 +179,48 @@ def test_missing_clips_are_said_and_left_out_of_the_difference(tmp_path, rows):
     assert "7/8" in to_latex(table)
 
 
+def test_a_row_over_fewer_clips_is_not_ranked_and_says_which_are_missing(tmp_path, rows):
+    path = write_scores(tmp_path / "x", "codeformer_trained", drop={"psnr": CLIPS[:2]})
+    scores = pd.read_parquet(path)
+    # Far better than all others on the clips that it has, of which the hardest are missing.
+    scores.loc[scores["metric"] == "psnr", "value"] += 20
+    scores.loc[scores["metric"] == "psnr", "note"] = "no face in 16 frames"
+    scores.to_parquet(path)
+    rows = [r for r in rows if r.method != "codeformer_trained"]
+    table = build([*rows, table1_row("codeformer_trained", metrics=path)])
+    assert cell(table, "codeformer_trained", "psnr")["rank"] == 0
+    assert cell(table, "dicface_trained", "psnr")["rank"] == 1
+    assert cell(table, "codeformer_trained", "lpips")["rank"] == 1
+    assert "Rows over fewer clips than others of their column have no rank." in to_text(table)
+    first, second = CLIPS[:2]
+    said = f"clips '{first}', '{second}' without PSNR: no face in 16 frames."
+    assert table.numbered[table.marks["", "codeformer_trained"][-1] - 1] == said
+
+
+def test_a_column_without_any_value_says_so(tmp_path, rows):
+    path = write_scores(tmp_path / "x", "input", drop={"lpips": CLIPS})
+    rows = [r for r in rows if r.method != "input"]
+    table = build([table1_row("input", metrics=path), *rows])
+    line = next(t for t in to_markdown(table).splitlines() if t.startswith("| Degraded"))
+    assert f"0/{len(CLIPS)}\u00a0clips" in line
+    assert f"0/{len(CLIPS)}" in to_text(table)
+
+
+def test_the_order_of_means_is_not_believed_where_common_clips_say_the_opposite(tmp_path):
+    dropped = {"dicface_trained": CLIPS[-2:], "codeformer_trained": CLIPS[:2]}
+    rows = []
+    for method, drop in dropped.items():
+        path = write_scores(tmp_path / method, method, drop={"psnr": drop})
+        scores = pd.read_parquet(path)
+        one = (scores["metric"] == "psnr") & (scores["clip"] == CLIPS[-1])
+        scores.loc[one & scores["value"].notna(), "value"] += 100
+        scores.to_parquet(path)
+        rows.append(table1_row(method, metrics=path))
+    table = build(rows)
+    assert cell(table, "codeformer_trained", "psnr")["rank"] == 1
+    assert cell(table, "dicface_trained", "psnr")["tied"]
+
+
 def test_few_clips_are_warned_of_and_nothing_is_called_better(tmp_path):
     rows = []
     for method in LEVELS:
@@ -239,6 +281,14 @@ def test_papers_numbers_appear_only_under_the_papers_protocol(rows):
     assert line["paper"] == 29.099
     assert line["gap"] == pytest.approx(line["ours"] - 29.099)
     assert "26.509 / – / –" in to_markdown(papers).replace("\u00a0", " ")
+    path = next(row.metrics for row in rows if row.method == "dicface_trained")
+    scores = pd.read_parquet(path)
+    scores.loc[scores["clip"] == CLIPS[0], "value"] = np.nan
+    scores.to_parquet(path)
+    fewer = build(rows, paper_numbers=numbers, protocol_is_paper=True)
+    line = fewer.paper.set_index(["method", "metric"]).loc["dicface_trained", "psnr"]
+    assert np.isnan(line["gap"])
+    assert f"measured on {len(CLIPS) - 1} of {len(CLIPS)} clips" in line["reasons"]
 
 
 def test_blocks_are_ranked_apart_and_get_a_task_column(tmp_path):

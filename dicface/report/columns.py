@@ -10,6 +10,7 @@ import numpy as np
 
 from dicface.report import footnotes
 from dicface.report.statistics import (
+    MIN_VERDICT_CLIPS,
     SIGNIFICANCE,
     Estimate,
     holm,
@@ -96,25 +97,31 @@ def column(
     backbones: Mapping[str, Backbone],
     compare: Comparison,
 ) -> list[dict[str, object]]:
-    """One line (`CELL_COLUMNS`) per row of a block for one metric, ranked, ties marked."""
+    """One line (`CELL_COLUMNS`) per row of a block for one metric, ranked, ties marked.
+
+    Only rows with as many clips as the fullest one are ranked: a mean over fewer clips may be the
+    best because the hard ones are missing.
+    """
     estimates = {method: compare.mean(facts, one) for method, one in scores.items()}
-    means = {method: estimate.mean for method, estimate in estimates.items()}
+    most = max(estimate.clips for estimate in estimates.values())
+    means = {
+        method: estimate.mean if estimate.clips == most else np.nan
+        for method, estimate in estimates.items()
+    }
     place = ranks(means, higher_is_better=facts.higher_is_better, digits=digits)
     if sum(one is not None for one in scores.values()) < 2:
         # The only one is not the best of anything.
         place = dict.fromkeys(place, 0)
     best = next((method for method, rank in place.items() if rank == 1), None)
-    p_values = holm(
-        {
-            method: compare.difference(facts, scores[method], scores[best])[1]
-            for method, rank in place.items()
-            if rank > 1
-        }
-    )
+    behind = {
+        method: compare.difference(facts, scores[best], scores[method])
+        for method, rank in place.items()
+        if rank > 1
+    }
+    p_values = holm({method: p for method, (_, p) in behind.items()})
     lines = []
     for row in rows:
         estimate, one = estimates[row.method], scores[row.method]
-        p = p_values.get(row.method)
         backbone = backbones.get(facts.id)
         lines.append(
             {
@@ -130,11 +137,20 @@ def column(
                 "backbone": backbone.name if one and backbone else "",
                 "note": footnotes.of_cell(facts, row, one, estimate, len(compare.clips)),
                 "rank": place[row.method],
-                # Without a test (too few clips) nothing tells them apart either.
-                "tied": p is not None and not p < SIGNIFICANCE,
+                "tied": row.method in behind
+                and not _told_apart(facts, behind[row.method][0], p_values[row.method]),
             }
         )
     return lines
+
+
+def _told_apart(facts: MetricFacts, lead: Estimate, p: float) -> bool:
+    """Whether the best of a column, `lead` before another row, is told apart from that row.
+
+    Not without a test (too few clips), and not where the clips that both have say the opposite.
+    """
+    ahead = (lead.mean > 0) == facts.higher_is_better
+    return bool(ahead and p < SIGNIFICANCE and lead.clips >= MIN_VERDICT_CLIPS)
 
 
 def differences(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dicface.clips import named
 from dicface.report.statistics import MIN_VERDICT_CLIPS, SIGNIFICANCE
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ def of_cell(
     return "; ".join(parts)
 
 
+def of_missing(metrics: Sequence[MetricFacts], scores: Scores) -> tuple[str, ...]:
+    """Which clips of a row have no value of which metrics, and why; set-level ones aside."""
+    by_clip = [facts for facts in metrics if facts.level != "set"]
+    missing: dict[str, dict[str, list[str]]] = {}
+    for facts in by_clip:
+        for clip, why in scores.reasons.get(facts.id, {}).items():
+            missing.setdefault(clip, {}).setdefault(why, []).append(facts.name)
+    found: dict[tuple[str, str], list[str]] = {}
+    for clip, names_of in missing.items():
+        for why, names in names_of.items():
+            which = "" if len(names) == len(by_clip) else f" without {', '.join(names)}"
+            found.setdefault((which, why or "its scores do not say why"), []).append(clip)
+    return tuple(f"{named(sorted(clips))}{which}: {why}" for (which, why), clips in found.items())
+
+
 def of_set(
     metrics: Sequence[MetricFacts], scores: Iterable[Scores], num_clips: int
 ) -> tuple[str, ...]:
@@ -92,7 +108,7 @@ def of_set(
     if min(one.num_windows for one in features) < needed:
         text += (
             f" Warning: below {needed} windows its value depends on their number and is biased "
-            "upward, in every row by the same cause: it says nothing beyond this table."
+            "upward: it says nothing beyond this table, nor of rows with other numbers of windows."
         )
     return (text,)
 
@@ -191,7 +207,7 @@ def of_references(
             names = " or ".join(candidates)
             found.append(f"No row is tested against a reference{where}: {names} did not run.")
         else:
-            found.append(f"Every other row{where} is tested against {label}.")
+            found.append(f"Every other row{where} is tested against “{label}”.")
     return tuple(dict.fromkeys(found))
 
 

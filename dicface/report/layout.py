@@ -33,7 +33,7 @@ class Cell:
     Attributes:
         value: The mean, or an en dash.
         interval: The interval without brackets, or nothing.
-        rank: 1 best, 2 second best, 3 the rest, 0 no value.
+        rank: 1 best, 2 second best, 3 the rest, 0 no value, or one over fewer clips than others.
         tied: Not told apart from the best.
         partial: "11/12" where clips are missing, else nothing.
     """
@@ -76,8 +76,7 @@ def main_cells(table: Table) -> Iterator[tuple[Row, list[Cell]]]:
         cells = []
         for facts in table.metrics:
             line, digits = lines.loc[facts.id], table.digits[facts.id]
-            has_value = bool(np.isfinite(line["mean"]))
-            missing = has_value and line["clips"] < table.num_clips
+            missing = row.metrics is not None and line["clips"] < table.num_clips
             cells.append(
                 Cell(
                     value=number(line["mean"], digits),
@@ -158,11 +157,13 @@ def how_to_read(table: Table) -> tuple[str, ...]:
     )
     if not has_ranks(table):
         return (means,)
-    return (
-        means,
+    ties = (
         "≈: not told apart from the best of its column (paired test over clips, corrected for "
-        "the number of rows, 5 %).",
+        "the number of rows, 5 %)."
     )
+    if ((table.cells["clips"] > 0) & (table.cells["rank"] == 0)).any():
+        return (means, ties, "Rows over fewer clips than others of their column have no rank.")
+    return (means, ties)
 
 
 def backbone_note(table: Table) -> str:

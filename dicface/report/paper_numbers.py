@@ -71,16 +71,18 @@ def beside_ours(
     path: Path | None,
     setting: str,
     daggers: Mapping[str, str],
+    num_clips: int,
 ) -> pd.DataFrame:
     """Sets the paper's numbers beside ours; gap = ours - paper, where the two can be compared.
 
     Args:
         name: Name of the table.
-        cells: Cells of the table, columns block, method, metric, mean, low, high at least.
+        cells: Cells of the table, columns block, method, metric, mean, low, high, clips at least.
         rows: Its rows; those without `paper_name` are left out.
         path: The paper's table, `reasons.csv` beside it; None: the result is empty.
         setting: How test set and protocol differ from the paper's; empty: they do not.
         daggers: Metric -> backbone, where it is not the paper's kind.
+        num_clips: Clips of the set; a mean over fewer has no gap.
 
     Returns:
         One line per row and metric that the paper has (columns `COLUMNS`). `gap` is NaN where
@@ -105,6 +107,8 @@ def beside_ours(
             against = [setting] if setting else []
             if cell.metric in daggers:
                 against.append(f"measured by {daggers[cell.metric]}")
+            if 0 < cell.clips < num_clips:
+                against.append(f"measured on {cell.clips} of {num_clips} clips")
             against += [reason.reason for reason in known if not reason.comparable]
             aware = [reason.reason for reason in known if reason.comparable]
             aware += [f"not run: {row.reason}"] if row.reason else list(row.notes)

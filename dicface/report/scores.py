@@ -45,6 +45,7 @@ class Scores:
     Attributes:
         path: The file it was read from.
         values: metric -> clip -> value (NaN where the metric failed on the clip).
+        reasons: metric -> clip without a value -> what its scorer said of it.
         num_missing: metric -> frames without a value, over all clips.
         backbones: metric -> what computed it.
         protocol: Id of the evaluation protocol.
@@ -53,6 +54,7 @@ class Scores:
 
     path: Path
     values: dict[str, dict[str, float]]
+    reasons: dict[str, dict[str, str]]
     num_missing: dict[str, int]
     backbones: dict[str, Backbone]
     protocol: str
@@ -99,6 +101,10 @@ def read_scores(path: str | Path, distance: Distance | None = None) -> Scores:
         values={
             metric: dict(zip(rows["clip"].astype(str), rows["value"].astype(float), strict=True))
             for metric, rows in by_metric.items()
+        },
+        reasons={
+            metric: dict(zip(rows["clip"].astype(str), rows["note"].fillna(""), strict=True))
+            for metric, rows in table[table["value"].isna()].groupby("metric", sort=False)
         },
         num_missing={metric: int(rows["num_missing"].sum()) for metric, rows in by_metric.items()},
         backbones={metric: _one_backbone(path, metric, rows) for metric, rows in by_metric.items()},

@@ -8,7 +8,7 @@ says why. `render_table` writes the result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,6 +178,8 @@ def build_table(
     counts = bootstrap_counts(clips) if clips else np.zeros((0, 0))
     compare = Comparison(clips=tuple(clips), counts=counts)
 
+    rows = [_with_missing(row, metrics, scores.get((row.block, row.method))) for row in rows]
+
     lines, compared, digits, chosen = [], [], {}, {}
     for facts in metrics:
         found = [compare.mean(facts, one).mean for one in scores.values()]
@@ -209,7 +211,7 @@ def build_table(
         cells=cells,
         differences=_by_pair(between),
         references=chosen,
-        comparison=beside_ours(name, cells, rows, paper_numbers, setting, daggers),
+        comparison=beside_ours(name, cells, rows, paper_numbers, setting, daggers, len(clips)),
         setting=setting,
         daggers=daggers,
         numbered=numbered,
@@ -227,6 +229,12 @@ def build_table(
         num_clips=len(clips),
         digits=digits,
     )
+
+
+def _with_missing(row: Row, metrics: Sequence[MetricFacts], scores: Scores | None) -> Row:
+    """The row with notes on clips that lack a value, but for those that it has already."""
+    missing = footnotes.of_missing(metrics, scores) if scores else ()
+    return replace(row, notes=(*row.notes, *(text for text in missing if text not in row.notes)))
 
 
 def _printed(metrics: Sequence[MetricFacts], shown: Sequence[str]) -> list[MetricFacts]:
