@@ -81,6 +81,10 @@ def make_run(run: Path) -> Path:
     (run / "benchmarks" / "restore_bfr_alpha.tsv").write_text(
         "s\th:m:s\tmax_rss\tmean_load\n4.8\t0:00:04\t512.25\t90\n"
     )
+    took = {CLIPS[0]: (8, 0.7), CLIPS[1]: (16, 0.5), "of another test set": (8, 100.0)}
+    clips = {clip: {"frames": count, "seconds": s} for clip, (count, s) in took.items()}
+    write_json(run / "bfr" / "alpha" / "cost.json", {"clips": clips, "parameters": 7})
+    write_json(run / "bfr" / "beta" / "cost.json", {"clips": {}, "parameters": 2_250_000})
     (run / "run_config.yaml").write_text("scale: demo\nnote: <none>\n")
     return run
 

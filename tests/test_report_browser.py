@@ -1,43 +1,17 @@
-"""The report in headless Chromium: it plays in step, sorts, steps, and asks nothing of anybody."""
+"""The report in headless Chromium: it sorts, fits, prints, and asks nothing of anybody."""
 
-import io
-import time
-
-import numpy as np
 import pytest
-from PIL import Image
 
-from dicface.report.site import Contents, write_pages, write_report
+from dicface.report.site import Contents, write_pages
 from dicface.report.site.contents import System, Task, read_scores_of
 from dicface.report.site.provenance import read_provenance
-from tests._browser import CHROMIUM, Browser
-from tests._report_run import NUM_FRAMES, grey, make_run
+from tests._browser import CHROMIUM
+from tests._player import seen, settle
 
+pytest_plugins = ("tests._opened_report",)
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
 )
-PANES = ("input", "a", "b", "truth")
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    run = make_run(tmp_path_factory.mktemp("results") / "demo")
-    return write_report(run, run / "train", run / "report", truth=run / "clips" / "test").parent
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    found = Browser(tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def clip(browser, report):
-    browser.resize(1200, 900)
-    browser.open((report / "clips" / "bfr" / "head_2.html").as_uri())
-    browser.wait("document.querySelector('canvas[data-shows=truth]').dataset.frame === '0'")
-    return browser
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +28,8 @@ def alone(report):
     none = {kind: table.iloc[:0] for kind, table in scores.items()}
     systems = (
         system("input", "Input", run / "bfr" / "input", none),
-        system("result", "Mine <1>", run / "bfr" / "alpha", scores),
+        # An id is what a user calls it: it must not take the truth's place.
+        system("truth", "Mine <1>", run / "bfr" / "alpha", scores),
     )
     task = Task(id="bfr", truths=truths, systems=systems, absent={}, remarks=("A remark.",))
     contents = Contents(
@@ -66,115 +41,18 @@ def alone(report):
     return write_pages(contents, run / "alone").parent
 
 
-def seen(browser, panes=PANES):
-    """Frame number that each pane shows, read from its pixels."""
-    picture = np.asarray(Image.open(io.BytesIO(browser.picture())).convert("RGB"))
-    levels = []
-    for name in panes:
-        box = browser.run(
-            f"(() => {{ const b = document.querySelector('canvas[data-shows={name}]')"
-            ".getBoundingClientRect(); return [b.left, b.top, b.width, b.height] })()"
-        )
-        x, y = int(box[0] + box[2] * 0.7), int(box[1] + box[3] * 0.7)
-        levels.append(float(picture[y, x].mean()))
-    known = np.array([grey(index) for index in range(NUM_FRAMES)])
-    found = [int(np.abs(known - level).argmin()) for level in levels]
-    assert np.abs(known[found] - levels).max() <= 6, levels
-    return found
-
-
-def named(browser):
-    """Frame number that each pane, the slider and the cursor say they show."""
-    panes = [
-        int(browser.run(f"document.querySelector('canvas[data-shows={name}]').dataset.frame"))
-        for name in PANES
-    ]
-    at = browser.run(
-        "getComputedStyle(document.getElementById('timeline')).getPropertyValue('--at')"
-    )
-    slider = int(browser.run("document.getElementById('slider').value"))
-    return [*panes, slider, round(float(at) * NUM_FRAMES - 0.5)]
-
-
-def settle(browser, frame):
-    browser.wait(f"document.querySelector('canvas[data-shows=a]').dataset.frame === '{frame}'")
-    # A frame is on the screen once the page was drawn twice.
-    browser.run("new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")
-
-
-def test_steps_show_exactly_the_frame_they_say(clip):
-    frame = 0
-    steps = [("ArrowRight", 1)] * 3 + [("ArrowLeft", -1), ("End", 99), ("ArrowRight", 1)]
-    for key, change in [*steps, ("ArrowLeft", -1), ("Home", -99), ("ArrowLeft", -1)]:
-        clip.press(key)
-        frame = min(NUM_FRAMES - 1, max(0, frame + change))
-        settle(clip, frame)
-        assert seen(clip) == [frame] * 4, key
-        assert named(clip) == [frame] * 6, key
-    assert clip.errors == []
-
-
-def test_quick_steps_are_all_taken(clip):
-    clip.run("for (let i = 0; i < 5; i++) document.getElementById('forward').click()")
-    settle(clip, 5)
-    assert seen(clip) == [5] * 4
-    clip.run(
-        "document.getElementById('slider').value = '2';"
-        "document.getElementById('slider').dispatchEvent(new Event('input', {bubbles: true}))"
-    )
-    settle(clip, 2)
-    assert seen(clip) == [2] * 4
-
-
-def test_all_panes_play_in_step_and_stop_on_one_frame(clip):
-    clip.run(
-        "window.found = []; setInterval(() => window.found.push("
-        "[...document.querySelectorAll('canvas[data-shows]')].map(c => c.dataset.frame).join()), 5)"
-    )
-    clip.press(" ")
-    clip.wait("document.getElementById('play').textContent === 'Pause'")
-    clip.wait("new Set(window.found).size >= 4")
-    clip.press(" ")
-    clip.wait(
-        "document.getElementById('video').paused && !document.getElementById('video').seeking"
-    )
-    time.sleep(0.1)
-    for line in clip.run("[...new Set(window.found)]"):
-        assert len(set(line.split(","))) == 1, line
-    frames = set(seen(clip)) | set(named(clip))
-    assert len(frames) == 1, frames
-    assert clip.errors == []
-
-
-def test_the_chosen_methods_stand_in_panes_slices_and_curves(clip, report):
-    labels = "[...document.querySelectorAll('#slices .row-head')].map(e => e.textContent)"
-    assert clip.run(labels) == ["Degraded input", "Beta", "Alpha <i>& Co.</i>", "Truth"]
-    clip.run(
-        "document.getElementById('method-b').value = 'beta';"
-        "document.getElementById('method-b').dispatchEvent(new Event('change'))"
-    )
-    assert clip.run(labels) == ["Degraded input", "Beta", "Beta", "Truth"]
-    clip.open((report / "clips" / "bfr" / "head_2.html").as_uri() + "#alpha")
-    clip.wait("document.querySelectorAll('#slices .row').length === 4")
-    assert clip.run("document.getElementById('method-a').value") == "alpha"
-    # No landmarks on this clip: two curves, and the values at the cursor.
-    assert clip.run("document.querySelectorAll('#curves svg').length") == 2
-    assert clip.run("document.querySelector('#curves .value').textContent") == "22.000"
-
-
-def test_a_press_on_the_time_axis_leads_there(clip):
-    box = clip.run(
-        "(() => { const plot = document.querySelector('#curves .plot');"
-        " plot.scrollIntoView({block: 'center'}); const b = plot.getBoundingClientRect();"
-        " return [b.left + b.width * 6.5 / 8, b.top + 20] })()"
-    )
-    at = {"x": box[0], "y": box[1], "button": "left", "clickCount": 1}
-    clip.send("Input.dispatchMouseEvent", type="mousePressed", **at)
-    clip.send("Input.dispatchMouseEvent", type="mouseReleased", **at)
-    settle(clip, 6)
-    clip.run("scrollTo(0, 0)")
-    settle(clip, 6)
-    assert seen(clip) == [6] * 4
+def test_print_is_light_and_whole(browser, report):
+    browser.resize(1200, 900, "dark")
+    browser.open((report / "index.html").as_uri())
+    browser.run("document.documentElement.dataset.theme = 'dark'")
+    style = "getComputedStyle(document.querySelector('%s')).%s"
+    assert browser.run(style % ("body", "backgroundColor")) == "rgb(21, 23, 27)"
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert browser.run(style % ("body", "backgroundColor")) == "rgb(255, 255, 255)"
+    assert browser.run(style % (".wide", "overflowX")) == "visible"
+    closed = "getComputedStyle(document.querySelector('details:not([open]) > summary'), '::after')"
+    assert "not printed" in browser.run(f"{closed}.content")
+    browser.send("Emulation.setEmulatedMedia", media="")
 
 
 def column(browser, table, index):
@@ -234,6 +112,8 @@ def test_one_method_alone_has_its_player_and_a_table_of_clips_that_sorts(browser
         "Mine <1>",
         "Truth",
     ]
+    tiles = "JSON.parse(document.getElementById('clip-data').textContent).tiles"
+    assert browser.run(f"{tiles}.map((tile) => tile.label)") == ["Input", "Mine <1>", "Truth"]
     for _ in range(3):
         browser.press("ArrowRight")
     settle(browser, 3)

@@ -38,7 +38,7 @@ def page_of(found, clip):
 
 @pytest.fixture
 def misfits(folders):
-    """Six more true clips whose restored clips are wrong in one way each, and one without truth."""
+    """Seven more true clips, each with a restored one wrong in one way; and one without truth."""
     wrong = {
         "absent": None,
         "large": [np.zeros((2 * SIDE, 2 * SIDE, 3), np.uint8)] * 5,
@@ -54,6 +54,8 @@ def misfits(folders):
     write_clip(folders["truth"] / "mixed.mkv", grey([80] * 2), 25)
     write_frames(folders["restored"] / "mixed", [np.zeros((n, n, 3), np.uint8) for n in (32, 16)])
     write_clip(folders["restored"] / "stranger.mkv", grey([80]), 25)
+    write_clip(folders["truth"] / "other.mkv", grey([80] * 5), 25)
+    (folders["restored"] / "other.y4m").touch()
     return folders
 
 
@@ -86,15 +88,16 @@ def test_a_folder_gets_its_row_its_numbers_and_its_page(fake, folders) -> None:
     tiles = Page(page_of(found, "a")).player()["tiles"]
     assert [(tile["id"], tile["label"]) for tile in tiles] == [
         ("result", "Mine <1>"),
-        ("truth", "Truth"),
+        ("/truth", "Truth"),
     ]
 
 
 def test_every_misfit_is_named_and_the_table_says_how_many_clips_it_has(fake, misfits) -> None:
     found = score_folder(misfits["restored"], misfits["truth"], misfits["out"], name="mine")
     reasons = found.match.unusable
-    assert set(reasons) == {"absent", "cut", "large", "long", "mixed", "short"}
+    assert set(reasons) == {"absent", "cut", "large", "long", "mixed", "other", "short"}
     assert reasons["absent"] == "not restored"
+    assert reasons["other"].startswith("found other.y4m; expected a video (.mkv, ")
     assert reasons["large"] == (
         "another size: 64×64 px, the truth has 32×32; resize the results to it, as nothing is "
         "resized here"
@@ -106,7 +109,7 @@ def test_every_misfit_is_named_and_the_table_says_how_many_clips_it_has(fake, mi
     assert "is no video" in reasons["cut"]
     assert "frame 1 is 16×16 px" in reasons["mixed"]
     assert found.match.extra == ("stranger",)
-    assert (found.score.num_clips, set(found.score.missing)) == (9, set(reasons))
+    assert (found.score.num_clips, set(found.score.missing)) == (10, set(reasons))
     scores = pd.read_parquet(misfits["out"] / "metrics.parquet")
     assert scores.groupby("clip").size().to_dict() == {
         clip: len(METRICS) for clip in (*TRUTH, *reasons)
@@ -115,20 +118,20 @@ def test_every_misfit_is_named_and_the_table_says_how_many_clips_it_has(fake, mi
     assert short.value.isna().all()
     assert set(short.note) == {reasons["short"]}
     text = found.files["md"].read_text().replace("\u00a0", " ").replace("\\", "")
-    assert "3/9 clips" in text
-    assert "3 of 9 clips could be scored." in text
+    assert "3/10 clips" in text
+    assert "3 of 10 clips could be scored." in text
     assert "clip 'short': shorter: 4 frames, the truth has 5." in text
     assert "no true clip is named so: stranger." in text
     lines = pd.read_csv(found.files["csv"])
-    assert lines["note"].str.contains("3 of 9 clips").all()
+    assert lines["note"].str.contains("3 of 10 clips").all()
     page = Page(found.page)
-    assert "3 of 9 clips could be scored." in page.text
+    assert "3 of 10 clips could be scored." in page.text
     by_clip = {line[0]["value"]: line for line in page.tables[1][1:]}
     assert by_clip["short"][1]["value"] is None
     assert by_clip["short"][1]["title"] == reasons["short"]
     short = Page(page_of(found, "short"))
     assert "mine: shorter: 4 frames, the truth has 5" in short.text
-    assert [tile["id"] for tile in short.player()["tiles"]] == ["truth"]
+    assert [tile["id"] for tile in short.player()["tiles"]] == ["/truth"]
 
 
 def test_another_frame_rate_alone_is_said_and_scored(fake, folders) -> None:
@@ -172,7 +175,7 @@ def test_results_enter_a_run_without_a_copy(misfits) -> None:
     index = json.loads((out / "index.json").read_text())
     assert (index["method"], index["label"]) == ("theirs", "Their system")
     assert index["extra"] == ["stranger"]
-    assert index["remarks"][0] == "3 of 9 clips could be scored"
+    assert index["remarks"][0] == "3 of 10 clips could be scored"
     expected = {clip: misfits["restored"] / f"{clip}.mkv" for clip in TRUTH}
     assert restored_clips(out) == expected
     # Any other method's clips are found in its own folder.
@@ -259,7 +262,7 @@ def test_faces_of_whole_frames_are_cut_out_where_the_truth_has_them(fake, whole_
     assert [(tile["id"], tile["frames"]) for tile in tiles] == [
         ("input", 5),
         ("result", 5),
-        ("truth", 5),
+        ("/truth", 5),
     ]
 
 
@@ -288,7 +291,7 @@ def test_an_input_is_shown_and_not_scored(fake, folders) -> None:
     found = score_folder(folders["restored"], folders["truth"], folders["out"], **options)
     assert set(pd.read_parquet(folders["out"] / "metrics.parquet").method) == {"Mine"}
     page = Page(page_of(found, "a"))
-    assert [tile["id"] for tile in page.player()["tiles"]] == ["input", "result", "truth"]
+    assert [tile["id"] for tile in page.player()["tiles"]] == ["input", "result", "/truth"]
     assert "Input: 64×64 px, the truth 32×32 px; 3 frames, the truth 20; 30 frames" in page.text
     assert [row[0]["text"] for row in page.tables[0][1:]] == ["Mine"]
     assert "Input: no clip of this name" in Page(page_of(found, "b")).text

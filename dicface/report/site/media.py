@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import zip_longest
+from itertools import chain, count, zip_longest
 from pathlib import Path
 
 import av
@@ -24,6 +24,8 @@ from dicface.faces.align import template
 CRF = 14
 ENLARGED_BELOW = 256
 """Shorter frames are doubled (nearest), so that each pixel has a colour sample in yuv420p."""
+LARGEST = (4096, 2304)
+"""Width and height, px, beyond which decoders of H.264 need not follow (level 5.1)."""
 _BT709, _LIMITED = 1, 1
 _MACROBLOCK = 16
 
@@ -35,6 +37,7 @@ class Tile:
     Attributes:
         x, y: Corner in the video, px.
         width, height: Size in the video, px.
+        reduced: Whether that is less than its own: the tiles of all clips would not have fitted.
         num_frames: Frames that it has; the tile is black in those that it lacks.
         fps: Its frame rate; None for a folder of frames, which has none.
         slice_y, slice_height: Rows in the picture of the slices.
@@ -46,6 +49,7 @@ class Tile:
     y: int
     width: int
     height: int
+    reduced: bool
     num_frames: int
     fps: Fraction | None
     slice_y: int
@@ -73,6 +77,8 @@ def write_media(
 ) -> Media:
     """Writes the video, the slices and a small picture of the first and the last clip.
 
+    Tiles that would make the video larger than `LARGEST` are all reduced by one even factor.
+
     Args:
         clips: Name -> clip; the last one is the truth and gives the frame rate, if it has one.
         video: The .mp4 to write.
@@ -85,7 +91,7 @@ def write_media(
         ClipError: A clip cannot be read.
     """
     first = {name: next(read_frames(path)) for name, path in clips.items()}
-    corners, (height, width) = _grid({name: _shown(frame) for name, frame in first.items()})
+    grid = _grid(first)
     # Of the truth, or of the first clip that has one.
     rates = {name: frame_rate(path) for name, path in clips.items() if not path.is_dir()}
     fps = rates.get(list(clips)[-1], next(iter(rates.values()), FOLDER_FPS))
@@ -93,43 +99,69 @@ def write_media(
 
     def mosaics() -> Iterator[np.ndarray]:
         for frames in zip_longest(*(read_frames(path) for path in clips.values())):
-            mosaic = np.zeros((height, width, 3), np.uint8)
+            mosaic = np.zeros((grid.height, grid.width, 3), np.uint8)
             for name, frame in zip(clips, frames, strict=True):
                 if frame is None:
                     continue
                 columns[name].append(frame[:, eye_column(frame.shape[1])])
-                shown = _shown(frame)
-                x, y = corners[name]
+                shown = _shown(frame, grid.factor)
+                x, y = grid.corners[name]
                 mosaic[y : y + shown.shape[0], x : x + shown.shape[1]] = shown
             yield mosaic
 
     _encode(mosaics(), video, fps, crf)
-    tiles = _write_slices(columns, slices, rates, corners, first)
-    _write_thumbnail([clips[next(iter(clips))], list(clips.values())[-1]], columns, thumbnail)
+    tiles = _write_slices(columns, slices, rates, grid, first)
+    ends = [list(clips)[0], list(clips)[-1]]
+    centre = min(len(columns[name]) for name in ends) // 2
+    _write_thumbnail([clips[name] for name in ends], centre, thumbnail)
     return Media(num_frames=max(map(len, columns.values())), fps=fps, tiles=tiles)
 
 
-def _shown(frame: np.ndarray) -> np.ndarray:
-    if max(frame.shape[:2]) >= ENLARGED_BELOW:
-        return frame
-    return frame.repeat(2, axis=0).repeat(2, axis=1)
+def _shown(frame: np.ndarray, factor: int) -> np.ndarray:
+    if max(frame.shape[:2]) < ENLARGED_BELOW:
+        frame = frame.repeat(2, axis=0).repeat(2, axis=1)
+    return np.asarray(Image.fromarray(frame).reduce(factor)) if factor > 1 else frame
 
 
-def _grid(
-    frames: Mapping[str, np.ndarray],
-) -> tuple[dict[str, tuple[int, int]], tuple[int, int]]:
-    """Corners (x, y) of the tiles in a nearly square grid, and its (height, width)."""
-    cell = [
-        _MACROBLOCK * math.ceil(max(f.shape[axis] for f in frames.values()) / _MACROBLOCK)
-        for axis in (0, 1)
-    ]
-    num_columns = math.ceil(math.sqrt(len(frames)))
-    num_rows = math.ceil(len(frames) / num_columns)
-    corners = {
-        name: (index % num_columns * cell[1], index // num_columns * cell[0])
-        for index, name in enumerate(frames)
-    }
-    return corners, (num_rows * cell[0], num_columns * cell[1])
+@dataclass(frozen=True, kw_only=True)
+class _Grid:
+    """Corner (x, y) of each tile, size of the whole in px, and what all tiles are reduced by."""
+
+    corners: Mapping[str, tuple[int, int]]
+    width: int
+    height: int
+    factor: int
+
+
+def _grid(frames: Mapping[str, np.ndarray]) -> _Grid:
+    """The grid nearest to a square that is no larger than `LARGEST`, of tiles as large as can be.
+
+    Args:
+        frames: Name -> a frame.
+    """
+    square = math.ceil(math.sqrt(len(frames)))
+    for factor in chain([1], count(2, 2)):
+        shapes = [_shown(frame, factor).shape for frame in frames.values()]
+        height, width = (
+            _MACROBLOCK * math.ceil(max(shape[axis] for shape in shapes) / _MACROBLOCK)
+            for axis in (0, 1)
+        )
+        num_rows = {n: math.ceil(len(frames) / n) for n in range(1, len(frames) + 1)}
+        fitting = [
+            n for n in num_rows if n * width <= LARGEST[0] and num_rows[n] * height <= LARGEST[1]
+        ]
+        if fitting:
+            break
+    num_columns = min(fitting, key=lambda n: abs(n - square))
+    return _Grid(
+        corners={
+            name: (index % num_columns * width, index // num_columns * height)
+            for index, name in enumerate(frames)
+        },
+        width=num_columns * width,
+        height=num_rows[num_columns] * height,
+        factor=factor,
+    )
 
 
 def _encode(frames: Iterator[np.ndarray], path: Path, fps: Fraction, crf: int) -> None:
@@ -169,7 +201,7 @@ def _write_slices(
     columns: Mapping[str, Sequence[np.ndarray]],
     path: Path,
     rates: Mapping[str, Fraction],
-    corners: Mapping[str, tuple[int, int]],
+    grid: _Grid,
     first: Mapping[str, np.ndarray],
 ) -> dict[str, Tile]:
     heights = {name: frame.shape[0] for name, frame in first.items()}
@@ -179,12 +211,13 @@ def _write_slices(
     for name, found in columns.items():
         sheet[top : top + heights[name], : len(found)] = np.stack(found, axis=1)
         own_height, own_width = first[name].shape[:2]
-        shown = _shown(first[name])
+        shown = _shown(first[name], grid.factor)
         tiles[name] = Tile(
-            x=corners[name][0],
-            y=corners[name][1],
+            x=grid.corners[name][0],
+            y=grid.corners[name][1],
             width=shown.shape[1],
             height=shown.shape[0],
+            reduced=shown.shape[1] < own_width,
             num_frames=len(found),
             fps=rates.get(name),
             slice_y=top,
@@ -197,10 +230,7 @@ def _write_slices(
     return tiles
 
 
-def _write_thumbnail(
-    paths: Sequence[Path], columns: Mapping[str, Sequence[np.ndarray]], out: Path
-) -> None:
-    centre = min(map(len, columns.values())) // 2
+def _write_thumbnail(paths: Sequence[Path], centre: int, out: Path) -> None:
     pictures = []
     for path in paths:
         frame = next(frame for index, frame in enumerate(read_frames(path)) if index == centre)

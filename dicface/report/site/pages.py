@@ -15,7 +15,7 @@ from tqdm import tqdm
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import INPUT, TRUTH, Task, task_name
 from dicface.report.site.grids import Grid, metric_head
-from dicface.report.site.media import Media, write_media
+from dicface.report.site.media import LARGEST, Media, write_media
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
@@ -63,9 +63,8 @@ class Pages:
         scored = [system for system in task.systems if not system.scores.empty]
         return [(s.label, clip_scores.method_grid(task, s, shown)) for s in scored]
 
-    def write_clips(self, crf: int) -> int:
-        """Writes media and page of every clip; returns the number of true frames."""
-        lengths = {}
+    def write_clips(self, crf: int) -> None:
+        """Writes media and page of every clip."""
         work = [(task, clip) for task in self.tasks for clip in task.clips]
         for task, clip in tqdm(work, unit="clip", desc="report"):
             clips = {s.id: s.clips[clip] for s in task.systems if clip in s.clips}
@@ -76,8 +75,6 @@ class Pages:
                 (self.folder / files[kind]).parent.mkdir(parents=True, exist_ok=True)
             media = write_media(clips, *(self.folder / path for path in files.values()), crf=crf)
             self._write_clip(task, clip, media, files)
-            lengths[clip] = media.tiles[TRUTH].num_frames
-        return sum(lengths.values())
 
     def _write_clip(self, task: Task, clip: str, media: Media, files: dict[str, str]) -> None:
         place = task.clips.index(clip)
@@ -115,6 +112,7 @@ class Pages:
         return {
             "fps": float(media.fps),
             "frames": media.num_frames,
+            "truth": TRUTH,
             "slices": slices,
             "chosen": (first[::-1] + [m for m in choices if m not in first])[:2],
             "tiles": [
@@ -125,6 +123,7 @@ class Pages:
                     "y": tile.y,
                     "width": tile.width,
                     "height": tile.height,
+                    "whole": not tile.reduced,
                     "frames": tile.num_frames,
                     "sliceY": tile.slice_y,
                     "sliceHeight": tile.slice_height,
@@ -146,16 +145,25 @@ def _prose(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]} px"
+
+
 def _remarks(task: Task, media: Media) -> list[str]:
-    """What differs from the truth: size, number of frames, frame rate."""
+    """What differs from the truth (size, number of frames, frame rate) or from its own size."""
     labels = {system.id: system.label for system in task.systems}
-    truth = media.tiles[TRUTH]
+    truth, tiles = media.tiles[TRUTH], media.tiles.values()
     remarks = []
+    for own, shown in {t.size: (t.width, t.height) for t in tiles if t.reduced}.items():
+        remarks.append(
+            f"Frames of {_pixels(own)} are shown at {_pixels(shown)}: at full size the video of "
+            f"all methods would be larger than {_pixels(LARGEST)}, which many browsers do not "
+            "play. Slices, curves and scores are those of the full size."
+        )
     for name, tile in media.tiles.items():
         parts = []
         if tile.size != truth.size:
-            sizes = [f"{width}×{height}" for width, height in (tile.size, truth.size)]
-            parts.append(f"{sizes[0]} px, the truth {sizes[1]} px")
+            parts.append(f"{_pixels(tile.size)}, the truth {_pixels(truth.size)}")
         if tile.num_frames != truth.num_frames:
             parts.append(f"{tile.num_frames} frames, the truth {truth.num_frames}")
         if tile.fps and truth.fps and tile.fps != truth.fps:

@@ -5,7 +5,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("clip-data").textContent);
   const tiles = new Map(data.tiles.map((tile) => [tile.id, tile]));
-  const methods = data.tiles.filter((tile) => tile.id !== "input" && tile.id !== "truth");
+  const methods = data.tiles.filter((tile) => tile.id !== "input" && tile.id !== data.truth);
   const video = document.getElementById("video");
   const slider = document.getElementById("slider");
   const playButton = document.getElementById("play");
@@ -17,8 +17,16 @@
   const last = data.frames - 1;
   let frame = 0;
   let drawn = -1;
+  let awaited = false;
 
-  const chosen = (name) => (name in selects ? selects[name].value : name);
+  // What a pane shows by its name: the input, method A, method B, the truth.
+  const SHOWN = {
+    input: () => "input",
+    a: () => selects.a.value,
+    b: () => selects.b.value,
+    truth: () => data.truth,
+  };
+  const chosen = (name) => SHOWN[name]();
   const tileOf = (name) => tiles.get(chosen(name));
   const visible = () => ["input", "a", "b"].filter((name) => tileOf(name));
 
@@ -38,7 +46,7 @@
       if (canvas.width !== tile.width || canvas.height !== tile.height) {
         canvas.width = tile.width;
         canvas.height = tile.height;
-        canvas.classList.toggle("small", tile.width <= 256);
+        canvas.classList.toggle("small", tile.whole && tile.width <= 256);
       }
       const context = canvas.getContext("2d");
       const { x, y, width, height } = tile;
@@ -65,12 +73,11 @@
   }
 
   function showFrame(index) {
-    frame = index;
     slider.value = String(index);
-    slider.setAttribute("aria-valuetext", `frame ${index + 1} of ${data.frames}`);
+    slider.setAttribute("aria-valuetext", `frame ${index} of 0–${last}`);
     timeline.style.setProperty("--at", (index + 0.5) / data.frames);
     document.getElementById("readout").textContent =
-      `Frame ${index + 1} of ${data.frames}, ${(index / data.fps).toFixed(2)} s`;
+      `Frame ${index} of 0–${last}, ${(index / data.fps).toFixed(2)} s`;
     for (const cell of document.querySelectorAll("[data-values]")) {
       const [method, metric, digits] = JSON.parse(cell.dataset.values);
       const value = data.values[method]?.[metric]?.[index] ?? null;
@@ -82,50 +89,66 @@
   const frameAt = (time) => Math.min(last, Math.max(0, Math.floor(time * data.fps + 0.01)));
 
   function present(time) {
+    awaited = false;
     drawn = frameAt(time);
     drawPanes();
-    if (!video.paused) showFrame(drawn);
+    // A late frame must not undo a step: only playing moves the place to step from.
+    if (!video.paused) frame = drawn;
+    // While it seeks, the number is that of the frame to come.
+    if (!video.paused || !video.seeking) showFrame(drawn);
   }
 
   // Playing and stepping -------------------------------------------------------------------------
 
   function seek(index) {
-    const target = Math.min(last, Math.max(0, index));
+    frame = Math.min(last, Math.max(0, index));
     if (!video.paused) video.pause();
-    showFrame(target);
+    showFrame(frame);
+    if (video.seeking) return;
+    awaited = true;
     // The middle of a frame: no rounding can lead to its neighbour.
-    if (!video.seeking) video.currentTime = (target + 0.5) / data.fps;
+    video.currentTime = (frame + 0.5) / data.fps;
   }
 
+  const fail = () => (document.getElementById("failure").hidden = false);
+
   function toggle() {
-    if (video.paused) {
-      video.playbackRate = Number(speed.value);
-      video.play();
-    } else {
+    if (!video.paused) {
       video.pause();
+      return;
     }
+    video.playbackRate = Number(speed.value);
+    video.play().catch((error) => {
+      // Stopped again before it began: no failure.
+      if (error.name !== "AbortError") fail();
+    });
   }
+
+  // Where the browser announces each frame with its own time, pixels and number come from that:
+  // `currentTime` may run ahead of the frame on show. Elsewhere, and should no announcement come
+  // (the frame sought was on show already), the time sought has to do.
+  const announces = "requestVideoFrameCallback" in video;
+  const GRACE_MS = announces ? 250 : 0;
+  const watch = announces
+    ? (then) => video.requestVideoFrameCallback((_, facts) => then(facts.mediaTime))
+    : (then) => requestAnimationFrame(() => then(video.currentTime));
+  const tick = (time) => {
+    if (announces || !video.paused) present(time);
+    watch(tick);
+  };
 
   video.addEventListener("seeked", () => {
     if (!video.paused) return;
-    present(video.currentTime);
     // Steps that came while it was seeking.
-    if (drawn !== frame) seek(frame);
+    if (frameAt(video.currentTime) !== frame) seek(frame);
+    else setTimeout(() => awaited && !video.seeking && present(video.currentTime), GRACE_MS);
   });
   for (const name of ["play", "pause"]) {
     video.addEventListener(name, () => {
       playButton.textContent = video.paused ? "Play" : "Pause";
-      playButton.setAttribute("aria-pressed", String(!video.paused));
       if (video.paused) seek(frame);
     });
   }
-  const watch = video.requestVideoFrameCallback
-    ? (then) => video.requestVideoFrameCallback((_, facts) => then(facts.mediaTime))
-    : (then) => requestAnimationFrame(() => then(video.currentTime));
-  const tick = (time) => {
-    if (!video.paused) present(time);
-    watch(tick);
-  };
 
   playButton.addEventListener("click", toggle);
   document.getElementById("back").addEventListener("click", () => seek(frame - 1));
@@ -145,7 +168,15 @@
     if (!action || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
     if (own && (own.matches("select, .wide") || event.key === " ")) return;
     event.preventDefault();
-    action();
+    if (action !== toggle || !event.repeat) action();
+  });
+  // A choice by pointer leaves the arrow keys to the frames, one by keyboard leaves them to the choice.
+  let byPointer = false;
+  for (const name of ["pointerdown", "keydown"]) {
+    document.addEventListener(name, () => (byPointer = name === "pointerdown"), true);
+  }
+  document.addEventListener("change", ({ target }) => {
+    if (byPointer && target.matches("select")) target.blur();
   });
 
   // One time axis: slices and curves -------------------------------------------------------------
@@ -193,6 +224,7 @@
   function curve(values, low, high) {
     const y = (value) => HEIGHT * (1 - (value - low) / (high - low));
     let [line, dots, open] = ["", "", false];
+    const known = (index) => (values[index] ?? null) !== null;
     values.forEach((value, index) => {
       if (value === null) {
         open = false;
@@ -200,7 +232,8 @@
       }
       const point = `${index + 0.5} ${y(value).toFixed(2)}`;
       line += `${open ? "L" : "M"}${point}`;
-      dots += `M${point}h0`;
+      // A lone value has no line: without a dot it would not be seen.
+      if (data.frames <= 80 || !(known(index - 1) || known(index + 1))) dots += `M${point}h0`;
       open = true;
     });
     return { line, dots };
@@ -230,7 +263,6 @@
       for (const name of names) {
         const { line, dots } = curve(data.values[chosen(name)][metric.id], low, high);
         for (const [kind, path] of [["line", line], ["dots", dots]]) {
-          if (kind === "dots" && data.frames > 80) continue;
           const element = document.createElementNS(SVG, "path");
           element.setAttribute("d", path);
           element.setAttribute("class", `${kind} ${name}`);
@@ -301,14 +333,14 @@
     const ready = () => {
       sheet.width = video.videoWidth;
       sheet.height = video.videoHeight;
-      seek(0);
+      // It may have been set to play before it could.
+      if (video.paused) seek(frame);
       watch(tick);
     };
     if (video.readyState >= 2) ready();
     else video.addEventListener("loadeddata", ready, { once: true });
   }
 
-  const fail = () => (document.getElementById("failure").hidden = false);
   video.addEventListener("error", fail);
   if (video.error) fail();
   start();
