@@ -32,7 +32,8 @@ def prepare_for_inference(network: Network) -> Network:
 
     Returns:
         A network of the same class, without gradients. It shares all tensors with `network` but
-        those of the rewritten convolutions.
+        those of the rewritten convolutions, which are no parameters any more; `num_parameters`
+        still counts them.
     """
     shared = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
     fast = copy.deepcopy(network, shared)
@@ -41,7 +42,14 @@ def prepare_for_inference(network: Network) -> Network:
             rewrite = _REWRITES.get(type(block))
             if rewrite is not None:
                 setattr(parent, name, rewrite(block))
+    fast.parameters_before = num_parameters(network)
     return fast.eval()
+
+
+def num_parameters(network: nn.Module) -> int:
+    """Returns how many numbers a network learnt; for a prepared one, as many as before."""
+    before = getattr(network, "parameters_before", None)
+    return sum(p.numel() for p in network.parameters()) if before is None else before
 
 
 class _FastResBlock(nn.Module):

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from dicface._inference import prepare_for_inference
+from dicface._inference import num_parameters, prepare_for_inference
 from dicface._streaming import (
     Position,
     StreamSettings,
@@ -31,6 +33,7 @@ from dicface.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, 
 from dicface.data.low_resolution import low_resolution_input
 from dicface.errors import ClipError, MethodError
 from dicface.files import sha256_of, write_json
+from dicface.restored import COST_FILE
 
 if TYPE_CHECKING:
     from baselines import Method
@@ -111,7 +114,8 @@ def restore_set(
     Args:
         method: What restores them.
         input_folder: A folder of clips.
-        output_folder: Gets one `<clip>.mkv` each, and `restored.json`.
+        output_folder: Gets one `<clip>.mkv` each, `restored.json`, and what it took
+            (`dicface.restored.COST_FILE`).
         clips: Names of the clips to restore; all by default.
         progress: Whether to show a bar with frames a second and the time left.
 
@@ -136,6 +140,10 @@ def restore_set(
         for name in inputs
         if record.get(name) == stamps[name] and _has_frames(outputs[name], facts[name].num_frames)
     }
+    left = [name for name in inputs if name not in done]
+    cost = _cost_before(output_folder / COST_FILE, left)
+    if left:
+        cost |= _parameters(method)
     total = sum(info.num_frames for info in facts.values())
     with tqdm(
         total=total,
@@ -144,9 +152,13 @@ def restore_set(
         unit="frame",
         disable=not progress,
     ) as bar:
-        for name in (name for name in inputs if name not in done):
+        for name in left:
             bar.set_postfix_str(name)
-            restore_clip(method, inputs[name], outputs[name], clip=name, on_frame=bar.update)
+            with _measured(method.device) as spent:
+                restore_clip(method, inputs[name], outputs[name], clip=name, on_frame=bar.update)
+            # Before the record: a clip that counts as restored has its cost.
+            cost["clips"][name] = {"frames": facts[name].num_frames, **spent}
+            write_json(output_folder / COST_FILE, cost)
             record[name] = stamps[name]
             write_json(output_folder / RECORD, record)
     return outputs
@@ -285,7 +297,39 @@ def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
             raise MethodError(f"{method.facts.label} cannot restore {info.path}: {reason}.")
 
 
-def _read_record(path: Path) -> dict[str, str]:
+def _cost_before(path: Path, left: Iterable[str]) -> dict[str, Any]:
+    """What the clips took that are not restored again."""
+    clips = _read_record(path).get("clips", {})
+    return {"clips": {name: spent for name, spent in clips.items() if name not in set(left)}}
+
+
+def _parameters(method: Method) -> dict[str, int]:
+    """Number of parameters of a method's `network`, or tuple `networks`; empty if it has neither.
+
+    They are loaded here, before time is taken.
+    """
+    several = getattr(method, "networks", ())
+    found = (getattr(method, "network", None), *(several if isinstance(several, tuple) else ()))
+    networks = [network for network in found if isinstance(network, torch.nn.Module)]
+    return {"parameters": sum(map(num_parameters, networks))} if networks else {}
+
+
+@contextmanager
+def _measured(device: str) -> Iterator[dict[str, float]]:
+    """Yields what gets seconds and, on a GPU, the most bytes that were allocated at once."""
+    on_gpu = torch.device(device).type == "cuda" and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.init()  # a method may not have used it yet
+        torch.cuda.reset_peak_memory_stats(device)
+    spent: dict[str, float] = {}
+    start = time.perf_counter()
+    yield spent
+    spent["seconds"] = time.perf_counter() - start
+    if on_gpu:
+        spent["gpu_bytes"] = torch.cuda.max_memory_allocated(device)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""Where the restored clips of a method lie: in its folder, or where its index says."""
+"""Where the restored clips of a method lie, in its folder or elsewhere, and what they took."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from dicface.errors import ClipError
 
 INDEX_FILE = "index.json"
 
+COST_FILE = "cost.json"
+"""What restoring took, as `dicface.restore.restore_set` measured it: `clips`, each with `frames`,
+`seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and the method's `parameters`.
+Not in the index, which is digested: seconds differ each time."""
+
 
 def restored_clips(folder: str | Path) -> dict[str, Path]:
     """Returns clip -> path of a method's restored clips.
 
     Args:
-        folder: `<run>/<task>/<method>`. Its `index.json` may name another folder, in which results
-            that were made elsewhere are read in place.
+        folder: `<run>/<task>/<method>`. Its `index.json` lists the clips, so that restored clips
+            of a test set that has changed are none of them, and may name another folder, in which
+            results that were made elsewhere are read in place.
 
     Raises:
         ClipError: There is no clip, or a clip that the index lists is gone.
@@ -24,7 +30,8 @@ def restored_clips(folder: str | Path) -> dict[str, Path]:
     folder = Path(folder)
     index = read_index(folder)
     if "restored" not in index:
-        return list_clips(folder)
+        found = list_clips(folder)
+        return {clip: found[clip] for clip in index.get("clips", found) if clip in found}
     found = list_clips(index["restored"])
     gone = [clip for clip in index["clips"] if clip not in found]
     if gone:
@@ -56,13 +63,25 @@ def read_index(folder: str | Path) -> dict:
     Raises:
         ClipError: It is no JSON object.
     """
-    path = Path(folder) / INDEX_FILE
+    return _read_object(Path(folder) / INDEX_FILE)
+
+
+def read_cost(folder: str | Path) -> dict:
+    """Reads a method's `cost.json`; empty where there is none.
+
+    Raises:
+        ClipError: It is no JSON object.
+    """
+    return _read_object(Path(folder) / COST_FILE)
+
+
+def _read_object(path: Path) -> dict:
     if not path.is_file():
         return {}
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise ClipError(f"{path}: cannot be read ({error}). Delete it to make it again.") from error
-    if not isinstance(index, dict):
-        raise ClipError(f"{path}: found {index!r:.40}, expected an object. Delete it.")
-    return index
+    if not isinstance(found, dict):
+        raise ClipError(f"{path}: found {found!r:.40}, expected an object. Delete it.")
+    return found

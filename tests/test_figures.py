@@ -6,16 +6,20 @@ import re
 import subprocess
 import sys
 import zlib
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 
 from dicface.clips import write_clip
 from dicface.errors import ClipError, MetricError
 from dicface.report import figures
 from dicface.report.chosen import clip_paths, in_every_folder
+from dicface.report.figures import Drawn, curves, grid, landmark_error, slices
 from dicface.report.figures.curves import read_stats
 from dicface.report.figures.grid import choose_rows
 from dicface.report.figures.landmark_error import landmark_errors
@@ -159,6 +163,125 @@ def test_grid_takes_rows_by_the_inputs_score_and_the_detail_that_it_shows_worse(
     assert which == "those 1 of 3 test clips that every method restored whole"
 
 
+LONG = "Clip+8vcxTHoDadk+P3+C0+F27918-28036"
+
+
+@pytest.fixture
+def captured(monkeypatch):
+    """The figures that were to be saved, in a list."""
+    found = []
+
+    def keep(figure, path, caption):
+        found.append(figure)
+        return Drawn(pdf=path, png=path, caption=caption)
+
+    for module in (curves, grid, landmark_error, slices):
+        monkeypatch.setattr(module, "save", keep)
+    return found
+
+
+def texts_and_problems(figure):
+    """Every text of a figure, and in words which are too small, cut off, or overlap another."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    # Axes keep ticks beyond their ends, which they do not draw.
+    beyond = {
+        tick.label1
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+    }
+    texts = [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+    texts = [text for text in texts if text not in beyond]
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    names = [text.get_text() for text in texts]
+    problems = [f"{t.get_text()}: small" for t in texts if t.get_fontsize() < 6]
+    page = figure.bbox.padded(0.5)
+    problems += [
+        f"{name}: cut off"
+        for name, box in zip(names, boxes, strict=True)
+        if not (page.contains(box.x0, box.y0) and page.contains(box.x1, box.y1))
+    ]
+    pairs = combinations(zip(names, boxes, strict=True), 2)
+    problems += [f"{a} on {b}" for (a, one), (b, other) in pairs if one.overlaps(other)]
+    return names, problems
+
+
+@pytest.mark.parametrize("num_columns", [2, 4, 8, 11, 17])
+def test_no_text_of_a_grid_is_cut_off_small_or_on_another(
+    run, scores, tmp_path, captured, num_columns
+):
+    labels = [f"BasicVSR++ number {n} (seeded weights)" for n in range(num_columns - 3)]
+    labels = ["Input", *["A_name_without_any_place_to_break"][: num_columns - 2], *labels, "Truth"]
+    places = {label: tmp_path / label for label in labels}
+    table = pd.read_parquet(scores)
+    for label, place in places.items():
+        place.mkdir()
+        source = run / (label if label in OFFSETS else "DicFace")
+        for clip in CLIPS:
+            os.link(source / f"{clip}.mkv", place / f"{LONG}{clip}.mkv")
+    table["clip"] = LONG + table["clip"]
+    table.to_parquet(tmp_path / "metrics.parquet")
+    drawn = figures.draw_grid(places, tmp_path / "metrics.parquet", tmp_path / "grid")
+    names, problems = texts_and_problems(captured[0])
+    assert problems == []
+    assert names.count("(a)") == -(-num_columns // 8)
+    assert sum(name.endswith(" dB") for name in names) == 3 * (num_columns - 1)
+    assert {label.replace(" ", "") for label in labels} <= {"".join(n.split()) for n in names}
+    assert f"Rows: (a) clip {LONG}a, frame 3, eyes; (b) clip {LONG}b, frame 3, " in drawn.caption
+    width, height = captured[0].get_size_inches()
+    assert width <= TEXT_WIDTH + 1e-9
+    assert height <= 9.5 or num_columns > 11
+
+
+def test_no_text_of_the_slices_is_cut_off_or_on_another(run, scores, tmp_path, captured):
+    labels = [f"BasicVSR++ number {n} (seeded weights)" for n in range(9)]
+    columns = {"Input": run / "Input", **dict.fromkeys(labels, run / "DicFace")}
+    columns["Truth"] = run / "Truth"
+    figures.draw_slices(columns, scores, run / "Input" / "landmarks.npz", tmp_path / "slices")
+    assert texts_and_problems(captured[0])[1] == []
+
+
+def test_no_text_of_a_legend_is_cut_off(run, scores, tmp_path, captured):
+    labels = [f"BasicVSR++ number {n} (seeded weights)" for n in range(10)]
+    methods = {"Input": run / "Input", **dict.fromkeys(labels, run / "DicFace")}
+    figures.draw_landmark_errors(methods, scores, tmp_path / "errors")
+    (tmp_path / "stats.jsonl").write_text('{"step": 10, "l1": 0.5}\n{"step": 20, "l1": 0.4}')
+    stats = dict.fromkeys(labels, tmp_path / "stats.jsonl")
+    figures.draw_training_curves(stats, tmp_path / "curves")
+    for figure in captured:
+        names, problems = texts_and_problems(figure)
+        assert set(labels) <= set(names)
+        assert [problem for problem in problems if "cut off" in problem] == []
+
+
+def test_clips_without_the_score_that_orders_them_are_neither_shown_nor_counted(
+    run, columns, scores, tmp_path
+):
+    table = pd.read_parquet(scores)
+    table.loc[(table["metric"] == "tlme") & (table["clip"] == "b"), "value"] = np.nan
+    table.to_parquet(tmp_path / "metrics.parquet")
+    order, points = tmp_path / "metrics.parquet", run / "Input" / "landmarks.npz"
+    rule = "clip c: the middle one of those 2 of 3 test clips that have TLME, ordered by TLME"
+    assert rule in figures.draw_landmark_errors(columns, order, tmp_path / "figure6").caption
+    assert rule in figures.draw_slices(columns, order, points, tmp_path / "figure7").caption
+    # Now some method has clip b alone.
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    os.link(run / "DicFace" / "b.mkv", mine / "b.mkv")
+    with np.load(run / "DicFace" / "landmarks.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    kept = arrays.pop("frame_clip") == 1
+    arrays = {name: array[kept] if name != "clips" else array for name, array in arrays.items()}
+    np.savez(mine / "landmarks.npz", **arrays, frame_clip=np.ones(FRAMES, int))
+    message = r"none of the clips that every method restored whole \(b\) has TLME of the input"
+    with pytest.raises(MetricError, match=message):
+        figures.draw_slices(columns | {"DicFace": mine}, order, points, tmp_path / "no")
+    with pytest.raises(MetricError, match=message):
+        figures.draw_landmark_errors(columns | {"DicFace": mine}, order, tmp_path / "no")
+
+
 def test_slice_of_a_still_clip_is_constant_and_one_of_a_moving_clip_shows_its_motion(
     columns, tmp_path
 ):
@@ -219,11 +342,13 @@ def test_clips_that_a_method_lacks_are_not_shown_and_the_caption_counts_them(run
         os.makedirs(tmp_path / "mine", exist_ok=True)
         os.link(run / "DicFace" / f"{clip}.mkv", tmp_path / "mine" / f"{clip}.mkv")
     values = dict.fromkeys(CLIPS, 1.0)
-    left, which = in_every_folder(values, {"Mine": tmp_path / "mine", "Truth": run / "Truth"})
+    left, which = in_every_folder(
+        values, {"Mine": tmp_path / "mine", "Truth": run / "Truth"}, "psnr"
+    )
     assert list(left) == ["a", "c"]
     assert which == "those 2 of 3 test clips that every method restored whole"
     with pytest.raises(ClipError, match=r"no clip was restored by every.*empty lacks a, b, c"):
-        in_every_folder(values, {"Mine": tmp_path / "empty", "Truth": run / "Truth"})
+        in_every_folder(values, {"Mine": tmp_path / "empty", "Truth": run / "Truth"}, "psnr")
 
 
 def test_a_clip_that_a_method_has_not_whole_is_not_chosen(run, scores, tmp_path):
@@ -268,7 +393,7 @@ def test_results_made_elsewhere_are_found_where_their_index_says(run, tmp_path):
     index = {"restored": str(run / "DicFace"), "clips": ["a", "c"]}
     (tmp_path / "index.json").write_text(json.dumps(index))
     columns = {"Mine": tmp_path, "Truth": run / "Truth"}
-    left, which = in_every_folder(dict.fromkeys(CLIPS, 1.0), columns)
+    left, which = in_every_folder(dict.fromkeys(CLIPS, 1.0), columns, "psnr")
     assert list(left) == ["a", "c"]
     assert which.startswith("those 2 of 3")
     assert clip_paths(columns, "a") == [run / "DicFace" / "a.mkv", run / "Truth" / "a.mkv"]

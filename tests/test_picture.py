@@ -65,7 +65,9 @@ def test_picture_shows_centre_frames_with_their_own_psnr(clips, tmp_path):
     for column, strength in enumerate((8, 4, 2)):
         shown = np.clip(truth.astype(int) + 3 * strength, 0, 255).astype(np.uint8)
         assert picture.psnr[0][column] == pytest.approx(psnr(shown, truth))
-    assert "4 equal shares of all 6 test clips, ordered by PSNR" in picture.rule
+    assert "4 equal shares of all 6 test clips, ordered by PSNR" in picture.caption
+    assert "Rows: (a) clip clip_5, frame 2; (b) clip clip_3, frame 2;" in picture.caption
+    assert (tmp_path / "picture.txt").read_text(encoding="utf-8") == picture.caption + "\n"
 
 
 def test_picture_is_small_readable_and_repeats(clips, tmp_path):
@@ -89,7 +91,17 @@ def test_a_missing_or_shorter_clip_is_named_and_no_picture_is_left(clips, tmp_pa
     path.unlink()
     with pytest.raises(ClipError, match=r"clip_3\.mkv"):
         comparison_picture(folders, scores, tmp_path / "picture.png")
-    assert not (tmp_path / "picture.png").exists()
+    assert not list(tmp_path.glob("picture.*"))
+
+
+def test_clips_without_a_score_are_not_counted(clips, tmp_path):
+    folders, scores = clips
+    table = pd.read_parquet(scores)
+    table.loc[table["clip"] == "clip_0", "value"] = np.nan
+    table.to_parquet(scores)
+    picture = comparison_picture(folders, scores, tmp_path / "picture.png")
+    assert "equal shares of those 5 of 6 test clips that have PSNR" in picture.caption
+    assert "clip_0" not in picture.caption
 
 
 def test_scores_without_the_metric_are_refused(clips, tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import weakref
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from dicface import restore as runner
 from dicface.errors import ClipError, ConfigError, DicfaceError, MethodError
 from dicface.models import build
 from dicface.restore import StreamSettings, per_frame, prepare_for_inference, stream
+from dicface.restored import read_cost
 from dicface.seeds import numpy_rng
 
 TINY = {
@@ -336,10 +338,80 @@ def test_a_killed_run_goes_on_with_the_next_clip(inputs, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         runner.restore_set(fake(killed), inputs, out, progress=False)
-    assert sorted(path.name for path in out.iterdir()) == ["a.mkv", "b.mkv", "restored.json"]
+    names = ["a.mkv", "b.mkv", "cost.json", "restored.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
     method = fake()
     runner.restore_set(method, inputs, out, progress=False)
     assert type(method).runs == 1
+
+
+class Clock:
+    """A clock that a method moves on: loading takes a thousand seconds, each frame one."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(runner.time, "perf_counter", lambda: self.now)
+
+    def method(self, seconds_a_frame=1.0, load=True):
+        def change(frame, index):
+            self.now += seconds_a_frame
+            if seconds_a_frame > 1 and index == 4:
+                raise KeyboardInterrupt
+            return 1 - frame
+
+        method = fake(change)
+        if load:
+            type(method).network = cached_property(lambda _: self.load())
+            type(method).network.__set_name__(type(method), "network")
+        return method
+
+    def load(self):
+        self.now += 1000
+        return prepare_for_inference(tiny())
+
+
+def test_what_restoring_took_is_known_clip_by_clip_after_a_killed_run_too(
+    inputs, tmp_path, monkeypatch
+):
+    clock, out = Clock(monkeypatch), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        runner.restore_set(clock.method(seconds_a_frame=2.0), inputs, out, progress=False)
+    first = {"a": {"frames": 1, "seconds": 2.0}, "b": {"frames": 3, "seconds": 6.0}}
+    assert read_cost(out)["clips"] == first
+    runner.restore_set(clock.method(), inputs, out, progress=False)
+    whole = read_cost(out)
+    assert whole["clips"] == first | {"c": {"frames": 6, "seconds": 6.0}}
+    # Those that were learnt, also of layers that are rewritten for inference.
+    assert whole["parameters"] == sum(p.numel() for p in tiny().parameters())
+    runner.restore_set(clock.method(), inputs, out, progress=False)
+    assert read_cost(out) == whole
+    # Only what is restored again takes other seconds.
+    (out / "b.mkv").unlink()
+    runner.restore_set(clock.method(load=False), inputs, out, progress=False)
+    assert read_cost(out)["clips"] == whole["clips"] | {"b": {"frames": 3, "seconds": 3.0}}
+
+
+def test_parameters_of_several_networks_are_added(inputs, tmp_path):
+    method = fake()
+    method.networks = (torch.nn.Linear(2, 3), torch.nn.Linear(1, 1))
+    runner.restore_set(method, inputs, tmp_path / "out", progress=False)
+    assert read_cost(tmp_path / "out")["parameters"] == 9 + 2
+    runner.restore_set(fake(), inputs, tmp_path / "other", progress=False)
+    assert "parameters" not in read_cost(tmp_path / "other")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_memory_on_a_gpu_is_known_clip_by_clip(inputs, tmp_path):
+    def change(frame, index):
+        torch.zeros(1 << 22, device="cuda")
+        return 1 - frame
+
+    method = fake(change)
+    method.device = "cuda"
+    runner.restore_set(method, inputs, tmp_path, progress=False)
+    took = read_cost(tmp_path)["clips"]
+    assert all(each["gpu_bytes"] >= 1 << 24 for each in took.values())
 
 
 def test_the_bar_counts_frames_and_starts_at_what_is_done(inputs, tmp_path, monkeypatch):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 
@@ -59,20 +60,22 @@ def middle_clip(values: Mapping[str, float], which: str, metric: str) -> tuple[s
 
 
 def in_every_folder(
-    values: Mapping[str, float], columns: Mapping[str, str | Path]
+    values: Mapping[str, float], columns: Mapping[str, str | Path], metric: str
 ) -> tuple[dict[str, float], str]:
-    """Keeps the clips that every column has whole: the truth's number and size of frames.
+    """Keeps the clips with a score that every column has whole: as many and as large frames.
 
     Args:
-        values: Clip -> score.
+        values: Clip -> score; NaN where it has none.
         columns: Heading -> folder of a method, its clips in it or where its index says; the last
             is the truth.
+        metric: Id of the score.
 
     Returns:
         What is left of `values`, and "all 9 test clips" or the like, for the caption.
 
     Raises:
         ClipError: There is no clip that every column has whole; names what each lacks.
+        MetricError: None of the clips that every column has whole has a score.
     """
     found = {str(folder): clips_at_hand(folder)[0] for folder in columns.values()}
     truth = list(found.values())[-1]
@@ -84,13 +87,13 @@ def in_every_folder(
         }
         for place, own in found.items()
     }
-    return held_by_all(values, held)
+    return held_by_all(values, held, metric)
 
 
 def held_by_all(
-    values: Mapping[str, float], held: Mapping[str, Collection[str]]
+    values: Mapping[str, float], held: Mapping[str, Collection[str]], metric: str
 ) -> tuple[dict[str, float], str]:
-    """Keeps the clips that every file or folder of `held` has; otherwise as `in_every_folder`."""
+    """Keeps the clips with a score that all of `held` have; otherwise as `in_every_folder`."""
     lacking = {
         place: lacks
         for place, clips in held.items()
@@ -99,17 +102,48 @@ def held_by_all(
     for place, clips in lacking.items():
         _log.warning("%s: lacks %s, or not whole; not in the figure", place, ", ".join(clips))
     gone = {clip for clips in lacking.values() for clip in clips}
-    left = {clip: value for clip, value in values.items() if clip not in gone}
-    if not left:
+    whole = {clip: value for clip, value in values.items() if clip not in gone}
+    if not whole:
         listed = "; ".join(f"{place} lacks {', '.join(clips)}" for place, clips in lacking.items())
         raise ClipError(
             "no clip was restored by every method, with as many frames of the same size as the "
             f"truth's: {listed}. Restore these clips, or leave that method out of the figure."
         )
-    if gone:
-        kept = f"{len(left)} of {len(values)} test clips"
-        return left, f"those {kept} that every method restored whole"
+    left = {clip: value for clip, value in whole.items() if np.isfinite(value)}
+    if not left:
+        raise MetricError(
+            f"none of the clips that every method restored whole ({', '.join(whole)}) has "
+            f"{metric.upper()} of the input; expected one or more to order by it. Restore other "
+            "clips, or leave the methods that lack them out of the figure."
+        )
+    reasons = ["that every method restored whole"] if gone else []
+    if len(left) < len(whole):
+        reasons.append(f"that have {metric.upper()}")
+    if reasons:
+        return left, f"those {len(left)} of {len(values)} test clips {' and '.join(reasons)}"
     return left, f"all {len(values)} test clips"
+
+
+def row_letter(number: int) -> str:
+    """What a row is called in a figure and in its caption.
+
+    >>> row_letter(0), row_letter(27)
+    ('(a)', '(bb)')
+    """
+    return f"({ascii_lowercase[number % 26] * (number // 26 + 1)})"
+
+
+def rows_in_words(rows: Iterable[tuple[object, ...]]) -> str:
+    """Clip, frame and what else is known of each row, for the caption.
+
+    >>> rows_in_words([("one", 3, "eyes"), ("two", 4, "mouth")])
+    'Rows: (a) clip one, frame 3, eyes; (b) clip two, frame 4, mouth.'
+    """
+    listed = (
+        ", ".join((f"{row_letter(number)} clip {clip}", f"frame {frame}", *map(str, more)))
+        for number, (clip, frame, *more) in enumerate(rows)
+    )
+    return f"Rows: {'; '.join(listed)}."
 
 
 def clip_paths(columns: Mapping[str, str | Path], clip: str) -> list[Path]:

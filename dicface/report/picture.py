@@ -18,7 +18,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dicface.files import atomic_path
 from dicface.metrics.psnr import psnr
-from dicface.report.chosen import centre_frames, choose_clips, clip_scores
+from dicface.report.chosen import (
+    centre_frames,
+    choose_clips,
+    clip_scores,
+    held_by_all,
+    row_letter,
+    rows_in_words,
+)
 
 MAX_BYTES = 600_000
 CELL_SIZES = (240, 208, 176, 144, 112, 80, 48)
@@ -35,13 +42,13 @@ class Picture:
         path: The PNG file.
         frames: Clip and frame index of each row, from the worst input to the best.
         psnr: PSNR in dB of each cell, rows × columns without the truth.
-        rule: How the rows were chosen, in one sentence for a caption.
+        caption: How the rows were chosen, and clip and frame of each; beside the file as `.txt`.
     """
 
     path: Path
     frames: tuple[tuple[str, int], ...]
     psnr: tuple[tuple[float, ...], ...]
-    rule: str
+    caption: str
 
 
 def comparison_picture(
@@ -53,7 +60,7 @@ def comparison_picture(
     num_rows: int = 4,
     max_bytes: int = MAX_BYTES,
 ) -> Picture:
-    """Draws and writes the picture.
+    """Draws and writes the picture, and its caption beside it.
 
     Args:
         columns: Heading -> folder of clips (`<clip>.mkv`), left to right; the last is the truth.
@@ -67,32 +74,31 @@ def comparison_picture(
         ClipError: A clip is missing, or its frames differ in number or size from the truth's.
         MetricError: The scores cannot be read or hold no value of `metric`.
     """
-    values = clip_scores(scores, metric)
+    values, which = held_by_all(clip_scores(scores, metric), {}, metric)
     clips = choose_clips(values, num_rows)
     rows = [centre_frames(columns, clip) for clip in clips]
     scored = tuple(tuple(psnr(frame, frames[-1]) for frame in frames[:-1]) for _, frames in rows)
     out = Path(out)
     for cell in CELL_SIZES:
-        encoded = _encode(_draw(list(columns), clips, rows, scored, cell))
+        encoded = _encode(_draw(list(columns), [frames for _, frames in rows], scored, cell))
         if len(encoded) <= max_bytes:
             break
+    frames = tuple((clip, index) for clip, (index, _) in zip(clips, rows, strict=True))
+    caption = (
+        f"Centre frames of the clips in the middle of {len(clips)} equal shares of {which}, "
+        f"ordered by {metric.upper()} of the input, worst first. Numbers are the PSNR of the frame "
+        f"shown. {rows_in_words(frames)}"
+    )
     with atomic_path(out) as temporary:
         temporary.write_bytes(encoded)
-    return Picture(
-        path=out,
-        frames=tuple((clip, index) for clip, (index, _) in zip(clips, rows, strict=True)),
-        psnr=scored,
-        rule=(
-            f"Centre frames of the clips in the middle of {len(clips)} equal shares of all "
-            f"{len(values)} test clips, ordered by {metric.upper()} of the input."
-        ),
-    )
+    with atomic_path(out.with_suffix(".txt")) as temporary:
+        temporary.write_text(caption + "\n", encoding="utf-8")
+    return Picture(path=out, frames=frames, psnr=scored, caption=caption)
 
 
 def _draw(
     heads: Sequence[str],
-    clips: Sequence[str],
-    rows: Sequence[tuple[int, list[np.ndarray]]],
+    rows: Sequence[Sequence[np.ndarray]],
     scored: Sequence[Sequence[float]],
     cell: int,
 ) -> Image.Image:
@@ -104,9 +110,9 @@ def _draw(
     for column, head in enumerate(heads):
         centre = MARGIN + column * (cell + GAP) + cell // 2
         draw.text((centre, MARGIN), head, INK, _fitting(bold, head, cell), anchor="ma")
-    for row, (clip, (index, frames), values) in enumerate(zip(clips, rows, scored, strict=True)):
+    for row, (frames, values) in enumerate(zip(rows, scored, strict=True)):
         top = MARGIN + HEAD + row * (cell + CAPTION)
-        captions = [f"{value:.2f} dB" for value in values] + [f"{clip}, frame {index}"]
+        captions = [f"{value:.2f} dB" for value in values] + [row_letter(row)]
         for column, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
             left = MARGIN + column * (cell + GAP)
             enlarged = Image.fromarray(frame).resize((cell, cell), Image.Resampling.LANCZOS)

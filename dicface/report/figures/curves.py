@@ -13,7 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dicface.errors import MetricError
-from dicface.report.figures.style import COLOURS, TEXT_WIDTH, Drawn, look, new_figure, save
+from dicface.report.figures.style import (
+    COLOURS,
+    TEXT_WIDTH,
+    Drawn,
+    legend_columns,
+    look,
+    new_figure,
+    save,
+)
 
 PER_LINE = 3
 LEGEND_COLUMNS = 5
@@ -77,7 +85,8 @@ def draw_training_curves(networks: Mapping[str, str | Path], path: str | Path) -
     )
     per_line = min(PER_LINE, len(losses))
     lines = -(-len(losses) // per_line)
-    legend = -(-len(stats) // LEGEND_COLUMNS)
+    columns = legend_columns(stats, min(LEGEND_COLUMNS, len(stats)))
+    legend = -(-len(stats) // columns)
     with look():
         figure = new_figure(TEXT_WIDTH, lines * PANEL_HEIGHT + 0.25 + 0.16 * legend)
         panels = figure.subplots(lines, per_line, squeeze=False).ravel()
@@ -99,7 +108,7 @@ def draw_training_curves(networks: Mapping[str, str | Path], path: str | Path) -
             lines_of.values(),
             lines_of.keys(),
             loc="outside upper center",
-            ncols=min(LEGEND_COLUMNS, len(lines_of)),
+            ncols=columns,
         )
         caption = (
             f"Losses of {len(stats)} trained networks against the steps of their training, "

@@ -15,13 +15,27 @@ from numpy.typing import NDArray
 from dicface.errors import MetricError
 from dicface.metrics._facts import FACE_SIZE
 from dicface.metrics.psnr import psnr
-from dicface.report.chosen import centre_frames, choose_clips, clip_scores, in_every_folder
+from dicface.report.chosen import (
+    centre_frames,
+    choose_clips,
+    clip_scores,
+    in_every_folder,
+    row_letter,
+    rows_in_words,
+)
 from dicface.report.figures.landmarks import to_frame_px, true_face
-from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
+from dicface.report.figures.pictures import SIZES, axes_at, show, text_height, wrapped
 from dicface.report.figures.style import TEXT_WIDTH, VERMILLION, Drawn, look, save
 
-MAX_CELL, GAP, FOOT = 1.35, 0.03, 0.16
-"""Largest side of a picture, space between two, and space for the text below a row, inches."""
+PER_LINE = 8
+"""Columns beside each other; more are broken into lines of nearly equal length."""
+
+MIN_CELL, MAX_CELL = 0.6, 1.35
+"""Sides of a picture, inches; below the smaller one the numbers would not fit under it."""
+
+PAGE, GAP, FOOT, LETTER = 9.0, 0.03, 0.16, 0.22
+"""Height of a page's text, space between two pictures, for the text below them, and for the row's
+letter left of them, inches."""
 
 DETAIL_WIDTH, DETAIL_HEIGHT = 216, 108
 """Size of the enlarged detail, px of the 512-px face."""
@@ -63,6 +77,8 @@ def draw_grid(
 ) -> Drawn:
     """Draws figure 3, 4 or 5: one clip a row, below each frame its eyes or mouth enlarged.
 
+    More than `PER_LINE` columns make several such grids, one below the other, of the same rows.
+
     The rows are the clips in the middle of `num_rows` equal shares of the order by PSNR of the
     input, the frames their centre frames, the details the eyes or the mouth, whichever the first
     column shows worse.
@@ -81,34 +97,39 @@ def draw_grid(
         MetricError: Scores or landmarks cannot be used, or there are fewer than two columns.
     """
     rows, which = choose_rows(columns, scores, landmarks=landmarks, num_rows=num_rows)
-    cell = min(MAX_CELL, (TEXT_WIDTH + GAP) / len(columns) - GAP)
-    heading_size = 8 if cell > 0.9 else 6
-    headings = [wrapped(heading, cell, heading_size) for heading in columns]
-    head = text_height(headings, heading_size)
+    lines = -(-len(columns) // PER_LINE)
+    per_line = -(-len(columns) // lines)
+    cell = _side(lines, per_line, len(rows))
+    headings, size = wrapped(columns, cell)
+    head = text_height(headings, size)
     detail = cell * DETAIL_HEIGHT / DETAIL_WIDTH
     step = cell + GAP + detail + FOOT
+    block = head + len(rows) * step
     with look():
-        width = len(columns) * (cell + GAP) - GAP
-        figure = Figure(figsize=(width, head + len(rows) * step - GAP))
+        width, height = LETTER + per_line * (cell + GAP) - GAP, lines * block
+        figure = Figure(figsize=(width, height))
         for number, row in enumerate(rows):
-            texts = [f"{value:.2f} dB" for value in row.psnr] + [f"{row.clip}, {row.frame}"]
+            texts = [f"{value:.2f} dB" for value in row.psnr] + [""]
             left, top, right, bottom = row.box
             for column, (frame, text) in enumerate(zip(row.frames, texts, strict=True)):
-                x, y = column * (cell + GAP), head + number * step
+                x = LETTER + column % per_line * (cell + GAP)
+                y = column // per_line * block + head + number * step
                 upper = axes_at(figure, x, y, cell, cell)
                 show(upper, frame)
                 lower = axes_at(figure, x, y + cell + GAP, cell, detail)
                 show(lower, frame[top:bottom, left:right])
-                lower.set_xlabel(text, labelpad=1, fontsize=6 if cell > 0.7 else 5)
+                lower.set_xlabel(text, labelpad=1, fontsize=6)
                 if number == 0:
-                    upper.set_title(headings[column], pad=2, fontsize=heading_size, linespacing=1)
+                    upper.set_title(headings[column], pad=2, fontsize=size, linespacing=1)
+                if column % per_line == 0:
+                    figure.text(0, 1 - y / height, row_letter(number), va="top")
             _outline(upper, row.box)
         caption = (
             f"Centre frames of the clips in the middle of {len(rows)} equal shares of {which}, "
             "ordered by the mean PSNR of the input, worst first. Below each frame its eyes or "
-            f"mouth (box in the last column), whichever {next(iter(columns))} shows worse: "
-            f"{', '.join(row.part for row in rows)}. Numbers are the PSNR of the frame shown; "
-            "below the last column stand clip and frame."
+            f"mouth (box in the last column), whichever {next(iter(columns))} shows worse. Numbers "
+            "are the PSNR of the frame shown. "
+            f"{rows_in_words((row.clip, row.frame, row.part) for row in rows)}"
         )
         return save(figure, path, caption)
 
@@ -129,7 +150,7 @@ def choose_rows(
             f"a grid of {', '.join(columns) or 'no column'}: expected the input first and the "
             "truth last."
         )
-    values, which = in_every_folder(clip_scores(scores, "psnr"), columns)
+    values, which = in_every_folder(clip_scores(scores, "psnr"), columns, "psnr")
     rows = []
     for clip in choose_clips(values, num_rows):
         index, frames = centre_frames(columns, clip)
@@ -141,6 +162,15 @@ def choose_rows(
             Row(clip=clip, frame=index, frames=frames, part=part, box=boxes[part], psnr=scored)
         )
     return rows, which
+
+
+def _side(lines: int, per_line: int, num_rows: int) -> float:
+    """Side of a picture, inches: the figure fits a page in width and, if it can, in height."""
+    in_width = (TEXT_WIDTH - LETTER + GAP) / per_line - GAP
+    head = text_height(["two\nlines"], SIZES[0])
+    in_height = (PAGE / lines - head) / num_rows - GAP - FOOT
+    in_height /= 1 + DETAIL_HEIGHT / DETAIL_WIDTH
+    return min(MAX_CELL, in_width, max(MIN_CELL, in_height))
 
 
 def detail_box(points: NDArray[np.floating], frame: NDArray[np.uint8]) -> Box:

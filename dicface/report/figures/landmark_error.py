@@ -22,6 +22,7 @@ from dicface.report.figures.style import (
     TEXT_WIDTH,
     Drawn,
     MethodStyle,
+    legend_columns,
     look,
     method_styles,
     new_figure,
@@ -68,14 +69,15 @@ def draw_landmark_errors(
 
     Raises:
         ClipError: No clip has landmarks of every method, in as many frames.
-        MetricError: Scores or landmarks cannot be used, or methods differ in the number of frames
-            of `clip`.
+        MetricError: Scores or landmarks cannot be used, no clip that every method has can be
+            ordered, or methods differ in the number of frames of `clip`.
     """
     files = {label: Path(folder) / "landmarks.npz" for label, folder in methods.items()}
     rule = "as asked for"
     if clip is None:
         held = _of_one_length({str(file): scored_clips(file) for file in files.values()})
-        clip, rule = middle_clip(*held_by_all(clip_scores(scores, "tlme"), held), "tlme")
+        values = clip_scores(scores, "tlme")
+        clip, rule = middle_clip(*held_by_all(values, held, "tlme"), "tlme")
     errors = {label: landmark_errors(file, clip) for label, file in files.items()}
     _check_lengths(methods, errors, clip)
     styles = method_styles(methods)
@@ -101,7 +103,8 @@ def draw_landmark_errors(
         panels[-1, 0].set_xlim(0, max(1, len(next(iter(errors.values()))) - 1))
         figure.supylabel("Squared error (px² of a 512-px face)", fontsize=8)
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)))
+        columns = legend_columns(labels, min(6, len(labels)))
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
         lost = int(np.isnan(next(iter(errors.values()))).any(axis=1).sum())
         gaps = f" Gaps: no face in {lost} frames of the truth." if lost else ""
         caption = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -10,11 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from dicface.report.figures.style import DPI
+from dicface.report.figures.style import DPI, POINTS_PER_INCH, text_width
 
-POINTS_PER_INCH = 72
-CHARACTER_WIDTH = 0.62
-"""Mean width of a character of DejaVu Sans, in font sizes."""
+SIZES = (8, 7, 6)
+"""Of headings, pt; smaller ones cannot be read in print."""
 
 LINE_HEIGHT = 1.25
 """In font sizes."""
@@ -54,13 +54,33 @@ def show(axis: Axes, picture: NDArray[np.uint8], *, blend: bool = True) -> None:
     axis.spines[:].set_visible(False)
 
 
-def wrapped(text: str, width: float, size: float) -> str:
-    """Breaks a heading between its words where it is wider than `width` inches at `size` pt."""
-    characters = int(width * POINTS_PER_INCH / (CHARACTER_WIDTH * size))
-    return fill(text, max(1, characters), break_long_words=False)
+def wrapped(texts: Iterable[str], width: float) -> tuple[list[str], int]:
+    """Breaks headings into lines of at most `width` inches.
+
+    They are broken between their words, at the largest of `SIZES` at which that is enough, and
+    within a word only where it is wider than that at the smallest.
+
+    Returns:
+        The headings with line breaks, and the size of all of them, pt.
+    """
+    texts = list(texts)
+    for size in SIZES:
+        broken = [_broken(text, width, size, within_words=False) for text in texts]
+        if None not in broken:
+            return broken, size
+    return [_broken(text, width, SIZES[-1], within_words=True) for text in texts], SIZES[-1]
 
 
-def text_height(texts: list[str], size: float) -> float:
+def _broken(text: str, width: float, size: float, *, within_words: bool) -> str | None:
+    """The text in the longest lines that are no wider than `width`; None if there are none."""
+    for characters in range(len(text), 0, -1):
+        lines = fill(text, characters, break_long_words=within_words)
+        if text_width(lines, size) <= width:
+            return lines
+    return text if within_words else None
+
+
+def text_height(texts: Sequence[str], size: float) -> float:
     """Height in inches of the tallest of some texts at `size` pt."""
     lines = max(text.count("\n") + 1 for text in texts)
     return lines * LINE_HEIGHT * size / POINTS_PER_INCH

@@ -87,12 +87,13 @@ def draw_slices(
 
     Raises:
         ClipError: No clip is whole in every folder, or `clip` is not.
-        MetricError: Scores or landmarks cannot be used.
+        MetricError: Scores or landmarks cannot be used, or no clip that every method has whole can
+            be ordered.
     """
     rule = "as asked for"
     if clip is None:
         values = clip_scores(scores, "tlme")
-        clip, rule = middle_clip(*in_every_folder(values, columns), "tlme")
+        clip, rule = middle_clip(*in_every_folder(values, columns, "tlme"), "tlme")
     num_frames, _, size = check_alike(columns, clip)
     column = eye_column(landmarks, clip, size)
     paths = clip_paths(columns, clip)
@@ -101,15 +102,15 @@ def draw_slices(
     per_line = min(PER_LINE, len(columns) + 1)
     lines = -(-(len(columns) + 1) // per_line)
     cell = (TEXT_WIDTH - 2 * MARGIN + GAP) / per_line - GAP
-    headings = [wrapped(text, cell, 8) for text in (f"Truth, frame {middle}", *columns)]
-    head = text_height(headings, 8)
+    headings, size_pt = wrapped((f"Truth, frame {middle}", *columns), cell)
+    head = text_height(headings, size_pt)
     step = head + cell + FOOT
     with look():
         figure = Figure(figsize=(TEXT_WIDTH, lines * step))
         for number, heading in enumerate(headings):
             x = MARGIN + number % per_line * (cell + GAP)
             axis = axes_at(figure, x, number // per_line * step + head, cell, cell)
-            axis.set_title(heading, pad=2, linespacing=1)
+            axis.set_title(heading, pad=2, fontsize=size_pt, linespacing=1)
             if number == 0:
                 show(axis, shown, blend=False)
                 axis.axvline(column, color=VERMILLION, lw=0.9)

@@ -17,12 +17,15 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from dicface.files import atomic_path
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Width of a column and of a page's text in a two-column paper, inches."""
-DPI = 300
+DPI, POINTS_PER_INCH = 300, 72
+FONT = "DejaVu Sans"
 
 BLACK, GREY = "#000000", "#7F7F7F"
 ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
@@ -31,7 +34,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
 """Okabe and Ito's colours without black, kept for the truth, and yellow, too pale for lines."""
 
 _LOOK: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -154,6 +157,23 @@ def look() -> Iterator[None]:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of a size in inches whose parts make room for each other."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def text_width(text: str, size: float) -> float:
+    """Width in inches of the widest line of a text in the figures' font at `size` pt."""
+    font = FontProperties(family=FONT, size=size)
+    lines = text.split("\n")
+    widths = [text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines]
+    return max(widths) / POINTS_PER_INCH
+
+
+def legend_columns(labels: Iterable[str], most: int) -> int:
+    """Columns of a legend over a page's width, `most` if all labels fit beside each other."""
+    size = _LOOK["legend.fontsize"]
+    # In font sizes: handle, the space after it, and the space between two columns.
+    beside = (2.0 + 0.8 + 2.0) * size / POINTS_PER_INCH
+    widest = max(text_width(label, size) for label in labels) + beside
+    return max(1, min(most, int(TEXT_WIDTH / widest)))
 
 
 def save(figure: Figure, path: str | Path, caption: str) -> Drawn:

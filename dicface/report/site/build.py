@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from dicface.clips import natural
 from dicface.errors import DicfaceError
 from dicface.report.site import cost, training
-from dicface.report.site.contents import Task, natural, read_tasks
+from dicface.report.site.contents import Task, read_tasks
 from dicface.report.site.grids import Grid
 from dicface.report.site.media import CRF
 from dicface.report.site.pages import Pages
@@ -55,8 +57,7 @@ class Contents:
         tasks: Tasks with their clips, methods and scores.
         figures: PNG files; a PDF and a caption (.txt) may lie beside each.
         networks: Training curves.
-        costs: Gives a task's costs, from the task and the number of its true frames; None: the
-            page has none.
+        costs: Gives a task's costs; None: the page has none.
         provenance: Where the numbers come from.
     """
 
@@ -67,7 +68,7 @@ class Contents:
     remark: str = ""
     figures: Sequence[Path] = ()
     networks: Sequence[training.Network] = ()
-    costs: Callable[[Task, int], Grid] | None = None
+    costs: Callable[[Task], Grid] | None = None
 
 
 def write_report(
@@ -109,7 +110,7 @@ def write_report(
         tasks=read_tasks(run, Path(truth), names),
         figures=sorted((run / "figures").glob("*.png"), key=lambda path: natural(path.stem)),
         networks=training.read_networks(train),
-        costs=lambda task, frames: cost.cost_grid(task, networks, run / "benchmarks", frames),
+        costs=lambda task: cost.cost_grid(task, networks, run),
         provenance=read_provenance(run),
         remark=remark,
     )
@@ -135,7 +136,7 @@ def write_pages(
         shutil.copytree(STATIC, folder / "assets")
         _copy([file for page in tables for file in page.files], folder / "tables")
         site = Pages(contents.title, folder, tasks, _preferred(tables), metrics)
-        num_frames = site.write_clips(crf)
+        site.write_clips(crf)
         site.write(
             "index.html",
             INDEX,
@@ -144,7 +145,7 @@ def write_pages(
             pages=tables,
             figures=_copy_figures(contents.figures, folder / "figures"),
             networks=contents.networks,
-            costs={t.id: contents.costs(t, num_frames) for t in tasks if contents.costs},
+            costs={task.id: contents.costs(task) for task in tasks if contents.costs},
             clip_by_clip={task.id: site.clip_by_clip(task) for task in tasks},
             extremes={task.id: site.extremes(task) for task in tasks},
             provenance=contents.provenance,
@@ -175,7 +176,7 @@ def _copy_figures(pictures: Sequence[Path], folder: Path) -> list[Figure]:
         _copy([path for path in (png, pdf) if path.is_file()], folder)
         with Image.open(png) as image:
             width, height = image.size
-        name = png.stem.replace("_", " ")
+        name = re.sub(r"(?<=[a-z])(?=\d)", " ", png.stem.replace("_", " "))
         figures.append(
             Figure(
                 name=name[:1].upper() + name[1:],

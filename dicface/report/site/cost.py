@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dicface.files import sha256_of
 from dicface.report.site.contents import Task
 from dicface.report.site.grids import Cell, Grid, Head, Line, text_cell
 from dicface.report.site.training import read_json
+from dicface.restored import read_cost
 
 HEADS = (
     Head(markup="Method"),
     Head(markup="Parameters, M", best="low"),
     Head(markup="MACs a frame, G", best="low"),
     Head(markup="Time a frame, ms", best="low"),
-    Head(markup="Peak memory, MB", best="low"),
+    Head(markup="Peak host memory, MiB", best="low"),
+    Head(markup="Peak GPU memory, MiB", best="low"),
     Head(markup="Training, s", best="low"),
     Head(markup="Training, steps", best="low"),
 )
+GPU_MEMORY = 5
+"""Column that is left out where no row has a value in it."""
+
+MEBI = 2**20
 UNKNOWN = Cell(markup="not at hand", value=None)
 
 
@@ -28,27 +34,43 @@ def trained_networks(train: Path) -> dict[str, Path]:
     return {sha256_of(path): path.parent for path in sorted(train.glob("*/weights.safetensors"))}
 
 
-def cost_grid(task: Task, networks: Mapping[str, Path], benchmarks: Path, num_frames: int) -> Grid:
+def cost_grid(task: Task, networks: Mapping[str, Path], run: Path) -> Grid:
     """Costs of every method of a task but the input.
 
     Args:
         task: The task.
         networks: As `trained_networks` gives them; a method belongs to the network whose weights
             its index names.
-        benchmarks: Snakemake's benchmark files of the run.
-        num_frames: Frames of all clips together.
+        run: The run, with what its restoring jobs measured and Snakemake's `benchmarks/`.
+
+    Raises:
+        ClipError: What a job measured is damaged.
     """
+    has_gpu = False
     lines = []
     for system in task.methods:
         folder = next((networks[sha] for sha in system.weights if sha in networks), None)
-        job = _benchmark(benchmarks, task.id, system.id)
+        spent = read_cost(run / task.id / system.id)
+        took = [each for clip, each in spent.get("clips", {}).items() if clip in system.clips]
+        gpu = max((each["gpu_bytes"] for each in took if "gpu_bytes" in each), default=None)
+        has_gpu |= gpu is not None
         cells = (
-            *_of_network(folder),
-            *_of_job(job.get("s"), job.get("max_rss"), num_frames),
+            text_cell(system.label),
+            *_of_network(folder, spent.get("parameters")),
+            _time_a_frame(took),
+            _mebibytes(_host_memory(run / "benchmarks" / f"restore_{task.id}_{system.id}.tsv")),
+            _mebibytes(gpu),
             *_of_training(folder),
         )
-        lines.append(Line(cells=(text_cell(system.label), *cells), method=system.id))
-    return Grid(heads=HEADS, lines=tuple(lines))
+        lines.append((system.id, cells))
+    shown = [number for number in range(len(HEADS)) if has_gpu or number != GPU_MEMORY]
+    return Grid(
+        heads=tuple(HEADS[number] for number in shown),
+        lines=tuple(
+            Line(cells=tuple(cells[number] for number in shown), method=method)
+            for method, cells in lines
+        ),
+    )
 
 
 def macs_a_frame(settings: Mapping[str, object], network: str) -> float:
@@ -81,10 +103,11 @@ def macs_a_frame(settings: Mapping[str, object], network: str) -> float:
     return counter.get_total_flops() / 2
 
 
-def _of_network(folder: Path | None) -> tuple[Cell, Cell]:
+def _of_network(folder: Path | None, loaded: int | None) -> tuple[Cell, Cell]:
+    """Parameters and operations of a trained network; of others the parameters that were loaded."""
     settings = read_json(folder / "settings.json") if folder else {}
     facts = read_json(folder / "training.json") if folder else {}
-    parameters = facts.get("parameters")
+    parameters = facts.get("parameters", loaded)
     macs = macs_a_frame(settings["settings"], settings["network"]) if settings else None
     return (
         UNKNOWN if parameters is None else _number(parameters / 1e6, 2),
@@ -92,12 +115,16 @@ def _of_network(folder: Path | None) -> tuple[Cell, Cell]:
     )
 
 
-def _of_job(seconds: float | None, memory: float | None, num_frames: int) -> tuple[Cell, Cell]:
-    has_time = seconds is not None and num_frames
-    return (
-        _number(1000 * seconds / num_frames, 0) if has_time else UNKNOWN,
-        UNKNOWN if memory is None else _number(memory, 0),
-    )
+def _time_a_frame(took: Sequence[Mapping[str, float]]) -> Cell:
+    num_frames = sum(each["frames"] for each in took)
+    if not num_frames:
+        return UNKNOWN
+    milliseconds = 1000 * sum(each["seconds"] for each in took) / num_frames
+    return _number(milliseconds, 0 if milliseconds >= 10 else 1)
+
+
+def _mebibytes(num_bytes: float | None) -> Cell:
+    return UNKNOWN if num_bytes is None else _number(num_bytes / MEBI, 0)
 
 
 def _of_training(folder: Path | None) -> tuple[Cell, Cell]:
@@ -119,11 +146,11 @@ def _number(value: float, digits: int) -> Cell:
     return Cell(markup=f"{value:,.{digits}f}".replace(",", "\u202f"), value=float(value))
 
 
-def _benchmark(folder: Path, task: str, method: str) -> dict[str, float]:
-    """The restoring job's measurements; empty where Snakemake left none."""
-    path = folder / f"restore_{task}_{method}.tsv"
-    if not path.is_file():
-        return {}
-    with path.open(newline="") as file:
-        row = next(csv.DictReader(file, delimiter="\t"), {})
-    return {key: float(row[key]) for key in ("s", "max_rss") if row.get(key) not in (None, "-", "")}
+def _host_memory(benchmark: Path) -> float | None:
+    """Most bytes that a job held, from its benchmark file; None where Snakemake left none."""
+    if not benchmark.is_file():
+        return None
+    with benchmark.open(newline="") as file:
+        found = next(csv.DictReader(file, delimiter="\t"), {}).get("max_rss")
+    # Snakemake calls them MB and divides by 1024².
+    return None if found in (None, "-", "", "NA") else float(found) * MEBI
