@@ -169,7 +169,7 @@ def _network(
 
 def _restore(options: Options, config: Config) -> Artefact:
     from baselines import create
-    from dicface.workflow import method_class, method_settings
+    from dicface.rows import method_class, method_settings
 
     method = create(
         method_class(config, options.method),
@@ -256,17 +256,20 @@ def _code_weights(options: Options, config: Config) -> Artefact:
 
 
 def _table(options: Options, config: Config) -> Artefact:
-    from dicface.report.run import declare, table_inputs
+    from dicface.report.run import declare, is_papers_protocol, table_inputs
 
     spec = declare(config, options.table)
     out = options.out
+    made_from = table_inputs(
+        config, options.table, options.run, options.train, undone=options.undone
+    )
     ends = (".md", ".csv", ".tex", "_differences.csv", "_paper.md", "_paper.csv")
     return Artefact(
         path=out / f"{spec.name}.md",
         kind="table",
-        inputs={"scores": table_inputs(config, options.table, options.run, options.train)},
+        inputs={"scores": made_from},
         outputs=partial(_found, out, *(f"{spec.name}{end}" for end in ends)),
-        settings={"table": spec, "protocol_is_paper": config.protocol_is_paper},
+        settings={"table": spec, "protocol_is_paper": is_papers_protocol(config)},
         seeds=["report|bootstrap|<clips>", "report|sign flips|<clips>"],
         run=options.run,
     )
@@ -297,7 +300,9 @@ def _picture(options: Options, config: Config) -> Artefact:
         path=options.out,
         kind="figure",
         inputs={"shown": picture_inputs(config, options.run, options.truth)},
-        outputs=lambda: [options.out],
+        outputs=partial(
+            _found, options.out.parent, *(options.out.with_suffix(e).name for e in (".png", ".txt"))
+        ),
         settings={"table1": config.table1},
         run=options.run,
     )

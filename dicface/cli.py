@@ -17,7 +17,7 @@ from dicface.artefacts import recording
 from dicface.config import TASKS, Config, load
 from dicface.cost import command as plan_command
 from dicface.errors import ConfigError, DicfaceError
-from dicface.workflow import FIGURES
+from dicface.rows import FIGURES
 
 EXIT_USER_ERROR = 2
 
@@ -75,7 +75,7 @@ def restore(options: argparse.Namespace, config: Config) -> None:
     from baselines import create
     from dicface.files import write_json
     from dicface.restore import restore_set
-    from dicface.workflow import method_class, method_settings
+    from dicface.rows import method_class, method_settings
 
     _set_threads(config)
     method = create(
@@ -163,7 +163,9 @@ def table(options: argparse.Namespace, config: Config) -> None:
     """Write a table of a run and print it."""
     from dicface.report.run import write_run_table
 
-    written = write_run_table(config, options.table, options.run, options.train, options.out)
+    written = write_run_table(
+        config, options.table, options.run, options.train, options.out, undone=options.undone
+    )
     sys.stdout.write(written)
 
 
@@ -313,6 +315,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("table", table, run="results of the run", train="its networks", out="tables' folder")
     subcommands["table"].add_argument("--table", default="table1", help="(default table1)")
+    subcommands["table"].add_argument(
+        "--undone",
+        nargs="*",
+        default=[],
+        type=lambda row: tuple(row.split("/", 1)),
+        metavar="TASK/METHOD",
+        help="rows that a run was to score and did not; they say why instead",
+    )
     add("code-weights", code_weights, input="folder of inputs", out="file to write")
     subcommands["code-weights"].add_argument("--weights", type=Path, required=True)
     add(

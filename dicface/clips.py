@@ -7,7 +7,9 @@ Folders of PNG or JPEG frames (the layout of VFHQ) and any video are accepted at
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +24,11 @@ from dicface.files import atomic_path
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".webm", ".m4v")
 FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 FOLDER_FPS = Fraction(25)
+
+RECORDS = (".photograph", ".imported", ".released", ".degraded")
+"""Folders in which jobs note of each clip what they made it from, in files `<clip>.…`."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +166,49 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
     return dict(sorted(clips.items()))
 
 
+def forget_others(folder: str | Path, wanted: Collection[str], records: str) -> None:
+    """Removes what earlier jobs made in a folder and a job that begins there does not keep.
+
+    These are clips that are gone from its set, and what jobs of another kind noted of clips that
+    this one writes anew. A clip of which no job noted that it made it stays: it is not ours.
+
+    Args:
+        folder: Where the job writes its clips, `<clip>.mkv`.
+        wanted: Names of its clips.
+        records: Folder in `folder` in which the job notes what each was made from, `<clip>.…`.
+    """
+    folder = Path(folder)
+    found = [path for kind in {*RECORDS, records} for path in (folder / kind).glob("*.*")]
+    others = sorted({path.stem for path in found}.difference(wanted))
+    gone = [name for name in others if (folder / f"{name}.mkv").is_file()]
+    for name in gone:
+        (folder / f"{name}.mkv").unlink()
+        _LOG.info("%s: clip '%s' is no longer wanted, removed", folder, name)
+    for path in found:
+        if path.stem in gone or path.parent.name != records:
+            path.unlink()
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort key that puts "frame10" after "frame9", however numbers are padded.
+
+    >>> sorted(["frame10", "frame9"], key=natural)
+    ['frame9', 'frame10']
+    """
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
+def named(clips: Sequence[str]) -> str:
+    """Names of clips in a sentence.
+
+    >>> named(["a"]), named(["a", "b"])
+    ("clip 'a'", "clips 'a', 'b'")
+    """
+    listed = ", ".join(f"'{clip}'" for clip in clips)
+    return f"clip {listed}" if len(clips) == 1 else f"clips {listed}"
+
+
 def _check_frame(path: Path, frame: np.ndarray, index: int, shape: tuple | None) -> None:
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise ClipError(
@@ -230,7 +280,9 @@ def num_frames_announced(container: av.container.InputContainer) -> int:
 
 
 def _frame_files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
+    """Frames by number: frame 2 comes before frame 10, however they are padded."""
+    found = (p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
+    return sorted(found, key=lambda path: natural(path.name))
 
 
 def _read_folder(folder: Path) -> Iterator[np.ndarray]:

@@ -6,11 +6,19 @@ Both folders hold one video or one folder of PNG or JPEG frames a clip, named al
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicface.clips import ClipInfo, frame_rate, list_clips, read_frames
+from dicface.clips import (
+    FRAME_SUFFIXES,
+    VIDEO_SUFFIXES,
+    ClipInfo,
+    frame_rate,
+    list_clips,
+    named,
+    read_frames,
+)
 from dicface.errors import ClipError, MetricError
 from dicface.metrics.scorer import NOT_RESTORED
 
@@ -39,10 +47,10 @@ class Match:
 
     def sentences(self) -> list[str]:
         """What does not fit, and of which clips, for footnotes; empty when all does."""
-        found = [f"{_named(clips)}: {why}" for why, clips in _by_text(self.unusable).items()]
+        found = [f"{named(clips)}: {why}" for why, clips in _by_text(self.unusable).items()]
         for note, clips in _by_text(self.notes).items():
             everywhere = 1 < len(clips) == len(self.restored)
-            found.append(f"{'all clips that were scored' if everywhere else _named(clips)}: {note}")
+            found.append(f"{'all clips that were scored' if everywhere else named(clips)}: {note}")
         if self.extra:
             found.append(f"not scored, as no true clip is named so: {', '.join(self.extra)}")
         if self.unusable:
@@ -78,7 +86,7 @@ def match_folders(
                 "and results alike first."
             )
         if clip not in restored:
-            unusable[clip] = NOT_RESTORED
+            unusable[clip] = _why_missing(Path(restored_folder), clip)
             continue
         try:
             ours = look_at(restored[clip])
@@ -114,17 +122,23 @@ def match_folders(
     return match
 
 
+def _why_missing(folder: Path, clip: str) -> str:
+    """Not restored, or there in a form that is not read."""
+    others = sorted(path.name for path in folder.iterdir() if clip in (path.name, path.stem))
+    if not others:
+        return NOT_RESTORED
+    return (
+        f"found {', '.join(others)}; expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of "
+        f"frames ({', '.join(FRAME_SUFFIXES)})"
+    )
+
+
 def _by_text(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """Text -> the clips that have it."""
     found: dict[str, list[str]] = {}
     for clip, text in texts.items():
         found.setdefault(text, []).append(clip)
     return found
-
-
-def _named(clips: Sequence[str]) -> str:
-    listed = ", ".join(f"'{clip}'" for clip in clips)
-    return f"clip {listed}" if len(clips) == 1 else f"clips {listed}"
 
 
 def look_at(path: Path) -> ClipInfo:
@@ -181,4 +195,7 @@ def _rates(ours: ClipInfo, truth: ClipInfo) -> str:
     """Frame rates where they differ; folders of frames have none."""
     if ours.fps == truth.fps or ours.path.is_dir() or truth.path.is_dir():
         return ""
-    return f"another frame rate: {float(ours.fps):g} a second, the truth has {float(truth.fps):g}"
+    # Seven digits tell 30000/1001 from 29.97.
+    return (
+        f"another frame rate: {float(ours.fps):.7g} a second, the truth has {float(truth.fps):.7g}"
+    )

@@ -31,7 +31,7 @@ from dicface.report.spec import RowSpec, TableSpec, build
 from dicface.report.tables import Table
 from dicface.restored import INDEX_FILE
 
-NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
+NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 SCORE_FILES = ("metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz")
 RESULT = "result"
 """Id of the results on their page: a name of the user's may be anything."""
@@ -117,6 +117,11 @@ def score_folder(
     files: dict[str, Path] = {}
     scores = [out_folder / name for name in SCORE_FILES]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
+    command = ["dicface", "score", "--restored", str(restored_folder)]
+    command += ["--truth", str(truth_folder), "--out", str(out_folder), "--name", label]
+    command += ["--task", task]
+    command += ["--input", str(input_folder)] if input_folder else []
+    command += ["--align", str(align)] if align else []
     made = Artefact(
         path=out_folder / "tables" / "row.md",
         kind="scores",
@@ -125,7 +130,7 @@ def score_folder(
         settings=settings,
         run=out_folder,
     )
-    with recorded(made, _command(restored_folder, truth_folder, settings)):
+    with recorded(made, command):
         score = score_clips(
             task,
             label,
@@ -168,7 +173,7 @@ def import_results(
     `dicface.restored.restored_clips` then finds the clips, as those of every other method.
 
     Args:
-        name: Method id: lower-case letters, digits, "_", "-" and ".".
+        name: Method id: lower-case letters, digits, "_" and "-".
         restored_folder: Restored clips.
         truth_folder: True clips of the run.
         out_folder: `<run>/<task>/<name>`.
@@ -181,8 +186,8 @@ def import_results(
     """
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"methods: found the name '{name}'; expected lower-case letters, digits, '_', '-' and "
-            "'.', as folders are named so. Give a label for anything else."
+            f"methods: found the name '{name}'; expected lower-case letters, digits, '_' and '-', "
+            "as folders are named so. Give a label for anything else."
         )
     match = match_folders(restored_folder, truth_folder)
     write_json(
@@ -199,13 +204,6 @@ def import_results(
         },
     )
     return match
-
-
-def _command(restored: str | Path, truth: str | Path, settings: Mapping[str, object]) -> list[str]:
-    """The command that does the same."""
-    words = ["dicface", "score", "--restored", str(restored), "--truth", str(truth)]
-    words += ["--name", str(settings["name"]), "--task", str(settings["task"])]
-    return words + (["--align", str(settings["align"])] if settings["align"] else [])
 
 
 def _inputs(folder: str | Path | None, match: Match) -> _Inputs:

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
-from dicface import __version__
+from dicface.changes import Facts
 from dicface.clips import list_clips
-from dicface.config import STAGES, Config, ResultsElsewhere, RuleResources, from_mapping, overlay
+from dicface.config import STAGES, Config, RuleResources, from_mapping, overlay
 from dicface.data.layouts import ALIGNED, read_layout
 from dicface.data.shards import shards
 from dicface.errors import ClipError, ConfigError
 from dicface.files import atomic_path, hold_lock
-from dicface.networks import (
-    METHOD_OF_STAGE,
-    network,
-    restore_settings,
-    sources_of,
-    weights_of,
-)
+from dicface.networks import network, restore_settings, sources_of, weights_of
+from dicface.rows import COMPARISON, HEADLINE, TRAINED_METHODS, job_logs, method_network
 
-#: Methods that run on weights of the run -> the stage that trains them; variants come on top.
-TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
+#: A folder of results stands bare in shell commands and in Snakemake's patterns.
+_SAFE_PATH = re.compile(r"(?!-)[\w./+,:@=-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
-#: The run's DicFace, which every ablation is compared with.
-HEADLINE = "dicface_trained"
-
-#: Columns of the comparison picture, before the truth: heading -> method.
-COMPARISON = {"Input": "input", "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
-
-#: Figure of qualitative examples -> its task.
-TASK_OF_GRID = {"figure3": "bfr", "figure4": "inpainting", "figure5": "colorization"}
-FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
+#: With these, no folder of a run can be that of another budget, seed or set of clips.
+_BUDGET = re.compile(r"(?!seed|clips)[a-z0-9_]+")
 
 
 def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -58,18 +48,14 @@ def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Facts):
     """A checked configuration with the folders that its results go to.
 
     Attributes:
-        config: The settings, checked.
-        raw: The same as plain values, for files and for Snakemake's change detection.
         run_folder: Results on one test set.
         train_folder: Training clips and networks; shared by all test sets of a scale and seed.
     """
 
-    config: Config
-    raw: dict[str, Any]
     run_folder: str
     train_folder: str
 
@@ -116,30 +102,9 @@ class Plan:
         """Returns the networks that must be trained before this one."""
         return sources_of(self.config, name)
 
-    def network_facts(self, name: str) -> dict[str, Any]:
-        """Returns all settings that change what a training makes, for change detection."""
-        plan = network(self.config, name)
-        inputs = {} if plan.stage == "vqgan" else self.input_facts(plan.task)
-        clips = self.raw["data"][self.training_set(name)]
-        return {**self.facts(), **plan.facts(), "inputs": inputs, "clips": clips}
-
-    def input_facts(self, task: str) -> dict[str, Any]:
-        """Returns all settings that change a task's inputs, for change detection."""
-        section = {"bfr": ("degradation",), "inpainting": ("brush",)}.get(task, ())
-        return self.facts(*section)
-
     def method_network(self, method: str) -> str | None:
         """Returns the network whose weights a method needs; None for released systems."""
         return method_network(self.config, method)
-
-    def restore_facts(self, method: str) -> dict[str, Any]:
-        """Returns all settings that change what a method restores, for change detection."""
-        return {**self.facts("device"), "settings": method_settings(self.config, method)}
-
-    def facts(self, *sections: str) -> dict[str, Any]:
-        """Returns sections of the configuration, the seed and the version of the package."""
-        chosen = {section: self.raw[section] for section in sections}
-        return {"version": __version__, "seed": self.config.seed_name, **chosen}
 
     @property
     def imports_test_clips(self) -> bool:
@@ -167,44 +132,42 @@ class Plan:
         """Returns the methods of the comparison picture: those of its columns that Table 1 has."""
         return [method for method in COMPARISON.values() if method in self.config.table1]
 
-    def ablation_facts(self, name: str) -> dict[str, Any]:
-        """Returns what an ablation's table says beside the scores, for change detection."""
-        labels = {
-            row: (self.config.variants[row].label, self.config.variants[row].paper_name)
-            for row in self.config.ablations[name].rows
-            if row in self.config.variants
-        }
-        return {**self.facts(), "table": self.raw["ablations"][name], "labels": labels}
+    def networks_shown(self, name: str) -> list[str | None]:
+        """Returns the networks whose code weights Figure 8 shows (errors as `figure_facts`)."""
+        self.figure_facts(name)
+        rows = [HEADLINE] if name == "figure8b" else self.config.ablations["table3"].rows
+        return [self.method_network(row) for row in rows]
 
-    def figure_facts(self, name: str) -> dict[str, Any]:
-        """Returns what a figure shows beside scores and clips, for change detection."""
-        if name in ("figure8a", "figure8b"):
-            return self.ablation_facts("table3")
-        if name == "training_curves":
-            return self.facts()
-        return self.facts("table1", "table2", "methods")
+    def partial_tables(self, undone: Collection[tuple[str, str]]) -> list[str]:
+        """Returns the tables that a run which broke off can show in part.
 
-    def partial_tables(self) -> list[str]:
-        """Returns the tables for which some rows of their own have scores and others have not."""
+        Those with a row in `undone` and a row that has scores, if anything was done for a row of
+        their own: the input and the headline stand in all of them.
+
+        Args:
+            undone: Task and method of every row that the run was to score and did not.
+        """
         rows = {"table1": {("bfr", method) for method in self.scored("bfr")}}
         rows["table2"] = {(task, m) for task in self.config.table2 for m in self.scored(task)}
         for name, chosen in self.config.ablations.items():
             rows[name] = {("bfr", method) for method in chosen.rows}
-        return [name for name, wanted in rows.items() if self._partly_scored(wanted)]
+        partial = []
+        for name, wanted in rows.items():
+            scored = {(task, m) for task, m in wanted.difference(undone) if self._scores(task, m)}
+            tried = {(task, m) for task, m in wanted.intersection(undone) if self._logs(task, m)}
+            own = [m for _, m in scored | tried if m not in ("input", HEADLINE)]
+            if scored and own and wanted.intersection(undone):
+                partial.append(name)
+        return partial
 
-    def _partly_scored(self, rows: set[tuple[str, str]]) -> bool:
-        found = {
-            (task, method)
-            for task, method in rows
-            if Path(self.run_folder, task, method, "metrics.parquet").is_file()
-        }
-        own = {(task, method) for task, method in found if method not in ("input", HEADLINE)}
-        return bool(own) and found != rows
+    def _scores(self, task: str, method: str) -> bool:
+        return Path(self.run_folder, task, method, "metrics.parquet").is_file()
 
-    def results_elsewhere(self, name: str, task: str) -> ResultsElsewhere:
-        """Returns the entry of `methods` with this name and task."""
-        (found,) = (e for e in self.config.methods if (e.name, e.task) == (name, task))
-        return found
+    def _logs(self, task: str, method: str) -> bool:
+        run, train = Path(self.run_folder), Path(self.train_folder)
+        shared = job_logs(self.config, HEADLINE, "bfr", run / "logs", train / "logs")
+        logs = job_logs(self.config, method, task, run / "logs", train / "logs")
+        return any(log.is_file() for log in logs if log not in shared)
 
     def table_file(self, ablation: str) -> str:
         """Returns the name of an ablation's files: the paper's tables and the appendix."""
@@ -227,19 +190,6 @@ class Plan:
         if not self.imports_test_clips or planned:
             return []
         return [str(path) for path in list_clips(folder).values()]
-
-    def test_set_facts(self) -> dict[str, Any]:
-        """Returns all settings that change the true clips of the test set."""
-        test = self.config.data.test
-        facts = self.facts("data", "test_clips")
-        if test.source == "render" or not test.layout or self.config.test_clips:
-            return facts
-        return {**facts, "clips": digest(read_layout(test.layout, test.folder).clips)}
-
-    def training_set(self, name: str) -> str:
-        """Returns the set that a network learns from: "train", or "images" for stages I to III."""
-        images = self.config.data.images.source == "folder"
-        return "images" if images and network(self.config, name).learns_from_images else "train"
 
     def training_clips(self, name: str) -> str:
         """Returns the folder of a network's training clips: in the run, or the user's own."""
@@ -314,19 +264,14 @@ def _shards(layout: str, folder: str, size: int) -> dict[str, tuple[str, ...]]:
     return shards(read_layout(layout, folder).clips, size)
 
 
-def digest(names: Iterable[str]) -> str:
-    """A short digest of names, whatever their order: params that list them would be long."""
-    text = "\n".join(sorted(names))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def plan(config: dict[str, Any]) -> Plan:
     """Checks a merged configuration and names its folders.
 
     Raises:
         ConfigError: A key is unknown, missing or of a wrong type.
     """
-    raw = dict(config)
+    # Snakemake reads files into mappings of other types, which YAML would not write.
+    raw = json.loads(json.dumps(config, default=str))
     # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
     raw["test_clips"] = str(raw.get("test_clips", ""))
     checked = from_mapping(Config, raw, "configuration")
@@ -334,6 +279,16 @@ def plan(config: dict[str, Any]) -> Plan:
         sources_of(checked, name)
         restore_settings(checked, name)
     _check_rows(checked)
+    if not _SAFE_PATH.fullmatch(checked.results):
+        raise ConfigError(
+            f"results: found '{checked.results}', expected a path of letters, digits and "
+            "_ - . / + , : @ = that does not begin with -; name another folder, or link one here."
+        )
+    if not _BUDGET.fullmatch(checked.budget):
+        raise ConfigError(
+            f"budget: found '{checked.budget}', expected lower-case letters, digits and _, and "
+            "neither seed… nor clips…, which other runs are called; rename its file."
+        )
     test = checked.data.test
     if test.test_set == "released" and (test.source, test.layout) != ("folder", "released_test"):
         raise ConfigError(
@@ -344,7 +299,8 @@ def plan(config: dict[str, Any]) -> Plan:
     train = base if checked.seed == 0 else f"{base}-seed{checked.seed}"
     run = train
     if checked.test_clips:
-        run = f"{train}-{Path(os.path.abspath(checked.test_clips)).name}"
+        name = Path(os.path.abspath(checked.test_clips)).name
+        run = f"{train}-clips-{_UNSAFE.sub('-', name)}"
     return Plan(
         config=checked,
         raw=raw,
@@ -354,7 +310,7 @@ def plan(config: dict[str, Any]) -> Plan:
 
 
 def _check_rows(config: Config) -> None:
-    """A variant that a table names is there, and is trained for the table's task."""
+    """A variant that a table names is there and of its task; no two rows have one name."""
     rows = {"table1": ("bfr", config.table1)}
     rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
     rows |= {f"ablations.{name}": ("bfr", each.rows) for name, each in config.ablations.items()}
@@ -369,40 +325,12 @@ def _check_rows(config: Config) -> None:
             elif table.startswith("ablations") and method not in TRAINED_METHODS:
                 known = ", ".join((*TRAINED_METHODS, *config.variants))
                 raise ConfigError(f"{table}: found '{method}', expected one of {known}.")
-
-
-def method_network(config: Config, method: str) -> str | None:
-    """Returns the network whose weights a method needs; None for released systems."""
-    name = _run_name(config, method)
-    return weights_of(config, name) if name else None
-
-
-def method_class(config: Config, method: str) -> str:
-    """Returns the name that `baselines.create` knows: a variant's is that of its stage.
-
-    Raises:
-        ConfigError: The variant is of a stage that restores nothing.
-    """
-    if method not in config.variants:
-        return method
-    stage = network(config, method).stage
-    if stage not in METHOD_OF_STAGE:
-        raise ConfigError(
-            f"'{method}' is a variant of '{stage}', which restores nothing by itself; "
-            f"name a variant of {' or '.join(METHOD_OF_STAGE)}."
-        )
-    return METHOD_OF_STAGE[stage]
-
-
-def method_settings(config: Config, method: str) -> dict[str, object]:
-    """Returns the settings of a method that the configuration decides, for `baselines.create`."""
-    kind = method_class(config, method)
-    if kind not in ("dicface", "dicface_trained"):
-        return {}
-    settings = restore_settings(config, _run_name(config, method) or "dicface")
-    return {**asdict(settings), "aggregation": settings.aggregation or None}
-
-
-def _run_name(config: Config, method: str) -> str | None:
-    """The stage or variant that a method stands for; None for a released system."""
-    return method if method in config.variants else TRAINED_METHODS.get(method)
+    taken = {"input", *TRAINED_METHODS, *config.variants}
+    taken |= {method for _, methods in rows.values() for method in methods}
+    made = [(each.name, each.task) for each in config.methods]
+    for name, task in made:
+        if name in taken or made.count((name, task)) > 1:
+            raise ConfigError(
+                f"methods: found the name '{name}', which another row has; expected a name of its "
+                "own, such as 'my_gpen'. Tables print its label."
+            )

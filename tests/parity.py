@@ -5,7 +5,7 @@
 prints the largest deviation of each tensor beside its tolerance and exits 1 if one lies beyond, or
 if a tensor of the file was not compared. NAME is the folder of the reference files: `dicface`,
 `codeformer`, …; the keys of FILE tell which case it is. The manifest is looked for beside FILE and
-then in `facts/NAME` of the reference folder (`$DICFACE_SHARED` or `../shared`).
+then among the reference files (`$DICFACE_SHARED`).
 """
 
 import argparse

@@ -12,7 +12,8 @@ from PIL import Image
 from dicface import files
 from dicface.clips import list_clips, probe, read_clip, read_frames, write_clip
 from dicface.errors import ClipError, DicfaceError
-from dicface.files import atomic_path, hold_lock
+from dicface.files import atomic_path, hold_lock, write_json
+from dicface.restored import restored_clips
 from dicface.seeds import numpy_rng, seed_of
 
 
@@ -51,6 +52,13 @@ def test_a_folder_of_frames_is_a_clip(tmp_path: Path) -> None:
         Image.fromarray(frame).save(folder / f"{i:05d}.png")
     assert list(list_clips(tmp_path / "set")) == ["clip"]
     assert np.array_equal(read_clip(folder)[0], frames)
+
+
+def test_frames_are_read_by_number_however_they_are_padded(tmp_path: Path) -> None:
+    frames = noise(12)
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"frame_{i}.png")
+    assert np.array_equal(read_clip(tmp_path)[0], frames)
 
 
 def test_writing_streams(tmp_path: Path) -> None:
@@ -159,3 +167,11 @@ def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert files.sha256_of(tmp_path / "a") == expected
+
+
+def test_restored_clips_are_those_that_the_index_lists(tmp_path: Path) -> None:
+    for name in ("a", "gone from the test set"):
+        write_clip(tmp_path / f"{name}.mkv", noise(1), 25)
+    assert set(restored_clips(tmp_path)) == {"a", "gone from the test set"}
+    write_json(tmp_path / "index.json", {"clips": ["a", "missing"]})
+    assert restored_clips(tmp_path) == {"a": tmp_path / "a.mkv"}

@@ -434,7 +434,7 @@ def test_the_table_says_so_in_the_row(seeded_folder):
     scores.parent.mkdir(parents=True)
     scores.touch()
     spec = declare(config, "table1")
-    row = _row(config, spec, spec.row("realbasicvsr"), seeded_folder, seeded_folder)
+    row = _row(config, spec, spec.row("realbasicvsr"), seeded_folder, seeded_folder, ())
     assert row.label == "RealBasicVSR (seeded weights)"
     assert row.paper_name == "RealBasicVSR"
     assert row.notes == (SEEDED_NOTE,)

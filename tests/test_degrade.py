@@ -229,6 +229,13 @@ def test_set_of_clips_is_recorded_and_resumed(tmp_path):
     degraded_set.degrade_set(truth, out, other, seed_name="demo-0", progress=False)
     assert not np.array_equal(read_clip(out / "b.mkv")[0], clip)
 
+    # Inputs of clips that are gone go too; what no job has made here stays.
+    (truth / "a.mkv").unlink()
+    (out / "mine.mkv").write_bytes(b"mine")
+    degraded_set.degrade_set(truth, out, other, seed_name="demo-0", progress=False)
+    assert sorted(path.name for path in out.glob("*.mkv")) == ["b.mkv", "mine.mkv"]
+    assert [path.name for path in (out / ".degraded").iterdir()] == ["b.json"]
+
 
 def test_windows_of_short_and_long_clips():
     assert windows.inference_windows(1, 5).tolist() == [[0] * 5]

@@ -8,7 +8,8 @@ import yaml
 from dicface.config import Config, load
 from dicface.errors import ConfigError
 from dicface.networks import network, prior_of, restore_settings, sources_of, weights_of
-from dicface.workflow import method_class, method_network, method_settings, plan
+from dicface.rows import method_class, method_network, method_settings
+from dicface.workflow import plan
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 

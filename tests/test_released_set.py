@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from dicface import clips
+from dicface.data.degraded_set import degrade_set
 from dicface.data.layouts import read_layout
 from dicface.data.released_set import import_released_inputs, import_released_truth
+from dicface.data.tasks import Colorization
 from dicface.errors import ClipError, DicfaceError
 from dicface.faces import align
 from tests import _layouts as mini
@@ -48,6 +50,38 @@ def test_the_released_set_becomes_a_runs_truth_and_inputs(released, tmp_path):
         made = (out / f"{RELEASED[0]}.mkv").stat().st_mtime_ns
         import_released_inputs(layout, task, truth, out, size=512, progress=False)
         assert (out / f"{RELEASED[0]}.mkv").stat().st_mtime_ns == made
+
+
+def test_clips_that_left_the_set_go(released, tmp_path):
+    layout = read_layout("released_test", released)
+    truth, inputs = tmp_path / "truth", tmp_path / "in"
+
+    def make() -> list[list[str]]:
+        import_released_truth(layout, truth, size=64, max_frames=1, progress=False)
+        import_released_inputs(layout, "bfr", truth, inputs, size=64, progress=False)
+        return [list(clips.list_clips(folder)) for folder in (truth, inputs)]
+
+    assert make() == [sorted(RELEASED)] * 2
+    del layout.clips[RELEASED[1]]
+    assert make() == [[RELEASED[0]]] * 2
+
+
+def test_released_and_our_own_inputs_are_never_taken_for_each_other(released, tmp_path):
+    layout = read_layout("released_test", released)
+    truth, inputs = tmp_path / "truth", tmp_path / "in"
+    import_released_truth(layout, truth, size=64, max_frames=1, progress=False)
+
+    def frame(ours: bool) -> np.ndarray:
+        if ours:
+            degrade_set(truth, inputs, Colorization(), seed_name="s", progress=False)
+        else:
+            import_released_inputs(layout, "bfr", truth, inputs, size=64, progress=False)
+        return next(clips.read_frames(inputs / f"{RELEASED[0]}.mkv"))
+
+    theirs, ours = frame(False), frame(True)
+    assert not np.array_equal(theirs, ours)
+    np.testing.assert_array_equal(frame(False), theirs)
+    np.testing.assert_array_equal(frame(True), ours)
 
 
 def test_masks_of_released_inputs_stay_white_and_move_with_the_face(released, tmp_path):

@@ -7,15 +7,19 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from dicface.clips import read_clip
+from dicface.clips import list_clips, read_clip
+from dicface.config import overlay
 from dicface.data.contact_sheet import contact_sheet
+from dicface.data.demo import PHOTO, render_split
 from dicface.data.photo import astronaut_clip
 from dicface.data.render import identity, render_clip, render_set
 from dicface.data.render.clip import TEMPLATE, five_points
 from dicface.data.render.landmarks import EYES, MOUTH, NOSE
 from dicface.data.render.motion import motion
 from dicface.errors import ClipError
+from dicface.workflow import plan
 
 SIZE = 64
 
@@ -197,6 +201,32 @@ def test_a_clip_of_another_length_is_rendered_again(tmp_path):
     render_set(tmp_path, clips=pairs, num_frames=1, size=SIZE, fps=25.0)
     render_set(tmp_path, clips=pairs, num_frames=2, size=SIZE, fps=25.0)
     assert len(read_clip(tmp_path / "test-clip.mkv")[0]) == 2
+
+
+def test_clips_that_are_no_longer_wanted_go_and_others_stay(tmp_path):
+    settings = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
+    raw = yaml.safe_load(settings.read_text())
+
+    def rendered(**test) -> set[str]:
+        changed = {"num_frames": 1, **test}
+        config = plan(overlay(raw, {"data": {"size": SIZE, "test": changed}})).config
+        render_split(tmp_path, config, "test")
+        index = set(pd.read_parquet(tmp_path / "index.parquet")["clip"])
+        assert set(pd.read_parquet(tmp_path / "landmarks.parquet")["clip"]) == index - {PHOTO}
+        assert set(list_clips(tmp_path)) - {"mine", "shard_00000"} == index
+        return index
+
+    assert rendered(num_clips=2) == {"test_000", "test_001", PHOTO}
+    kept = (tmp_path / "test_000.mkv").stat().st_mtime_ns
+    # Clips and landmarks that no job here has made.
+    (tmp_path / "mine.mkv").write_bytes(b"mine")
+    (tmp_path / "landmarks" / "shard_00000.parquet").write_bytes(b"theirs")
+    assert rendered(num_clips=1) == {"test_000", PHOTO}
+    assert rendered(num_clips=1, photo=False) == {"test_000"}
+    assert (tmp_path / "test_000.mkv").stat().st_mtime_ns == kept
+    assert (tmp_path / "mine.mkv").read_bytes() == b"mine"
+    landmarks = {path.name for path in (tmp_path / "landmarks").iterdir()}
+    assert landmarks == {"test_000.parquet", "shard_00000.parquet"}
 
 
 def test_photo_clip_moves_smoothly_and_repeats():

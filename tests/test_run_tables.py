@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from dicface.metrics import METRICS
 from dicface.report.run import (
     declare,
     draw_comparison,
+    failure,
+    is_papers_protocol,
     picture_inputs,
     table_inputs,
     write_run_table,
@@ -98,14 +101,56 @@ def test_a_variant_that_failed_says_why_and_the_others_stand(run):
     assert np.isnan(lines.loc["prior_10", "mean"])
 
 
-def test_tables_are_partial_when_some_of_their_own_rows_are_scored(run):
+def test_tables_are_partial_when_something_was_done_for_a_row_of_their_own(run):
     raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     planned = plan(raw | {"results": str(run.parent)})
-    assert planned.partial_tables() == []
+    of_table3 = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
+    assert planned.partial_tables({*of_table3, ("bfr", "no_temporal")}) == []
     shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
-    assert planned.partial_tables() == ["table3"]
-    shutil.rmtree(run / "bfr" / "codeformer_trained")
-    assert planned.partial_tables() == ["table3"]
+    assert planned.partial_tables(of_table3 - {("bfr", "prior_1e-4")}) == ["table3"]
+    # Scores that lie there are of earlier settings.
+    assert planned.partial_tables(of_table3) == []
+    # A table of one variant has nothing but the headline to show, and why the variant failed.
+    (run / "logs").mkdir()
+    (run / "logs" / "train_no_temporal.log").write_text("dicface train: the loss is not finite\n")
+    assert planned.partial_tables({("bfr", "no_temporal")}) == ["temporal"]
+
+
+def test_a_partial_table_shows_no_score_of_earlier_settings_and_is_made_anew(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    shutil.copytree(run / "train" / "dicface", run / "train" / "prior_1e-4")
+    undone = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
+    made_from = table_inputs(config, "table3", run, run / "train", undone=undone)
+    assert not any("prior_1e-4" in path.parts for path in made_from)
+    write_run_table(config, "table3", run, run / "train", run / "tables", undone=undone)
+    lines = pd.read_csv(run / "tables" / "table3.csv").set_index("method")
+    assert lines.loc["prior_1e-4", "mean"].isna().all()
+    assert lines.loc["prior_1e-4", "note"].str.contains("were not started").all()
+    assert (run / "tables" / "table3.md").stat().st_mtime < 10
+
+
+def test_the_reason_is_that_of_the_job_that_failed_wherever_it_stands(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    logs = run / "logs"
+    logs.mkdir()
+
+    def reason(method):
+        return failure(config, method, "bfr", run, run / "train")
+
+    (logs / "train_vqgan_codes_half.log").write_text("dicface train: the loss is not finite\n")
+    assert reason("codes_half") == "train vqgan codes half: the loss is not finite"
+    (logs / "import_bfr_mine.log").write_text("dicface import-results: no such folder\n")
+    assert reason("mine") == "import bfr mine: no such folder"
+    (logs / "train_frozen.log").write_text("1 of 9 steps\n")
+    assert reason("frozen").endswith("their last log is train_frozen.log")
+
+
+def test_a_gap_to_the_paper_is_for_the_papers_clips_alone(run):
+    config = load(REPOSITORY / "config" / "config.yaml", REPOSITORY / "config" / "paper.yaml")
+    assert is_papers_protocol(config)
+    assert not is_papers_protocol(replace(config, test_clips="mine"))
+    assert not is_papers_protocol(replace(config, budget="quick"))
 
 
 def test_tables_that_are_declared(run):

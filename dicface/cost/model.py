@@ -10,7 +10,8 @@ from dicface.cost.jobs import Job
 from dicface.cost.rates import Rate, Rates
 from dicface.cost.sizes import Sizes
 from dicface.networks import network, restore_settings
-from dicface.workflow import Plan, method_class
+from dicface.rows import method_class
+from dicface.workflow import Plan
 
 #: Where `device` is cuda and nobody names one.
 DEFAULT_GPU = "a100"

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dicface.clips import frame_rate, list_clips, read_frames, write_clip
+from dicface.clips import forget_others, frame_rate, list_clips, read_frames, write_clip
 from dicface.data.degrade import (
     BlindDegradation,
     DrawnDegradation,
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 RECORDS_FILE = "degradation.parquet"
 """One row a clip: clip, what was drawn, and every setting (`setting_…`)."""
+
+_RECORDS = ".degraded"
 
 
 def degrade_file(
@@ -78,8 +80,8 @@ def degrade_set(
 ) -> Path:
     """Makes a task's input of every clip of a folder, seeded by `(seed_name, "degrade", clip)`.
 
-    Resumable: a clip whose input was made from the same file with the same settings is kept. The
-    record `degradation.parquet` is written last.
+    Resumable: a clip whose input was made from the same file with the same settings is kept; inputs
+    of clips that are gone are removed. The record `degradation.parquet` is written last.
 
     Args:
         source: folder of true clips.
@@ -97,6 +99,7 @@ def degrade_set(
         DicfaceError: the disk is full.
     """
     clips = list_clips(source)
+    forget_others(destination, clips, _RECORDS)
     settings = task.settings()
     rows = []
     bar = tqdm(clips.items(), desc="degrade", unit="clip", disable=not progress)
@@ -104,7 +107,7 @@ def degrade_set(
         bar.set_postfix_str(name)
         names = (seed_name, "degrade", name)
         target = destination / f"{name}.mkv"
-        record = destination / ".degraded" / f"{name}.json"
+        record = destination / _RECORDS / f"{name}.json"
         wanted = {
             "task": type(task).__name__,
             "settings": settings,

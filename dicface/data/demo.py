@@ -14,13 +14,15 @@ from dicface.clips import write_clip
 from dicface.config import Config
 from dicface.data.photo import astronaut_clip
 from dicface.data.render import render_set
-from dicface.files import atomic_path
+from dicface.files import atomic_path, write_json
 
 PHOTO = "astronaut"
 
 
 def render_split(folder: str | Path, config: Config, split: str, *, workers: int = 1) -> None:
     """Renders a split into `folder`, one identity a clip (see `render_set`); resumable.
+
+    Clips of an earlier call that are not of the split any more are removed, the photograph too.
 
     Args:
         folder: Where clips, landmarks and index go.
@@ -42,6 +44,8 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
         workers=workers,
     )
     if split == "test" and data.test.photo:
+        # Says that the photograph's clip is ours, for `forget_others`: it has no landmarks.
+        write_json(folder / ".photograph" / f"{PHOTO}.json", {"source": "photograph"})
         frames = astronaut_clip(clips.num_frames, data.size, fps=data.fps)
         write_clip(folder / f"{PHOTO}.mkv", frames, data.fps)
         index = pd.read_parquet(folder / "index.parquet")

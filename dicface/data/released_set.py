@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dicface.clips import frame_rate, list_clips, read_frames, write_clip
+from dicface.clips import forget_others, frame_rate, list_clips, read_frames, write_clip
 from dicface.data.degraded_set import RECORDS_FILE
 from dicface.data.layouts.layout import Layout, SourceClip
 from dicface.data.shard_landmarks import TEXT_SIDE_PX, fitting_landmarks
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 Alignment = Literal["landmarks", "stored"]
 
 FOUND_BY = "released landmarks"
+_RECORDS = ".released"
 _OTHER_CLIP = 40.0
 """Mean difference in grey levels beyond which an input is of another clip than its truth."""
 
@@ -77,6 +78,7 @@ def import_released_truth(
     """
     layout.require()
     (out / INDEX_FILE).unlink(missing_ok=True)
+    forget_others(out, layout.clips, _RECORDS)
     rows, faces = [], []
     for clip in tqdm(layout.clips.values(), desc="truth", unit="clip", disable=not progress):
         points = _points(clip)[:max_frames]
@@ -149,6 +151,7 @@ def import_released_inputs(
     alignment = _alignment(inputs, truths, affines, size, border)
     logger.info("%s: inputs are aligned by: %s", task, alignment)
     (out / RECORDS_FILE).unlink(missing_ok=True)
+    forget_others(out, truths, _RECORDS)
     rows = []
     for name in tqdm(sorted(truths), desc=f"inputs of {task}", unit="clip", disable=not progress):
         clip, each = inputs[name], affines[name]
@@ -266,7 +269,7 @@ def _make(
     target: Path, made_from: dict[str, Any], frames: Iterator[NDArray[np.uint8]], timing: Path
 ) -> None:
     """Writes a clip, unless it is there and was made from the same."""
-    record = target.parent / ".released" / f"{target.stem}.json"
+    record = target.parent / _RECORDS / f"{target.stem}.json"
     if target.is_file() and record.is_file() and json.loads(record.read_text()) == made_from:
         logger.info("%s: already made, kept", target)
         return

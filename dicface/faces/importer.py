@@ -19,7 +19,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dicface.clips import ClipInfo, frame_rate, list_clips, read_frames, write_clip
+from dicface.clips import (
+    ClipInfo,
+    forget_others,
+    frame_rate,
+    list_clips,
+    read_frames,
+    write_clip,
+)
 from dicface.errors import ClipError, ConfigError, FaceError
 from dicface.faces.align import Border, estimate_affine, warp
 from dicface.faces.detect import Detector, DetectorName, default_detector
@@ -235,6 +242,7 @@ def import_folder(
     if isinstance(detector, str):
         detector = default_detector(detector)
     (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again
+    forget_others(out_folder, clips, _RECORDS)
     index_rows, faces, errors = [], [], []
     bar = tqdm(clips.items(), desc="import", unit="clip", disable=not progress)
     for name, source in bar:
@@ -249,7 +257,6 @@ def import_folder(
     if errors:
         count = "" if len(errors) == 1 else f"{len(errors)} of {len(clips)} clips failed:\n"
         raise type(errors[0])(count + "\n".join(str(error) for error in errors)) from errors[0]
-    _forget_others(out_folder, set(clips))
     index = pd.DataFrame(index_rows, columns=list(INDEX_COLUMNS))
     _write_parquet(pd.concat(faces, ignore_index=True), out_folder / FACES_FILE)
     _write_parquet(index, out_folder / INDEX_FILE)
@@ -298,16 +305,6 @@ def _stamp(source: Path) -> list[list[str | int]]:
     """Name, size and time of change of every file of a clip."""
     files = sorted(source.iterdir()) if source.is_dir() else [source]
     return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-
-
-def _forget_others(out_folder: Path, names: set[str]) -> None:
-    """Removes clips of an earlier import that are no longer in the source folder."""
-    for record in (out_folder / _RECORDS).glob("*.json"):
-        if record.stem not in names:
-            (out_folder / f"{record.stem}.mkv").unlink(missing_ok=True)
-            record.with_suffix(".parquet").unlink(missing_ok=True)
-            record.unlink()
-            logger.info("%s: its source is gone, removed", record.stem)
 
 
 def faces_table(

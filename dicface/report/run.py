@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from baselines import create
@@ -18,8 +19,8 @@ from dicface.report.spec import RowSpec, TableSpec, build
 from dicface.report.tables import Row
 from dicface.report.text import to_text
 from dicface.restored import read_index, restored_clips
+from dicface.rows import COMPARISON, job_logs, method_network
 from dicface.weights import SEEDED, is_seeded
-from dicface.workflow import COMPARISON, method_network
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,18 @@ SEEDED_NOTE = (
 )
 
 
-def write_run_table(config: Config, name: str, run: Path, train: Path, out: Path) -> str:
+def write_run_table(
+    config: Config,
+    name: str,
+    run: Path,
+    train: Path,
+    out: Path,
+    *,
+    undone: Collection[tuple[str, str]] = (),
+) -> str:
     """Writes one table of a run and returns it as text.
+
+    A table with rows in `undone` is dated 1970, so that the workflow always makes it anew.
 
     Args:
         config: The run's settings.
@@ -40,34 +51,47 @@ def write_run_table(config: Config, name: str, run: Path, train: Path, out: Path
         run: Its results; scores lie in `<task>/<method>/metrics.parquet`.
         train: Folder of its networks.
         out: Folder of the tables.
+        undone: Task and method of rows that the run was to score and did not: scores that lie
+            there are of earlier settings, and the row says why it has none.
 
     Raises:
         ConfigError: There is no such table.
         MetricError: Scores cannot be used together.
     """
     spec = declare(config, name)
-    rows = [_row(config, spec, row, run, train) for row in spec.rows]
+    rows = [_row(config, spec, row, run, train, undone) for row in spec.rows]
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
     table = build(
         spec,
         rows,
         title=f"{spec.title}: {run.name}, {config.data.size} px",
         noise_floor=run / "noise_floor.parquet",
-        protocol_is_paper=config.protocol_is_paper,
+        protocol_is_paper=is_papers_protocol(config),
         setting=describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
-        notes=(config.remark,) if config.remark else (),
+        notes=_notes(config),
     )
     written = write_table(table, out)
+    if any((row.block or TASKS[0], row.method) in undone for row in rows):
+        for path in written.values():
+            os.utime(path, (1, 1))
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
 
 
-def table_inputs(config: Config, name: str, run: Path, train: Path) -> list[Path]:
+def table_inputs(
+    config: Config,
+    name: str,
+    run: Path,
+    train: Path,
+    *,
+    undone: Collection[tuple[str, str]] = (),
+) -> list[Path]:
     """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
     files = [run / "noise_floor.parquet"]
     for row in declare(config, name).rows:
-        folder = run / (row.block or TASKS[0]) / row.method
-        if not (folder / "metrics.parquet").is_file():
+        task = row.block or TASKS[0]
+        folder = run / task / row.method
+        if not (folder / "metrics.parquet").is_file() or (task, row.method) in undone:
             continue
         files += [folder / file for file in ("metrics.parquet", "fvd.npz")]
         if row.group == experiments.ELSEWHERE:
@@ -105,6 +129,11 @@ def declare(config: Config, name: str) -> TableSpec:
     )
 
 
+def is_papers_protocol(config: Config) -> bool:
+    """Whether numbers stand beside the paper's: never for other clips or another budget."""
+    return config.protocol_is_paper and not config.test_clips and config.budget == "full"
+
+
 def describe_test_set(config: Config) -> str:
     """What the test clips are, for tables that are not on the paper's: "64-px rendered clips"."""
     test = config.data.test
@@ -126,7 +155,7 @@ def draw_comparison(config: Config, run: Path, truth: Path, out: Path) -> None:
     }
     scores = run / "bfr" / "input" / "metrics.parquet"
     picture = comparison_picture({**folders, "Truth": truth}, scores, out)
-    logger.info("%s: %s", out, picture.rule)
+    logger.info("%s: %s", out, picture.caption)
 
 
 def picture_inputs(config: Config, run: Path, truth: Path) -> list[Path]:
@@ -138,17 +167,32 @@ def picture_inputs(config: Config, run: Path, truth: Path) -> list[Path]:
 
 
 def failure(config: Config, method: str, task: str, run: Path, train: Path) -> str:
-    """Why a method or variant of the run has no scores: the last message of the job that failed."""
-    network = method_network(config, method)
-    logs = [train.parent / "logs" / f"train_{network}.log"] if network else []
-    logs += [run / "logs" / f"{step}_{task}_{method}.log" for step in ("restore", "score")]
-    for log in logs:
-        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    """Why a method or variant of the run has no scores: the last message of the job that failed.
+
+    A job may have ended without any, for example killed for want of memory: then its log is named.
+    """
+    logs = job_logs(config, method, task, run / "logs", train.parent / "logs")
+    begun = [log for log in logs if log.is_file()]
+    for log in begun:
+        lines = log.read_text(errors="replace").splitlines()
         said = [line.split(": ", 1)[1] for line in lines if line.startswith("dicface ")]
         said = said or (lines[-1:] if any("Traceback" in line for line in lines) else [])
         if said:
             return f"{log.stem.replace('_', ' ')}: {said[-1]}"
-    return "its jobs have not ended"
+    if begun:
+        return f"its jobs have not ended; their last log is {begun[-1].name}"
+    return "its jobs were not started"
+
+
+def _notes(config: Config) -> list[str]:
+    """What a reader must know of all rows."""
+    notes = [config.remark] if config.remark else []
+    if is_papers_protocol(config) and not config.takes_released_inputs:
+        notes.append(
+            "The inputs were degraded anew by the paper's recipe (data.test.test_set: "
+            "regenerated): the authors' own draws differ, and a gap to the paper includes that."
+        )
+    return notes
 
 
 def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
@@ -177,10 +221,18 @@ def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
     ]
 
 
-def _row(config: Config, spec: TableSpec, row: RowSpec, run: Path, train: Path) -> Row:
+def _row(
+    config: Config,
+    spec: TableSpec,
+    row: RowSpec,
+    run: Path,
+    train: Path,
+    undone: Collection[tuple[str, str]],
+) -> Row:
     task = row.block or TASKS[0]
     metrics = run / task / row.method / "metrics.parquet"
-    scored = {"metrics": metrics} if metrics.is_file() else {}
+    has_scores = metrics.is_file() and (task, row.method) not in undone
+    scored = {"metrics": metrics} if has_scores else {}
     network = method_network(config, row.method)
     if network or row.group == experiments.ELSEWHERE:
         if not scored:

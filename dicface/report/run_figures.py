@@ -13,7 +13,7 @@ from dicface.report.figures import Drawn
 from dicface.report.run import declare
 from dicface.report.spec import RowSpec
 from dicface.restored import restored_clips
-from dicface.workflow import FIGURES, TASK_OF_GRID, method_network
+from dicface.rows import FIGURES, TASK_OF_GRID, method_network
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def draw_figure(
 
     Args:
         config: The run's settings.
-        name: One of `dicface.workflow.FIGURES`.
+        name: One of `dicface.rows.FIGURES`.
         run: Its results.
         train: Folder of its networks.
         truth: Folder of the true clips.

@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from dicface import slurm
+from dicface import changes, rows, slurm
 from dicface import workflow as suite
 from dicface.errors import DicfaceError
 from dicface.manifest import write_run_manifest
@@ -70,8 +70,11 @@ onsuccess:
 onerror:
     slurm.end_early(workflow)
     # What did end is shown, and what did not says why.
-    for table in SUITE.partial_tables():
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "score"]
+    undone = {(job.wildcards.task, job.wildcards.method) for job in jobs}
+    left = " ".join(sorted(f"{task}/{method}" for task, method in undone))
+    for table in SUITE.partial_tables(undone):
         shell(
             "{DICFACE} table --table {table} --config {RUN_CONFIG} --run {RUN}"
-            " --train {TRAIN}/train --out {RUN}/tables"
+            " --train {TRAIN}/train --out {RUN}/tables --undone {left}"
         )

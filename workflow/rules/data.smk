@@ -11,6 +11,12 @@ def one_of(names):
     return "|".join(names) or "none"
 
 
+def source_of(wildcards):
+    """What jobs on a data set read of its section: not, say, in which order a training aligns."""
+    section = config["data"][wildcards.set]
+    return {key: section.get(key, 1) for key in ("layout", "folder", "shard_size")}
+
+
 rule render_clips:
     """Render a split of the demo's talking heads; the test split also holds the photograph."""
     output:
@@ -26,7 +32,7 @@ rule render_clips:
         **asked_by("render_clips"),
     params:
         config=TRAIN_CONFIG,
-        facts=lambda wildcards: SUITE.facts("data"),
+        facts=lambda wildcards: SUITE.render_facts(wildcards.split),
     shell:
         "{DICFACE} render --config {params.config} --split {wildcards.split}"
         " --out $(dirname {output.index}) --workers {threads} 2>&1 | tee {log}"
@@ -64,9 +70,9 @@ rule training_landmarks:
     resources:
         **asked_by("training_landmarks"),
     params:
-        set=lambda wildcards: config["data"][wildcards.set],
+        set=source_of,
         detector=config["data"]["detector"],
-        clips=lambda wildcards: suite.digest(
+        clips=lambda wildcards: changes.digest(
             SUITE.landmark_shards(wildcards.set)[wildcards.shard]
         ),
     shell:
@@ -93,11 +99,10 @@ rule training_index:
     resources:
         **asked_by("training_index"),
     params:
-        set=lambda wildcards: config["data"][wildcards.set],
-        shard_size=lambda wildcards: config["data"][wildcards.set].get("shard_size", 1),
+        set=source_of,
     shell:
         "{DICFACE} data index --layout {params.set[layout]} --folder {params.set[folder]:q}"
-        " --shard-size {params.shard_size} --out $(dirname {output}) 2>&1 | tee {log}"
+        " --shard-size {params.set[shard_size]} --out $(dirname {output}) 2>&1 | tee {log}"
 
 
 rule degrade:

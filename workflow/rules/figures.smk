@@ -18,7 +18,7 @@ rule code_weights:
         **asked_by("code_weights"),
     params:
         config=RUN_CONFIG,
-        facts=SUITE.facts("restore", "device"),
+        facts=SUITE.code_weights_facts(),
     shell:
         "{DICFACE} code-weights --config {params.config} --weights {input.weights}"
         " --input $(dirname {input.degraded}) --out {output} 2>&1 | tee {log}"
@@ -30,12 +30,11 @@ def shown_in(wildcards):
     if figure == "training_curves":
         return list(map(weights, SUITE.trained_stages()))
     if figure in ("figure8a", "figure8b"):
-        rows = config["ablations"]["table3"]["rows"]
-        networks = map(
-            SUITE.method_network, rows if figure == "figure8a" else [suite.HEADLINE]
-        )
-        return [f"{RUN}/analysis/code_weights/{network}.npz" for network in networks]
-    task = suite.TASK_OF_GRID.get(figure, "bfr")
+        return [
+            f"{RUN}/analysis/code_weights/{network}.npz"
+            for network in SUITE.networks_shown(figure)
+        ]
+    task = rows.TASK_OF_GRID.get(figure, "bfr")
     return scores(task, SUITE.scored(task))
 
 
@@ -49,7 +48,7 @@ rule figure:
     log:
         f"{RUN}/logs/{{figure}}.log",
     wildcard_constraints:
-        figure="|".join(suite.FIGURES),
+        figure="|".join(rows.FIGURES),
     params:
         config=RUN_CONFIG,
         facts=lambda wildcards: SUITE.figure_facts(wildcards.figure),
@@ -60,6 +59,6 @@ rule figure:
 
 
 rule figures:
-    """All figures."""
+    """All figures that the configuration can have."""
     input:
-        expand(f"{RUN}/figures/{{figure}}.pdf", figure=suite.FIGURES),
+        expand(f"{RUN}/figures/{{figure}}.pdf", figure=SUITE.figures()),

@@ -52,7 +52,7 @@ rule import_results:
         made=lambda wildcards: SUITE.results_elsewhere(wildcards.method, wildcards.task),
     shell:
         "{DICFACE} import-results --config {params.config} --method {wildcards.method}"
-        " --label {params.made.label:q} --restored {params.made.restored:q}"
+        " --label {params.made[label]:q} --restored {params.made[restored]:q}"
         " --truth $(dirname {input.truth}) --out $(dirname {output}) 2>&1 | tee {log}"
 
 

@@ -86,7 +86,8 @@ def render_set(
     """Render a set of aligned clips into a folder.
 
     Writes `<clip>.mkv` and `landmarks/<clip>.parquet` for every clip, then `landmarks.parquet`,
-    then `index.parquet`. A clip whose two files are there with the wanted length and size is kept.
+    then `index.parquet`. A clip whose two files are there with the wanted length and size is kept;
+    one with both that is not asked for any more is removed, and so is the old index meanwhile.
 
     Args:
         folder: made if missing.
@@ -110,8 +111,8 @@ def render_set(
     (folder / _SIDECARS).mkdir(parents=True, exist_ok=True)
     index = folder / "index.parquet"
     todo = [(n, p) for n, p in clips if not _is_done(folder, n, num_frames, size, fps)]
-    if todo:
-        index.unlink(missing_ok=True)
+    index.unlink(missing_ok=True)
+    clip_files.forget_others(folder, names, _SIDECARS)
     _render_all(folder, todo, (num_frames, size, fps), min(workers, max(len(todo), 1)))
     ordered = sorted(clips)
     table = pd.concat(

@@ -6,19 +6,20 @@ tables print, and the reason of a missing score is the table's own note.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from dicface.clips import list_clips
+from dicface.clips import list_clips, natural
 from dicface.config import TASKS
 from dicface.report.scores import COLUMNS, read_parquet
 from dicface.restored import clips_at_hand, read_index
 
-INPUT, TRUTH = "input", "truth"
+INPUT = "input"
+TRUTH = "/truth"
+"""A method is a folder and can have any name but one with a slash."""
 TASK_NAMES = {
     "bfr": "Blind face restoration",
     "inpainting": "Face inpainting",
@@ -129,16 +130,6 @@ def read_tasks(run: Path, truth: Path, names: TableNames) -> tuple[Task, ...]:
 def task_name(task: str) -> str:
     """Name of a task for readers; a block of a table that is no task keeps its own."""
     return TASK_NAMES.get(task, task)
-
-
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sort key that puts "figure10" after "figure9".
-
-    >>> sorted(["figure10", "figure9"], key=natural)
-    ['figure9', 'figure10']
-    """
-    parts = re.split(r"(\d+)", text)
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def read_scores_of(folder: Path) -> dict[str, pd.DataFrame]:

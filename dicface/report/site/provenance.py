@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dicface.clips import natural
 from dicface.errors import DicfaceError
 from dicface.manifest import RUN_CONFIG, SUFFIX, manifests_below
-from dicface.report.site.contents import natural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,8 @@ class Provenance:
     """What the manifests say.
 
     Attributes:
-        artefacts: Per file: file, kind, commit, command, ended, digest of settings, sha256.
+        artefacts: Per file: file, kind, commit (whole and short), command, ended, digest of
+            settings, sha256.
         facts: Name -> value of what is the same for the run: machine, Python, packages.
         weights: Name, file and sha256 of all weights.
         config: The run's merged settings as YAML; empty where the run has none.
@@ -82,12 +84,14 @@ def _read(path: Path) -> dict:
 def _artefact(file: str, manifest: dict) -> dict[str, str]:
     code = manifest.get("code", {})
     commit = code.get("commit") or code.get("note") or "unknown"
+    changed = " with changes" if code.get("changed") else ""
     return {
         "file": file,
         "kind": manifest.get("kind", ""),
         "sha256": manifest.get("artefact", {}).get("sha256", ""),
-        "commit": commit + (" with changes" if code.get("changed") else ""),
-        "command": " ".join(manifest.get("command", [])),
+        "commit": commit + changed,
+        "short_commit": (commit[:12] if code.get("commit") else commit) + changed,
+        "command": shlex.join(manifest.get("command", [])),
         "ended": manifest.get("ended") or "",
         "config": manifest.get("settings_sha256", ""),
     }

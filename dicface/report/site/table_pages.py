@@ -18,10 +18,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from dicface.clips import natural
 from dicface.errors import MetricError
 from dicface.report.layout import NO_VALUE
 from dicface.report.markdown import NO_BREAK_SPACE
-from dicface.report.site.contents import NOT_RUN, TableNames, natural
+from dicface.report.site.contents import NOT_RUN, TableNames
 from dicface.report.site.grids import Cell, Grid, Head, Line
 
 _ALLOWED = re.compile(r"</?(?:br|sub|sup|ins)>")
