@@ -147,7 +147,11 @@ class Cluster:
         _wait_for(lambda: not self.jobs(), "jobs cannot be cancelled")
 
     def finished(self) -> list[dict[str, str]]:
-        """Returns what Slurm recorded of the jobs that ended, in the order of their end."""
+        """Waits for all jobs and returns what Slurm recorded of them, in the order of their end.
+
+        A job says itself that it succeeded, a moment before Slurm records it.
+        """
+        _wait_for(lambda: not self.jobs(), "jobs do not end")
         lines = (self.folder / "finished_jobs.txt").read_text().splitlines()
         return [
             dict(field.split("=", 1) for field in line.split() if "=" in field) for line in lines
