@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from baselines._network import NetworkMethod
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
+from dicface.methods.network import NetworkMethod
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines import _examples
-from baselines._method import MethodFacts
 from baselines._vsr import VideoEnlarger
+from dicface.methods import examples
+from dicface.methods.method import MethodFacts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +44,7 @@ class BasicVsrPp(VideoEnlarger):
             f"segments of {VideoEnlarger.chunk} frames without overlap bound the memory.",
         ),
     )
-    example = classmethod(_examples.basicvsrpp)
+    example = classmethod(examples.basicvsrpp)
     prefixes: ClassVar[tuple[str, ...]] = ("generator.",)
 
     def build(self) -> nn.Module:

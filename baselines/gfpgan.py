@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from baselines import _examples
-from baselines._method import MethodFacts
-from baselines._network import NetworkMethod, sized
-from dicface.seeds import torch_generator
+from dicface.base.seeds import torch_generator
+from dicface.methods import examples
+from dicface.methods.method import MethodFacts
+from dicface.methods.network import NetworkMethod, sized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class Gfpgan(NetworkMethod):
             "Its release hands back the input where the network fails; here that is an error.",
         ),
     )
-    example = classmethod(_examples.gfpgan)
+    example = classmethod(examples.gfpgan)
 
     def build(self) -> Network:
         """Returns the network without its weights."""

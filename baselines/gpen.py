@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines import _examples
-from baselines._method import TASKS, MethodFacts
-from baselines._network import NetworkMethod
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
+from dicface.methods import examples
+from dicface.methods.method import TASKS, MethodFacts
+from dicface.methods.network import NetworkMethod
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ class Gpen(NetworkMethod):
             "Faces are aligned to the FFHQ template; its release uses a padded ArcFace template.",
         ),
     )
-    example = classmethod(_examples.gpen)
+    example = classmethod(examples.gpen)
     variants: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "bfr": "GPEN-BFR-512",
@@ -84,7 +84,7 @@ class Gpen(NetworkMethod):
         Raises:
             MethodError: The network gave values that are not finite.
         """
-        from dicface.restore import to_tensor, to_uint8
+        from dicface.restoring.runner import to_tensor, to_uint8
 
         for number, frame in enumerate(frames):
             restored = self._restored(to_uint8(frame))
@@ -101,7 +101,7 @@ class Gpen(NetworkMethod):
         import cv2
         import torch
 
-        from dicface.restore import to_tensor
+        from dicface.restoring.runner import to_tensor
 
         height, width = image.shape[:2]
         side = self.network.size

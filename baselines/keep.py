@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from baselines import _examples
-from baselines._method import MethodFacts
-from baselines._network import NetworkMethod, sized
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
+from dicface.methods import examples
+from dicface.methods.method import MethodFacts
+from dicface.methods.network import NetworkMethod, sized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +65,7 @@ class Keep(NetworkMethod):
             "A last chunk of one frame is not doubled; its result is the same.",
         ),
     )
-    example = classmethod(_examples.keep)
+    example = classmethod(examples.keep)
 
     def __post_init__(self) -> None:
         super().__post_init__()

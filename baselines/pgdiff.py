@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from baselines import _examples
-from baselines._method import TASKS, Method, MethodFacts
-from baselines._network import sized
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
+from dicface.methods import examples
+from dicface.methods.method import TASKS, Method, MethodFacts
+from dicface.methods.network import sized
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,7 +59,7 @@ class PgDiff(Method):
             "Output is truncated to 8 bits, not rounded, as in its release.",
         ),
     )
-    example = classmethod(_examples.pgdiff)
+    example = classmethod(examples.pgdiff)
 
     steps: int = 1000
     guidance_scale: float | None = None
@@ -90,7 +90,7 @@ class PgDiff(Method):
             MethodError: A file is not at hand.
             WeightsError: One is damaged or of another network.
         """
-        from dicface.released import load_into
+        from dicface.weights.load import load_into
 
         files, names, networks = self.weights_files(), self.weights_names(), self.build()
         if len(files) != len(names):
@@ -114,7 +114,7 @@ class PgDiff(Method):
         import torch
 
         from baselines.networks.diffusion import Schedule, sample
-        from dicface.seeds import torch_generator
+        from dicface.base.seeds import torch_generator
 
         schedule = Schedule(self.steps)
         given = sized(frames, self.networks[0].image_size, label=self.facts.label, clip=clip)
@@ -135,7 +135,7 @@ class PgDiff(Method):
         import torch
 
         from baselines.networks import guidance
-        from dicface.restore import to_uint8
+        from dicface.restoring.runner import to_uint8
 
         levels = torch.from_numpy(to_uint8(frame)).permute(2, 0, 1).unsqueeze(0).to(self.device)
         scale = _SCALES[self.task] if self.guidance_scale is None else self.guidance_scale

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from baselines import _examples
-from baselines._method import MethodFacts
-from baselines._network import NetworkMethod, sized
+from dicface.methods import examples
+from dicface.methods.method import MethodFacts
+from dicface.methods.network import NetworkMethod, sized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,7 @@ class PgtFormer(NetworkMethod):
             "Restores the frames it is given as they are: no detection, alignment or paste-back.",
         ),
     )
-    example = classmethod(_examples.pgtformer)
+    example = classmethod(examples.pgtformer)
 
     def build(self) -> Network:
         """Returns the released network without its weights."""

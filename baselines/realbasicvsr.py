@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines import _examples
-from baselines._method import MethodFacts
 from baselines._vsr import VideoEnlarger
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
+from dicface.methods import examples
+from dicface.methods.method import MethodFacts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,7 +56,7 @@ class RealBasicVsr(VideoEnlarger):
             f"segments of {VideoEnlarger.chunk} frames without overlap bound the memory.",
         ),
     )
-    example = classmethod(_examples.realbasicvsr)
+    example = classmethod(examples.realbasicvsr)
     prefixes: ClassVar[tuple[str, ...]] = ("generator_ema.", "generator.")
 
     cleaning_threshold_levels: float = 255.0

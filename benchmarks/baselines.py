@@ -36,9 +36,9 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != HERE]
 
-import baselines  # noqa: E402
-from baselines._examples import write_seeded_weights  # noqa: E402
-from dicface.seeds import torch_generator  # noqa: E402
+import dicface.methods  # noqa: E402
+from dicface.base.seeds import torch_generator  # noqa: E402
+from dicface.methods.examples import write_seeded_weights  # noqa: E402
 
 SIDE = 512
 ALL_STEPS = 1000
@@ -97,7 +97,7 @@ def reset_peak(device: str) -> int:
 def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
     """Loads one method with seeded weights, and times whole clips."""
     settings = {"steps": options.steps} if name == "pgdiff" else {}
-    method = baselines.create(name, device=options.device, **settings)
+    method = dicface.methods.create(name, device=options.device, **settings)
     write_seeded_weights(method, os.environ["DICFACE_WEIGHTS"])
     side = SIDE // method.facts.scale
     for _ in method.restore(clip(1, side)):  # loads the network and sets the kernels up
@@ -133,7 +133,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def window_seconds(method: baselines.Method, options: argparse.Namespace) -> float:
+def window_seconds(method: dicface.methods.Method, options: argparse.Namespace) -> float:
     """Seconds of `options.frames` frames in plain passes over windows that do not overlap."""
     length = method.facts.window
     x = torch.stack(list(clip(length, SIDE))).to(options.device) * 2 - 1
@@ -171,7 +171,9 @@ def machine(options: argparse.Namespace) -> str:
 
 def main() -> None:
     """Parses the command line and prints the table."""
-    known = [name for name in baselines.names() if not baselines.method(name).facts.trained]
+    known = [
+        name for name in dicface.methods.names() if not dicface.methods.method(name).facts.trained
+    ]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("methods", nargs="*", help=f"any of {', '.join(known)} (default: all)")
     parser.add_argument("--frames", type=int, default=4, help="frames of a clip")

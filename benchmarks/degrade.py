@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 
-from dicface.data.degrade import (
+from dicface.base.seeds import numpy_rng
+from dicface.data.degradation.degrade import (
     BlindDegradation,
     DrawnDegradation,
     add_noise,
@@ -29,9 +30,14 @@ from dicface.data.degrade import (
     low_resolution_frames,
     to_codec_levels,
 )
-from dicface.data.h264 import h264_roundtrip
-from dicface.data.kernels import blur, blur_and_downsample, downsample, gaussian_kernel, upsample
-from dicface.seeds import numpy_rng
+from dicface.data.degradation.kernels import (
+    blur,
+    blur_and_downsample,
+    downsample,
+    gaussian_kernel,
+    upsample,
+)
+from dicface.video.h264 import h264_roundtrip
 
 SETTINGS = BlindDegradation()
 

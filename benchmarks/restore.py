@@ -22,9 +22,9 @@ import psutil
 import torch
 from torch import Tensor
 
+from dicface.base.seeds import torch_generator
 from dicface.models import DicFace, build
-from dicface.restore import StreamSettings, prepare_for_inference, stream
-from dicface.seeds import torch_generator
+from dicface.restoring.runner import StreamSettings, prepare_for_inference, stream
 
 LEVELS = 6
 

@@ -33,7 +33,6 @@ from scipy.linalg import sqrtm
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchvision.models.video import r3d_18
 
-from dicface.clips import read_frames, write_clip
 from dicface.data.photo import astronaut_clip
 from dicface.faces.dlib_models import IDENTITY_FILE, LANDMARKS_68_FILE, model_path
 from dicface.metrics import METRICS
@@ -43,6 +42,7 @@ from dicface.metrics.backbones._random import draw_weights
 from dicface.metrics.backbones.video import RANDOM_NAME
 from dicface.metrics.fvd import WINDOW, frechet_distance, window_starts
 from dicface.metrics.scorer import score_clip
+from dicface.video.clips import read_frames, write_clip
 
 FACE = 512
 TOLERANCE = {"fvd": 1e-3}

@@ -34,18 +34,18 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from dicface.config import load
-from dicface.data.clip_source import open_clips
-from dicface.data.layouts import read_layout
-from dicface.data.layouts.text import write_landmarks
+from dicface.config.settings import load
+from dicface.data.datasets.layouts import read_layout
+from dicface.data.datasets.layouts.text import write_landmarks
+from dicface.data.datasets.shard_landmarks import landmarks_of_shard
+from dicface.data.datasets.shards import clips_of_shard, landmarks_path
+from dicface.data.datasets.training_index import write_index
+from dicface.data.degradation.tasks import task_input
 from dicface.data.photo import astronaut_clip
-from dicface.data.shard_landmarks import landmarks_of_shard
-from dicface.data.shards import clips_of_shard, landmarks_path
-from dicface.data.tasks import task_input
-from dicface.data.training import TrainingWindows
-from dicface.data.training_index import write_index
 from dicface.faces.align import template
 from dicface.faces.detect import default_detector
+from dicface.training.clips import open_clips
+from dicface.training.samples import TrainingWindows
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE, WINDOW, NUM_FRAMES, NUM_CLIPS = 512, 5, 250, 2

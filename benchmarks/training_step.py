@@ -23,15 +23,15 @@ from pathlib import Path
 import psutil
 import torch
 
-from dicface import losses
-from dicface.config import load
-from dicface.errors import WeightsError
+from dicface.base.errors import WeightsError
+from dicface.config.networks import network
+from dicface.config.settings import load
 from dicface.models import build
-from dicface.networks import network
-from dicface.perceptual import PerceptualLoss, perceptual_network
-from dicface.processes import launch
-from dicface.stages import DicFaceStage
-from dicface.train import Learner
+from dicface.training import losses
+from dicface.training.distributed import launch
+from dicface.training.loop import Learner
+from dicface.training.lpips import PerceptualLoss, perceptual_network
+from dicface.training.stages import DicFaceStage
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from baselines.networks.guidance import Guidance
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
 
 TRAINED_STEPS = 1000
 # Steps whose index lies between these are repeated, if any is.

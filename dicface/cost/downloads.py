@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicface import weights
+from dicface.base.errors import WeightsError
+from dicface.config.networks import network
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rates
-from dicface.errors import WeightsError
-from dicface.networks import network
-from dicface.workflow import Plan
+from dicface.weights import registry
+from dicface.workflow.plan import Plan
 
 #: What the official metrics are measured with: `dicface.metrics.backbones.OFFICIAL_FILES`.
 OFFICIAL_BACKBONES = ("vgg16", "arcface_w600k_r50", "fan_2dfan4", "i3d_torchscript")
@@ -136,13 +136,13 @@ def _has(jobs: Iterable[Job], *rules: str) -> bool:
 
 def _missing(name: str) -> bool:
     try:
-        return weights.find(name) is None
+        return registry.find(name) is None
     except WeightsError:
         return True
 
 
 def _file(name: str, why: str, rates: Rates, *, optional: bool = False) -> Download:
-    known = weights.entry(name)
+    known = registry.entry(name)
     counted = rates.find(f"weights.{name}")
     size, source = known.bytes, "config/weights.yaml" if known.bytes else ""
     if size is None and counted is not None:

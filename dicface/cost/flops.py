@@ -1,9 +1,9 @@
 """Operations and parameters of a run's own networks, counted from their settings.
 
 Closed formulas of the layers in `dicface.models`, because a plan must not take the seconds that
-torch takes to start; `tests/test_cost.py` compares them with torch's own counter. Convolutions,
-matrix products and attention are counted, two operations for a multiplication and a sum; norms,
-activations, position embeddings and biases are left out.
+torch takes to start; `tests/cost/test_cost.py` compares them with torch's own counter.
+Convolutions, matrix products and attention are counted, two operations for a multiplication and a
+sum; norms, activations, position embeddings and biases are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dicface.networks import Network
+from dicface.config.networks import Network
 
 #: VGG16 as LPIPS takes it: (convolutions as channels in and out) at 1, 1/2, … 1/16 of the size.
 _VGG = (
@@ -92,7 +92,7 @@ def parts_of(kind: str, settings: Mapping[str, Any]) -> Parts:
 
     Args:
         kind: "vqgan", "codeformer" or "dicface".
-        settings: As `dicface.networks.Network.settings` gives them for that kind.
+        settings: As `dicface.config.networks.Network.settings` gives them for that kind.
     """
     s = settings
     latent = s["resolution"] // s["patch_size"] >> len(s["ch_mult"]) - 1

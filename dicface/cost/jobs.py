@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicface import weights
-from dicface.errors import ConfigError, WeightsError
+from dicface.base.errors import ConfigError, WeightsError
+from dicface.weights import registry
 
 SNAKEFILE = Path(__file__).resolve().parent.parent.parent / "Snakefile"
 
@@ -150,15 +150,15 @@ def stand_in(folder: Path, names: Iterable[str]) -> set[str]:
         (folder / path.name).symlink_to(path.absolute())
     missing = {name for name in names if _is_missing(name)}
     for name in missing:
-        path = folder / weights.entry(name).file
+        path = folder / registry.entry(name).file
         path.write_bytes(b"")
-        weights.mark_seeded(path)
+        registry.mark_seeded(path)
     return missing
 
 
 def _released_files() -> dict[tuple[str, str], tuple[str, ...]]:
     """Method and task -> registry names of the files that it needs."""
-    from baselines import methods
+    from dicface.methods import methods
 
     return {
         (name, task): tuple(files)
@@ -169,7 +169,7 @@ def _released_files() -> dict[tuple[str, str], tuple[str, ...]]:
 
 def _is_missing(name: str) -> bool:
     try:
-        return weights.find(name) is None
+        return registry.find(name) is None
     except WeightsError:
         return False  # damaged: the workflow leaves its row out and says why
 

@@ -7,12 +7,12 @@ import dataclasses
 import re
 from pathlib import Path
 
-from dicface.config import load
+from dicface.base.errors import ConfigError
+from dicface.config.settings import load
 from dicface.cost.jobs import Job
 from dicface.cost.model import Model
 from dicface.cost.sizes import Sizes
-from dicface.errors import ConfigError
-from dicface.workflow import plan as suite_of
+from dicface.workflow.plan import plan as suite_of
 
 #: Rule -> the name of its benchmark files, as the rules give them.
 _BENCHMARKS = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dicface.config.networks import network, restore_settings
+from dicface.config.systems import method_class
 from dicface.cost import flops
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rate, Rates
 from dicface.cost.sizes import Sizes
-from dicface.networks import network, restore_settings
-from dicface.rows import method_class
-from dicface.workflow import Plan
+from dicface.workflow.plan import Plan
 
 #: Where `device` is cuda and nobody names one.
 DEFAULT_GPU = "a100"

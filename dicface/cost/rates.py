@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicface.errors import ConfigError
+from dicface.base.errors import ConfigError
 
 TABLE = Path(__file__).resolve().parent.parent.parent / "config" / "rates.csv"
 COLUMNS = ("what", "device", "size_px", "value", "unit", "kind", "machine", "date", "source")

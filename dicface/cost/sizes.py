@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dicface.clips import list_clips
-from dicface.data.layouts import read_layout
-from dicface.data.layouts.text import nominal_frames
-from dicface.data.layouts.vfhq import NUM_TEST_CLIPS
-from dicface.data.sources import look
-from dicface.errors import ClipError
-from dicface.workflow import Plan
+from dicface.base.errors import ClipError
+from dicface.data.datasets.layouts import read_layout
+from dicface.data.datasets.layouts.text import nominal_frames
+from dicface.data.datasets.layouts.vfhq import NUM_TEST_CLIPS
+from dicface.video.clips import list_clips
+from dicface.video.sources import look
+from dicface.workflow.plan import Plan
 
 #: Mean of the frames that the names of 20 clips of VFHQ-Test announce, those that the DicFace
 #: release and other public projects name (103 to 290 frames).

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dicface.clips import write_clip
-from dicface.config import Config
+from dicface.base.files import atomic_path, write_json
+from dicface.config.settings import Config
 from dicface.data.photo import astronaut_clip
 from dicface.data.render import render_set
-from dicface.files import atomic_path, write_json
+from dicface.video.clips import write_clip
 
 PHOTO = "astronaut"
 

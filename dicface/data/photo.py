@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from skimage import data
 
+from dicface.base.errors import ClipError
+from dicface.base.seeds import numpy_rng
 from dicface.data.render.clip import TEMPLATE, VIRTUAL
-from dicface.errors import ClipError
-from dicface.seeds import numpy_rng
 
 FACE_POINTS = np.array(
     [

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import FaceError
+from dicface.base.errors import FaceError
 
 TEMPLATE_512 = np.array(
     [

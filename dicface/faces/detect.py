@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dicface import weights
-from dicface.errors import ConfigError, WeightsError
+from dicface.base.errors import ConfigError, WeightsError
+from dicface.base.files import sha256_of
 from dicface.faces.dlib_models import (
     LANDMARKS_68_FILE,
     SHA256,
@@ -28,7 +28,7 @@ from dicface.faces.dlib_models import (
     frontal_detector,
     landmarks_68,
 )
-from dicface.files import sha256_of
+from dicface.weights import registry
 
 logger = logging.getLogger(__name__)
 
@@ -256,13 +256,13 @@ def default_detector(name: DetectorName = "auto") -> Detector:
         raise ConfigError(f"detector: found {name!r}, expected auto, retinaface or dlib")
     if name != "dlib":
         for registered, network in _REGISTERED.items():
-            path = weights.find(registered)
+            path = registry.find(registered)
             if path is not None:
                 logger.info("faces are detected by RetinaFace (%s, %s)", network, path)
                 return RetinaFaceDetector(path, network)
         if name == "retinaface":
             raise WeightsError(
-                f"detector: {weights.where_to_get('retinaface_resnet50')}; or set the detector to "
+                f"detector: {registry.where_to_get('retinaface_resnet50')}; or set the detector to "
                 "dlib, which needs no download"
             )
         logger.info("faces are detected by dlib: no RetinaFace weights are at hand")

@@ -20,8 +20,8 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import FaceError, WeightsError
-from dicface.files import sha256_of
+from dicface.base.errors import FaceError, WeightsError
+from dicface.base.files import sha256_of
 
 if TYPE_CHECKING:
     from dicface.faces.dlib_resnet import DlibResNet

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dicface.errors import WeightsError
+from dicface.base.errors import WeightsError
 
 STEM = 32
 BLOCKS = (*(32,) * 3, *(64,) * 4, *(128,) * 3, *(256,) * 4)

@@ -19,15 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dicface.clips import (
-    ClipInfo,
-    forget_others,
-    frame_rate,
-    list_clips,
-    read_frames,
-    write_clip,
-)
-from dicface.errors import ClipError, ConfigError, FaceError
+from dicface.base.errors import ClipError, ConfigError, FaceError
+from dicface.base.files import atomic_path, write_json
 from dicface.faces.align import Border, estimate_affine, warp
 from dicface.faces.detect import Detector, DetectorName, default_detector
 from dicface.faces.track import (
@@ -38,7 +31,14 @@ from dicface.faces.track import (
     smooth_track,
     track_faces,
 )
-from dicface.files import atomic_path, write_json
+from dicface.video.clips import (
+    ClipInfo,
+    forget_others,
+    frame_rate,
+    list_clips,
+    read_frames,
+    write_clip,
+)
 
 logger = logging.getLogger(__name__)
 

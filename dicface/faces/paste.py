@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dicface import weights
-from dicface.errors import FaceError, WeightsError
+from dicface.base.errors import FaceError, WeightsError
+from dicface.weights import registry
 
 NON_FACE_CLASSES = (0, 14, 16, 17, 18)
 """ParseNet's classes outside the face: background, neck, cloth, hair and hat."""
@@ -108,9 +108,9 @@ def parsenet_parser() -> Parser:
     """
     from facexlib.parsing.parsenet import ParseNet
 
-    path = weights.find("parsenet")
+    path = registry.find("parsenet")
     if path is None:
-        raise WeightsError(f"parse mask: {weights.where_to_get('parsenet')}")
+        raise WeightsError(f"parse mask: {registry.where_to_get('parsenet')}")
     network = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from dicface.errors import FaceError
+from dicface.base.errors import FaceError
 from dicface.faces.detect import Detector, Face, detect_all
 
 Choice = Literal["largest", "nearest"]

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import torch
 from tqdm import tqdm
 
-from dicface.errors import MetricError
+from dicface.base.errors import MetricError
 from dicface.metrics.backbones import Backbones, Prefer
 
 

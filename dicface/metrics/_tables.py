@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dicface.files import atomic_path
+from dicface.base.files import atomic_path
 from dicface.metrics import METRICS
 from dicface.metrics.backbones import Backbones
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.metrics._facts import MetricFacts, check_landmarks
+from dicface.metrics.facts import MetricFacts, check_landmarks
 
 FACTS = MetricFacts(
     id="akd",

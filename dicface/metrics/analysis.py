@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.clips import list_clips, read_frames
-from dicface.errors import MetricError
+from dicface.base.errors import MetricError
+from dicface.base.files import atomic_path, sha256_of
 from dicface.faces.dlib_models import Box
-from dicface.files import atomic_path, sha256_of
 from dicface.metrics._pool import map_clips
 from dicface.metrics.backbones import Backbones, Prefer
 from dicface.metrics.backbones.landmarks import NUM_POINTS
 from dicface.metrics.fvd import WindowBuffer
 from dicface.metrics.tracks import FILLED, MISSING, face_frame, track
+from dicface.video.clips import list_clips, read_frames
 
 PROTOCOL = "dicface-1"
 

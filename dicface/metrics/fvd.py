@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.metrics._facts import MetricFacts
+from dicface.base.errors import MetricError
+from dicface.metrics.facts import MetricFacts
 
 FACTS = MetricFacts(
     id="fvd",

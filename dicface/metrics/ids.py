@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.metrics._facts import MetricFacts
+from dicface.base.errors import MetricError
+from dicface.metrics.facts import MetricFacts
 
 FACTS = MetricFacts(
     id="ids",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.metrics._facts import MetricFacts, check_frames
+from dicface.base.errors import MetricError
+from dicface.metrics.facts import MetricFacts, check_frames
 
 if TYPE_CHECKING:
     import torch

@@ -14,10 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dicface.clips import frame_rate, list_clips, read_frames
-from dicface.data.h264 import h264_roundtrip
-from dicface.errors import MetricError
-from dicface.files import atomic_path
+from dicface.base.errors import MetricError
+from dicface.base.files import atomic_path
 from dicface.metrics import METRICS
 from dicface.metrics.akd import keypoint_distance
 from dicface.metrics.analysis import TruthAnalysis, truth_analysis
@@ -26,6 +24,8 @@ from dicface.metrics.backbones.landmarks import NUM_POINTS
 from dicface.metrics.scorer import score_frames
 from dicface.metrics.tlme import landmark_motion_error
 from dicface.metrics.tracks import to_face_px
+from dicface.video.clips import frame_rate, list_clips, read_frames
+from dicface.video.h264 import h264_roundtrip
 
 CRF = 18
 EXACT_KIND = "detector_on_true_frames_against_exact_landmarks"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.metrics._facts import MetricFacts, check_frames
+from dicface.metrics.facts import MetricFacts, check_frames
 
 FACTS = MetricFacts(
     id="psnr", name="PSNR", unit="dB", higher_is_better=True, level="frame", digits=3

@@ -17,11 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.clips import list_clips, read_frames
-from dicface.errors import MetricError
-from dicface.files import atomic_path
+from dicface.base.errors import MetricError
+from dicface.base.files import atomic_path
 from dicface.metrics import METRICS
-from dicface.metrics._facts import FrameMean
 from dicface.metrics._pool import map_clips
 from dicface.metrics._tables import (
     FRAME_METRICS,
@@ -42,6 +40,7 @@ from dicface.metrics.analysis import (
 )
 from dicface.metrics.backbones import Backbones, Prefer
 from dicface.metrics.backbones.landmarks import NUM_POINTS
+from dicface.metrics.facts import FrameMean
 from dicface.metrics.fvd import MIN_WINDOWS, WindowBuffer, frechet_distance
 from dicface.metrics.ids import identity_similarity
 from dicface.metrics.lpips import PairBuffer
@@ -49,7 +48,8 @@ from dicface.metrics.psnr import psnr
 from dicface.metrics.ssim import ssim
 from dicface.metrics.tlme import MotionError
 from dicface.metrics.tracks import face_frame
-from dicface.restored import read_index, restored_clips
+from dicface.runs.results import read_index, restored_clips
+from dicface.video.clips import list_clips, read_frames
 
 NO_POINTS = np.full((NUM_POINTS, 2), math.nan)
 

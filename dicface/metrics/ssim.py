@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.metrics._facts import MetricFacts, check_frames
+from dicface.base.errors import MetricError
+from dicface.metrics.facts import MetricFacts, check_frames
 
 FACTS = MetricFacts(id="ssim", name="SSIM", unit="", higher_is_better=True, level="frame", digits=3)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.metrics._facts import FrameMean, MetricFacts, check_landmarks
+from dicface.metrics.facts import FrameMean, MetricFacts, check_landmarks
 
 FACTS = MetricFacts(
     id="tlme",

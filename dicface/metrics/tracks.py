@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
+from dicface.base.errors import MetricError
 from dicface.faces.dlib_models import Box, frontal_detector
-from dicface.metrics._facts import FACE_SIZE
+from dicface.metrics.facts import FACE_SIZE
 
 MAX_GAP = 5
 """So many neighbouring frames without a detection still get a box from their neighbours."""

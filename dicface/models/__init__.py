@@ -10,7 +10,7 @@ from dataclasses import fields
 
 from torch import nn
 
-from dicface.errors import ConfigError
+from dicface.base.errors import ConfigError
 from dicface.models.codeformer import CodeFormer, CodeFormerSettings
 from dicface.models.dicface import DicFace, DicFaceSettings
 from dicface.models.discriminator import Discriminator, DiscriminatorSettings

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from dicface.errors import ConfigError
+from dicface.base.errors import ConfigError
 from dicface.models.blocks import SFTFusion, TransformerLayer, adain
 from dicface.models.vqgan import VQGAN, VQGANSettings
 

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dicface.errors import ConfigError
+from dicface.base.errors import ConfigError
 from dicface.models import dirichlet
 from dicface.models.blocks import MultiScaleFusion
 from dicface.models.blocks import adain as _adain

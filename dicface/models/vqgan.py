@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dicface.errors import ConfigError
+from dicface.base.errors import ConfigError
 from dicface.models.blocks import AttnBlock, Downsample, ResBlock, Upsample, conv3x3, group_norm
 
 

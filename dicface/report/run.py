@@ -9,18 +9,18 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from baselines import create
-from dicface.config import TASKS, Config
-from dicface.errors import ConfigError
-from dicface.report import experiments
-from dicface.report.picture import comparison_picture
-from dicface.report.render_table import write_table
-from dicface.report.spec import RowSpec, TableSpec, build
-from dicface.report.tables import Row
-from dicface.report.text import to_text
-from dicface.restored import read_index, restored_clips
-from dicface.rows import COMPARISON, job_logs, method_network
-from dicface.weights import SEEDED, is_seeded
+from dicface.base.errors import ConfigError
+from dicface.config.settings import TASKS, Config
+from dicface.config.systems import COMPARISON, job_logs, method_network
+from dicface.methods import create
+from dicface.report.figures.picture import comparison_picture
+from dicface.report.render.text import to_text
+from dicface.report.render.write import write_table
+from dicface.report.tables import declared
+from dicface.report.tables.build import Row
+from dicface.report.tables.spec import RowSpec, TableSpec, build
+from dicface.runs.results import read_index, restored_clips
+from dicface.weights.registry import SEEDED, is_seeded
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def table_inputs(
         if not (folder / "metrics.parquet").is_file() or (task, row.method) in undone:
             continue
         files += [folder / file for file in ("metrics.parquet", "fvd.npz")]
-        if row.group == experiments.ELSEWHERE:
+        if row.group == declared.ELSEWHERE:
             files.append(folder / "index.json")
         network = method_network(config, row.method)
         files += [path for path, _ in _lineage(train, network)] if network else []
@@ -106,11 +106,11 @@ def declare(config: Config, name: str) -> TableSpec:
     if name == "table1":
         rows = (*_declared(config, config.table1), *_made_elsewhere(config, "bfr"))
         shown = {row.method for row in rows}
-        pairs = tuple(pair for pair in experiments.TABLE1.pairs if shown.issuperset(pair))
-        return dataclasses.replace(experiments.TABLE1, rows=rows, pairs=pairs)
+        pairs = tuple(pair for pair in declared.TABLE1.pairs if shown.issuperset(pair))
+        return dataclasses.replace(declared.TABLE1, rows=rows, pairs=pairs)
     if name == "table2":
         tasks = config.table2.items()
-        return experiments.table2(
+        return declared.table2(
             {
                 task: [*_declared(config, methods), *_made_elsewhere(config, task)]
                 for task, methods in tasks
@@ -120,7 +120,7 @@ def declare(config: Config, name: str) -> TableSpec:
         known = ", ".join(("table1", "table2", *config.ablations))
         raise ConfigError(f"no table is named '{name}'; there are {known}.")
     chosen = config.ablations[name]
-    return experiments.ablation(
+    return declared.ablation(
         name,
         chosen.title,
         [dataclasses.replace(row, group="") for row in _declared(config, chosen.rows)],
@@ -203,19 +203,19 @@ def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
             row = RowSpec(
                 method=method,
                 label=variant.label,
-                group=experiments.TRAINED,
+                group=declared.TRAINED,
                 paper_name=variant.paper_name or None,
             )
         else:
-            row = experiments.TABLE1.row(method)
-            row = experiments.SYSTEMS.get(method, row)
+            row = declared.TABLE1.row(method)
+            row = declared.SYSTEMS.get(method, row)
         rows.append(row)
     return rows
 
 
 def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
     return [
-        RowSpec(method=each.name, label=each.label or each.name, group=experiments.ELSEWHERE)
+        RowSpec(method=each.name, label=each.label or each.name, group=declared.ELSEWHERE)
         for each in config.methods
         if each.task == task
     ]
@@ -234,7 +234,7 @@ def _row(
     has_scores = metrics.is_file() and (task, row.method) not in undone
     scored = {"metrics": metrics} if has_scores else {}
     network = method_network(config, row.method)
-    if network or row.group == experiments.ELSEWHERE:
+    if network or row.group == declared.ELSEWHERE:
         if not scored:
             return row.filled(reason=failure(config, row.method, task, run, train))
         notes = [_training(train, network)] if network else read_index(metrics.parent)["remarks"]

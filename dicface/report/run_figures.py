@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from dicface.config import STAGES, Config
-from dicface.errors import ConfigError
-from dicface.networks import network
+from dicface.base.errors import ConfigError
+from dicface.config.networks import network
+from dicface.config.settings import STAGES, Config
+from dicface.config.systems import FIGURES, TASK_OF_GRID, method_network
 from dicface.report import figures
 from dicface.report.figures import Drawn
 from dicface.report.run import declare
-from dicface.report.spec import RowSpec
-from dicface.restored import restored_clips
-from dicface.rows import FIGURES, TASK_OF_GRID, method_network
+from dicface.report.tables.spec import RowSpec
+from dicface.runs.results import restored_clips
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def draw_figure(
 
     Args:
         config: The run's settings.
-        name: One of `dicface.rows.FIGURES`.
+        name: One of `dicface.config.systems.FIGURES`.
         run: Its results.
         train: Folder of its networks.
         truth: Folder of the true clips.

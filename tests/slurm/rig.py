@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from dicface.files import hold_lock
+from dicface.base.files import hold_lock
 
 #: The Slurm step that the Slurm plugin starts forgets SLURM_CONF and reads only this file.
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")

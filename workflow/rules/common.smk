@@ -3,10 +3,11 @@
 import shlex
 import sys
 
-from dicface import changes, rows, slurm
-from dicface import workflow as suite
-from dicface.errors import DicfaceError
-from dicface.manifest import write_run_manifest
+from dicface.base.errors import DicfaceError
+from dicface.config import systems
+from dicface.provenance.manifest import write_run_manifest
+from dicface.workflow import plan as suite
+from dicface.workflow import slurm, triggers
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:

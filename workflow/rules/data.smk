@@ -72,7 +72,7 @@ rule training_landmarks:
     params:
         set=source_of,
         detector=config["data"]["detector"],
-        clips=lambda wildcards: changes.digest(
+        clips=lambda wildcards: triggers.digest(
             SUITE.landmark_shards(wildcards.set)[wildcards.shard]
         ),
     shell:

@@ -34,7 +34,7 @@ def shown_in(wildcards):
             f"{RUN}/analysis/code_weights/{network}.npz"
             for network in SUITE.networks_shown(figure)
         ]
-    task = rows.TASK_OF_GRID.get(figure, "bfr")
+    task = systems.TASK_OF_GRID.get(figure, "bfr")
     return scores(task, SUITE.scored(task))
 
 
@@ -48,7 +48,7 @@ rule figure:
     log:
         f"{RUN}/logs/{{figure}}.log",
     wildcard_constraints:
-        figure="|".join(rows.FIGURES),
+        figure="|".join(systems.FIGURES),
     params:
         config=RUN_CONFIG,
         facts=lambda wildcards: SUITE.figure_facts(wildcards.figure),

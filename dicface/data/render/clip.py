@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from dicface.base.errors import ClipError
+from dicface.base.seeds import numpy_rng
 from dicface.data.render import light, parts, raster, shading
 from dicface.data.render.head import build_head
 from dicface.data.render.identity import Identity, identity
 from dicface.data.render.landmarks import Tracker
 from dicface.data.render.motion import Motion, motion
-from dicface.errors import ClipError
-from dicface.seeds import numpy_rng
 
 VIRTUAL = 512
 """Side of the virtual camera image, px."""

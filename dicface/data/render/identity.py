@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dicface.base.seeds import numpy_rng, seed_of
 from dicface.data.render.features import Colour, Look
-from dicface.seeds import numpy_rng, seed_of
 
 # Linear RGB, from deep to fair.
 _SKINS = (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dicface.base.seeds import numpy_rng
 from dicface.data.render.head import BLENDS
-from dicface.seeds import numpy_rng
 
 
 @dataclass(frozen=True)

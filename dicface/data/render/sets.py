@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from dicface import clips as clip_files
+from dicface.base.errors import ClipError
+from dicface.base.files import atomic_path
 from dicface.data.render.clip import RenderedClip, render_clip
-from dicface.errors import ClipError
-from dicface.files import atomic_path
+from dicface.video import clips as clip_files
 
 _LOG = logging.getLogger(__name__)
 _SIDECARS = "landmarks"

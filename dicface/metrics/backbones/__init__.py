@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from dicface import weights
-from dicface.errors import ConfigError, WeightsError
-from dicface.metrics._facts import MetricFacts
+from dicface.base.errors import ConfigError, WeightsError
 from dicface.metrics.backbones._info import PIXELS, BackboneInfo
 from dicface.metrics.backbones.identity import ArcFaceIdentity, DlibIdentity, Identity
 from dicface.metrics.backbones.landmarks import DlibLandmarks, FanLandmarks, Landmarks
@@ -22,6 +20,8 @@ from dicface.metrics.backbones.perceptual import (
     RandomPerceptual,
 )
 from dicface.metrics.backbones.video import I3DFeatures, RandomVideoFeatures, VideoFeatures
+from dicface.metrics.facts import MetricFacts
+from dicface.weights import registry
 
 Prefer = Literal["auto", "official", "offline"]
 
@@ -101,10 +101,10 @@ class Backbones:
 def _official_file(name: str, prefer: Prefer) -> Path | None:
     if prefer == "offline":
         return None
-    path = weights.find(name)
+    path = registry.find(name)
     if path is None and prefer == "official":
         raise WeightsError(
-            f"{weights.where_to_get(name)}; or set metrics.backbones to 'auto' to measure with "
+            f"{registry.where_to_get(name)}; or set metrics.backbones to 'auto' to measure with "
             "the offline backbone."
         )
     return path
@@ -113,7 +113,7 @@ def _official_file(name: str, prefer: Prefer) -> Path | None:
 def _why_offline(name: str, prefer: Prefer) -> str:
     if prefer == "offline":
         return "offline backbones were asked for"
-    return f"{weights.entry(name).file} is not at hand"
+    return f"{registry.entry(name).file} is not at hand"
 
 
 __all__ = ["OFFICIAL_FILES", "BackboneInfo", "Backbones", "Prefer"]

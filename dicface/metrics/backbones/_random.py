@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dicface.seeds import numpy_rng
+from dicface.base.seeds import numpy_rng
 
 
 def draw_weights(network: nn.Module, name: str) -> str:

@@ -12,9 +12,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
 
-from dicface.errors import MetricError
+from dicface.base.errors import MetricError
+from dicface.base.files import sha256_of
 from dicface.faces import dlib_models
-from dicface.files import sha256_of
 from dicface.metrics.backbones._info import BackboneInfo
 
 ARCFACE_SIZE = 112

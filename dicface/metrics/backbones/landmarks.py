@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dicface.errors import WeightsError
+from dicface.base.errors import WeightsError
+from dicface.base.files import sha256_of
 from dicface.faces import dlib_models
 from dicface.faces.dlib_models import Box
-from dicface.files import sha256_of
-from dicface.metrics._facts import FACE_SIZE
 from dicface.metrics.backbones._info import BackboneInfo
+from dicface.metrics.facts import FACE_SIZE
 from dicface.metrics.tracks import resize
 
 NUM_POINTS = 68

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dicface.errors import WeightsError
-from dicface.files import sha256_of
+from dicface.base.errors import WeightsError
+from dicface.base.files import sha256_of
 from dicface.metrics.backbones._info import BackboneInfo
 from dicface.metrics.backbones._random import draw_weights
 from dicface.metrics.lpips import lpips_distance

@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.video import r3d_18
 
-from dicface.errors import WeightsError
-from dicface.files import sha256_of
+from dicface.base.errors import WeightsError
+from dicface.base.files import sha256_of
 from dicface.metrics.backbones._info import BackboneInfo
 from dicface.metrics.backbones._random import draw_weights
 from dicface.metrics.fvd import WINDOW

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.report.code_weights import CodeWeights, read_code_weights
+from dicface.base.errors import MetricError
 from dicface.report.figures.style import (
     BLUE,
     COLUMN_WIDTH,
@@ -23,6 +22,7 @@ from dicface.report.figures.style import (
     new_figure,
     save,
 )
+from dicface.restoring.code_weights import CodeWeights, read_code_weights
 
 HEIGHT = 2.3
 LINES = (

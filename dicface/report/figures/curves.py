@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from dicface.errors import MetricError
+from dicface.base.errors import MetricError
 from dicface.report.figures.style import (
     COLOURS,
     TEXT_WIDTH,

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.metrics._facts import FACE_SIZE
+from dicface.base.errors import MetricError
+from dicface.metrics.facts import FACE_SIZE
 from dicface.metrics.psnr import psnr
-from dicface.report.chosen import (
+from dicface.report.figures.chosen import (
     centre_frames,
     choose_clips,
     clip_scores,

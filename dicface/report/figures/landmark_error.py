@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
-from dicface.report.chosen import clip_scores, held_by_all, middle_clip
+from dicface.base.errors import MetricError
+from dicface.report.figures.chosen import clip_scores, held_by_all, middle_clip
 from dicface.report.figures.landmarks import (
     FIVE_POINTS,
     five_points,

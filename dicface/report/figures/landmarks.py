@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.errors import MetricError
+from dicface.base.errors import MetricError
 from dicface.faces.align import template
-from dicface.metrics._facts import FACE_SIZE
+from dicface.metrics.facts import FACE_SIZE
 
 FIVE_POINTS = ("Left eye", "Right eye", "Nose", "Left mouth corner", "Right mouth corner")
 """Left and right as seen in the picture."""

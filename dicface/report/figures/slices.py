@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dicface.clips import read_frames
-from dicface.errors import MetricError
-from dicface.report.chosen import (
+from dicface.base.errors import MetricError
+from dicface.report.figures.chosen import (
     check_alike,
     clip_paths,
     clip_scores,
@@ -23,6 +22,7 @@ from dicface.report.chosen import (
 from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
 from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
 from dicface.report.figures.style import TEXT_WIDTH, VERMILLION, Drawn, look, save
+from dicface.video.clips import read_frames
 
 PER_LINE = 6
 """Panels beside each other; more go into further lines."""

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from dicface.clips import natural
-from dicface.errors import DicfaceError
+from dicface.base.errors import DicfaceError
 from dicface.report.site import cost, training
 from dicface.report.site.contents import Task, read_tasks
 from dicface.report.site.grids import Grid
@@ -24,6 +23,7 @@ from dicface.report.site.media import CRF
 from dicface.report.site.pages import Pages
 from dicface.report.site.provenance import Provenance, read_provenance
 from dicface.report.site.table_pages import TablePage, read_table_pages
+from dicface.video.clips import natural
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from dicface.report.layout import number
+from dicface.report.render.cells import number
 from dicface.report.site.contents import INPUT, System, Task
 from dicface.report.site.grids import (
     Cell,

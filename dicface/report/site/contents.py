@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from dicface.clips import list_clips, natural
-from dicface.config import TASKS
-from dicface.report.scores import COLUMNS, read_parquet
-from dicface.restored import clips_at_hand, read_index
+from dicface.config.settings import TASKS
+from dicface.report.tables.scores import COLUMNS, read_parquet
+from dicface.runs.results import clips_at_hand, read_index
+from dicface.video.clips import list_clips, natural
 
 INPUT = "input"
 TRUTH = "/truth"
@@ -112,7 +112,7 @@ class TableNames:
 
 
 def read_tasks(run: Path, truth: Path, names: TableNames) -> tuple[Task, ...]:
-    """Reads every task that the run folder holds, in the order of `baselines.TASKS`.
+    """Reads every task that the run folder holds, in the order of `dicface.methods.TASKS`.
 
     Args:
         run: The run folder.

@@ -6,11 +6,11 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dicface.files import sha256_of
+from dicface.base.files import sha256_of
 from dicface.report.site.contents import Task
 from dicface.report.site.grids import Cell, Grid, Head, Line, text_cell
 from dicface.report.site.training import read_json
-from dicface.restored import read_cost
+from dicface.runs.results import read_cost
 
 HEADS = (
     Head(markup="Method"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from dicface.report.layout import arrow, number
+from dicface.report.render.cells import arrow, number
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts

@@ -18,8 +18,8 @@ import av
 import numpy as np
 from PIL import Image
 
-from dicface.clips import FOLDER_FPS, frame_rate, read_frames
 from dicface.faces.align import template
+from dicface.video.clips import FOLDER_FPS, frame_rate, read_frames
 
 CRF = 14
 ENLARGED_BELOW = 256

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dicface.clips import natural
-from dicface.errors import DicfaceError
-from dicface.manifest import RUN_CONFIG, SUFFIX, manifests_below
+from dicface.base.errors import DicfaceError
+from dicface.provenance.manifest import RUN_CONFIG, SUFFIX, manifests_below
+from dicface.video.clips import natural
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,12 +18,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from dicface.clips import natural
-from dicface.errors import MetricError
-from dicface.report.layout import NO_VALUE
-from dicface.report.markdown import NO_BREAK_SPACE
+from dicface.base.errors import MetricError
+from dicface.report.render.cells import NO_VALUE
+from dicface.report.render.markdown import NO_BREAK_SPACE
 from dicface.report.site.contents import NOT_RUN, TableNames
 from dicface.report.site.grids import Cell, Grid, Head, Line
+from dicface.video.clips import natural
 
 _ALLOWED = re.compile(r"</?(?:br|sub|sup|ins)>")
 _TAG = re.compile(r"<[^>]*>")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicface.clips import natural
-from dicface.errors import TrainingError
+from dicface.base.errors import TrainingError
+from dicface.video.clips import natural
 
 WIDTH, HEIGHT = 300, 110
 """Inner size of a chart in its own units."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from baselines import Method, MethodFacts
-from dicface.errors import MethodError
+from dicface.base.errors import MethodError
+from dicface.methods import Method, MethodFacts
 
 if TYPE_CHECKING:
     from torch import Tensor

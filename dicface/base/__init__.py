@@ -1,0 +1,1 @@
+"""What everything stands on: errors, files, seeds, names. Imports nothing of dicface."""

@@ -1,0 +1,82 @@
+"""Files that are either whole or not there, digests, and the one-run-at-a-time lock."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from dicface.base.errors import DicfaceError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary sibling of `path` (same suffix) that becomes `path` if the block succeeds.
+
+    On any error the temporary file is deleted and nothing appears under the final name.
+
+    Raises:
+        DicfaceError: The disk is full or read-only.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise DicfaceError(
+                f"{path}: cannot be written ({error.strerror}); nothing was kept under that name. "
+                "Free some space or choose another results folder, then run the same command again."
+            ) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
+    """Writes `value` as indented JSON with sorted keys, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def sha256_of(path: str | Path) -> str:
+    """Returns the hexadecimal sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hold_lock(path: str | Path) -> IO[str]:
+    """Takes an exclusive lock on `path` until the returned file is closed or the process dies.
+
+    The kernel drops the lock when the process is killed, so that no stale lock ever needs a
+    clean-up by hand.
+
+    Raises:
+        DicfaceError: Another living process holds it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a+")  # noqa: SIM115 - it stays open as long as the lock is held
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise DicfaceError(
+            f"{path.parent} is in use by another run (process {holder}). "
+            "Wait until it ends, or stop it, then run the same command again."
+        ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()} on {platform.node()}")
+    file.flush()
+    return file

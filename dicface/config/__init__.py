@@ -1,0 +1,1 @@
+"""The configuration: typed settings, networks and rows resolved by name."""

@@ -1,0 +1,433 @@
+"""The settings of a run: frozen, typed, strict. An unknown or missing key is an error.
+
+A run is described by one YAML file. The workflow merges `config/config.yaml`, the user's
+`--configfile` and `--config`, checks the result against `workflow/schemas/config.schema.yaml` and
+writes it to `results/<run>/run_config.yaml`; every `dicface` command reads that file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from dicface.base.errors import ConfigError
+
+T = TypeVar("T")
+STAGES = ("vqgan", "codeformer", "fusion", "dicface")
+TASKS = ("bfr", "inpainting", "colorization")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSet:
+    """Where the clips of one split come from: rendered here, or a folder.
+
+    Attributes:
+        source: rendered talking heads, or `folder`.
+        folder: of clips, or of the data set that `layout` names.
+        num_clips: rendered clips.
+        num_frames: of a rendered clip.
+    """
+
+    source: Literal["render", "folder"]
+    folder: str
+    num_clips: int
+    num_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSet(ClipSet):
+    """Training clips; what is drawn from the folder of a data set is aligned on the fly.
+
+    Attributes:
+        layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
+        shard_size: clips whose landmarks one job makes.
+        order: `aligned` aligns, then degrades; `release` degrades, then aligns both.
+    """
+
+    layout: Literal["", "vfhq_train", "ffhq", "aligned"]
+    shard_size: int
+    order: Literal["aligned", "release"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """What stages I to III learn from: the clips of `train`, or faces of a folder.
+
+    Attributes:
+        source: the training clips, or `folder`.
+        folder: of aligned clips, or of the data set that `layout` names.
+        layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
+    """
+
+    source: Literal["train", "folder"]
+    folder: str
+    layout: Literal["", "ffhq", "aligned"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSet(ClipSet):
+    """Test clips; `--config test_clips=FOLDER` takes their place.
+
+    Attributes:
+        layout: of the data set (docs/datasets.md); "" is a folder of videos with a face each.
+        test_set: `regenerated` aligns and degrades here; `released` takes the inputs and landmarks
+            of the DicFace authors (layout `released_test`).
+        photo: whether the rendered split holds the animated photograph.
+        max_frames: frames taken of each clip of a folder; 0 takes all.
+    """
+
+    layout: Literal["", "vfhq_test", "released_test"]
+    test_set: Literal["regenerated", "released"]
+    photo: bool
+    max_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Size in pixels of the aligned square frames, frame rate, sets and face detector."""
+
+    size: int
+    fps: int
+    train: TrainSet
+    images: ImageSet
+    test: TestSet
+    detector: Literal["auto", "retinaface", "dlib"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """One training stage; a variant of the paper is one other value of one of these fields.
+
+    Attributes:
+        steps: Optimiser steps.
+        batch_size: Samples a step over all processes: windows for `dicface`, frames otherwise.
+        micro_batch: Samples that a process computes at once; gradients of a step are accumulated
+            over as many as it takes. 0 computes a process's share of the batch at once.
+        learning_rate: Of Adam at the first step.
+        final_learning_rate: Of the cosine schedule at the last step.
+        betas: Adam's.
+        ema_decay: Of the exponential moving average of the parameters, which is what is released.
+        precision: Lightning Fabric's: 32-true, bf16-mixed, …
+        num_workers: Processes that read and degrade clips; 0 reads in the training process.
+        degraded_versions: A clip is degraded anew for every sample (0) or in so many versions.
+        cache: Keeps decoded clips in memory.
+        flip_prob: Of mirroring a sample.
+        reverse_prob: Of playing a window backwards.
+        colour_jitter: Largest relative change of each channel's gain, drawn once a sample.
+        init_from: The stage or variant whose weights it starts from; "" starts from random ones.
+        released: Name of a released weights file (`dicface weights list`) that is taken instead of
+            training; "" trains.
+        freeze: Top-level modules that keep their weights.
+        prior_alpha: α of the prior Dir(α).
+        loss_frames: The loss covers all frames of a window, or its centre.
+        fidelity_w: w of the feature fusion while training.
+        lpips_weight: λ2; LPIPS needs VGG16's weights file.
+        kl_weight: Factor of the KL term, which sums over N codes while L1 is a mean over pixels;
+            0 leaves it out.
+        gan_weight: Factor of the hinge GAN in stages I and III; 0 builds no discriminator.
+        gan_start: First step at which the discriminator takes part.
+        lpips_normalise: ImageNet normalisation once (paper) or twice (release).
+        save_every: Steps between checkpoints.
+        log_every: Steps between lines of `stats.jsonl`.
+    """
+
+    steps: int
+    batch_size: int
+    micro_batch: int
+    learning_rate: float
+    final_learning_rate: float
+    betas: tuple[float, float]
+    ema_decay: float
+    precision: str
+    num_workers: int
+    degraded_versions: int
+    cache: bool
+    flip_prob: float
+    reverse_prob: float
+    colour_jitter: float
+    init_from: str
+    released: str
+    freeze: tuple[str, ...]
+    prior_alpha: float
+    loss_frames: Literal["all", "centre"]
+    fidelity_w: float
+    lpips_weight: float
+    kl_weight: float
+    gan_weight: float
+    gan_start: int
+    lpips_normalise: Literal["once", "twice"]
+    save_every: int
+    log_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeSettings:
+    """How a training is spread over processors; no value here decides what is learnt.
+
+    Attributes:
+        devices: Processes a node, one a GPU.
+        nodes: Machines; each runs `devices` processes, started by torchrun or srun.
+        channels_last: Memory order of images that suits tensor cores.
+        compile: Compiles the network with torch.compile.
+    """
+
+    devices: int
+    nodes: int
+    channels_last: bool
+    compile: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleResources:
+    """What a job of one rule asks a scheduler for; one machine heeds cores and GPUs only.
+
+    Attributes:
+        threads: Cores.
+        gpu: GPUs, where `device` is cuda.
+        mem_mb: Memory, in MB.
+        runtime: Time limit, in minutes.
+    """
+
+    threads: int
+    gpu: int
+    mem_mb: int
+    runtime: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreSettings:
+    """How DicFace restores.
+
+    Attributes:
+        position: Which frame of a window is kept.
+        fidelity_w: Weight w of the encoder's skips in the decoder.
+        aggregation: How codes are mixed; "" as in training.
+        samples: "mean" for the expected code weights, or the number L of draws to average.
+    """
+
+    position: Literal["centre", "release"]
+    fidelity_w: float
+    aggregation: str
+    samples: int | Literal["mean"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A network, or a way to restore with one, that differs from its parent in named values.
+
+    Attributes:
+        of: Its parent: a training stage or another variant.
+        label: What tables and figures print.
+        paper_name: Its row in the paper's table; "" where the paper has none.
+        task: What it is trained for; "" as its parent.
+        train: Changes of `TrainSettings`.
+        model: Changes of the configuration's `model`.
+        restore: Changes of `RestoreSettings`. A variant that changes nothing else uses its
+            parent's weights.
+    """
+
+    of: str
+    label: str
+    paper_name: str = ""
+    task: Literal["", "bfr", "inpainting", "colorization"] = ""
+    train: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, dict[str, Any]] = field(default_factory=dict)
+    restore: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it needs weights of its own."""
+        return bool(self.task or self.train or self.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """A table of variants.
+
+    Attributes:
+        title: Heading.
+        rows: Variants, and "dicface_trained" for the headline model, in printed order.
+        headline: What the headline model is called in this table; "" as everywhere.
+        paper_headline: Its row in the paper's table; "" where the paper has none.
+    """
+
+    title: str
+    rows: tuple[str, ...]
+    headline: str = ""
+    paper_headline: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsElsewhere:
+    """Results that were made elsewhere, as a row of the tables.
+
+    Attributes:
+        name: Method id.
+        restored: Folder of restored clips, named as the test clips.
+        label: What tables print; "" the name.
+        task: What was restored.
+    """
+
+    name: str
+    restored: str
+    label: str = ""
+    task: Literal["bfr", "inpainting", "colorization"] = "bfr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSettings:
+    """Which backbones measure: official where their files are at hand, offline ones otherwise."""
+
+    backbones: Literal["auto", "official", "offline"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole run; `dicface.config.networks` resolves its stages and variants.
+
+    `degradation`, `brush` and `model` are checked by the modules that own them.
+    """
+
+    scale: str
+    budget: str
+    remark: str
+    seed: int
+    test_clips: str
+    results: str
+    device: str
+    threads: int
+    compute: ComputeSettings
+    resources: dict[str, dict[str, int]]
+    protocol_is_paper: bool
+    data: DataSettings
+    degradation: dict[str, Any]
+    brush: dict[str, Any]
+    model: dict[str, dict[str, Any]]
+    train: dict[str, dict[str, Any]]
+    restore: RestoreSettings
+    metrics: MetricSettings
+    variants: dict[str, Variant]
+    methods: tuple[ResultsElsewhere, ...]
+    table1: tuple[str, ...]
+    table2: dict[str, tuple[str, ...]]
+    ablations: dict[str, Ablation]
+
+    @property
+    def seed_name(self) -> str:
+        """What every seed of the run starts from, for example "demo-0"."""
+        return f"{self.scale}-{self.seed}"
+
+    @property
+    def takes_released_inputs(self) -> bool:
+        """Whether the test inputs are those of the DicFace authors, and are not made here."""
+        return not self.test_clips and self.data.test.test_set == "released"
+
+
+def load(*paths: str | Path) -> Config:
+    """Reads a run's configuration; each further file is laid over those before it.
+
+    Raises:
+        ConfigError: A file is missing or no YAML, or a key is unknown, missing or of a wrong type;
+            the message names the file and the key.
+    """
+    merged: dict[str, Any] = {}
+    for path in map(Path, paths):
+        try:
+            mapping = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path}: no such file. Give config/config.yaml, further files to lay over it, or "
+                "the run_config.yaml that a run of the workflow wrote."
+            ) from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path}: is no YAML ({error}).") from error
+        if not isinstance(mapping, dict):
+            raise ConfigError(f"{path}: found {mapping!r}, expected keys and values.")
+        merged = overlay(merged, mapping)
+    return from_mapping(Config, merged, ", ".join(map(str, paths)))
+
+
+def overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Returns `base` with the values of `over`, key by key at every depth; neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = overlay(merged[key], value) if both else value
+    return merged
+
+
+def from_mapping(cls: type[T], mapping: object, where: str) -> T:
+    """Builds a settings dataclass from a mapping, checking names and types.
+
+    Args:
+        cls: The dataclass.
+        mapping: What YAML gave.
+        where: The file or key the mapping came from, for messages.
+
+    Raises:
+        ConfigError: A key is unknown, missing, or holds a value of another type.
+    """
+    if not isinstance(mapping, dict):
+        raise ConfigError(f"{where}: found {mapping!r}, expected keys and values.")
+    fields = {each.name: each for each in dataclasses.fields(cls)}
+    unknown = [key for key in mapping if key not in fields]
+    if unknown:
+        raise ConfigError(
+            f"{where}: unknown key '{unknown[0]}'. Known keys: {', '.join(sorted(fields))}."
+        )
+    hints = get_type_hints(cls)
+    values = {}
+    for name, each in fields.items():
+        if name in mapping:
+            values[name] = _convert(hints[name], mapping[name], f"{where}: {name}")
+        elif each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{where}: key '{name}' is missing.")
+    return cls(**values)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - any type hint
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return from_mapping(hint, value, where)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise ConfigError(
+            f"{where}: found {value!r}, expected one of {', '.join(map(repr, arguments))}."
+        )
+    if origin in (typing.Union, types.UnionType):
+        for option in arguments:
+            try:
+                return _convert(option, value, where)
+            except ConfigError:
+                continue
+        raise ConfigError(f"{where}: found {value!r}, expected {hint}.")
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: found {value!r}, expected a list.")
+        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+            raise ConfigError(f"{where}: found {len(value)} values, expected {len(arguments)}.")
+        return tuple(_convert(arguments[0], item, where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: found {value!r}, expected keys and values.")
+        return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hint is Any:
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    # YAML 1.1 reads "1e-4" as a string; numbers are what everybody means by it.
+    if hint is float and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise ConfigError(f"{where}: found {value!r}, expected {hint.__name__}.")

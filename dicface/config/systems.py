@@ -1,0 +1,85 @@
+"""What the rows of a run's tables stand for: methods and variants, their networks, their jobs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from dicface.base.errors import ConfigError
+from dicface.config.networks import (
+    METHOD_OF_STAGE,
+    network,
+    restore_settings,
+    sources_of,
+    weights_of,
+)
+from dicface.config.settings import Config
+
+#: Methods that run on weights of the run -> the stage that trains them; variants come on top.
+TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
+
+#: The run's DicFace, which every ablation is compared with.
+HEADLINE = "dicface_trained"
+
+#: Columns of the comparison picture, before the truth: heading -> method.
+COMPARISON = {"Input": "input", "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
+
+#: Figure of qualitative examples -> its task.
+TASK_OF_GRID = {"figure3": "bfr", "figure4": "inpainting", "figure5": "colorization"}
+FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
+
+
+def method_network(config: Config, method: str) -> str | None:
+    """Returns the network whose weights a method needs; None for released systems."""
+    name = _run_name(config, method)
+    return weights_of(config, name) if name else None
+
+
+def method_class(config: Config, method: str) -> str:
+    """Returns the name that `dicface.methods.create` knows: a variant's is that of its stage.
+
+    Raises:
+        ConfigError: The variant is of a stage that restores nothing.
+    """
+    if method not in config.variants:
+        return method
+    stage = network(config, method).stage
+    if stage not in METHOD_OF_STAGE:
+        raise ConfigError(
+            f"'{method}' is a variant of '{stage}', which restores nothing by itself; "
+            f"name a variant of {' or '.join(METHOD_OF_STAGE)}."
+        )
+    return METHOD_OF_STAGE[stage]
+
+
+def method_settings(config: Config, method: str) -> dict[str, object]:
+    """Returns the settings of a method that the configuration decides, for `methods.create`."""
+    kind = method_class(config, method)
+    if kind not in ("dicface", "dicface_trained"):
+        return {}
+    settings = restore_settings(config, _run_name(config, method) or "dicface")
+    return {**asdict(settings), "aggregation": settings.aggregation or None}
+
+
+def job_logs(config: Config, method: str, task: str, run: Path, train: Path) -> list[Path]:
+    """Returns the logs of all jobs that a row of a table needs, in their order.
+
+    Args:
+        config: The run's settings.
+        method: Method, variant, or results made elsewhere.
+        task: Its task.
+        run: Folder of the run's logs.
+        train: Folder of its trainings' logs.
+    """
+    wanted = [name] if (name := method_network(config, method)) else []
+    networks: list[str] = []
+    while wanted:
+        networks.insert(0, wanted.pop())
+        wanted += [source for source in sources_of(config, networks[0]) if source not in networks]
+    logs = [train / f"train_{network}.log" for network in networks]
+    return logs + [run / f"{step}_{task}_{method}.log" for step in ("import", "restore", "score")]
+
+
+def _run_name(config: Config, method: str) -> str | None:
+    """The stage or variant that a method stands for; None for a released system."""
+    return method if method in config.variants else TRAINED_METHODS.get(method)

@@ -1,0 +1,1 @@
+"""Data sets on disk: their layouts, checks, shards, landmarks and indexes."""

@@ -1,0 +1,1 @@
+"""The tasks' inputs: degraded, masked and grey clips."""

@@ -1,0 +1,286 @@
+"""Blind-restoration degradation of a clip: blur, ÷4, noise, H.264, ×4 (DicFace release @ df08bb7).
+
+One clip draws one blur kernel, one interpolation and one rate factor; noise is drawn per frame. All
+draws come from names, so that a clip is degraded alike whatever is degraded beside it. Every number
+is a field of `BlindDegradation`; `docs/degradation.md` says which are quirks of the release.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicface.base.errors import ClipError, ConfigError
+from dicface.base.seeds import numpy_rng, seed_of
+from dicface.data.degradation.kernels import (
+    INTERPOLATIONS,
+    Interpolation,
+    KernelType,
+    blur_and_downsample,
+    draw_blur,
+    gaussian_kernel,
+    upsample,
+)
+from dicface.video.h264 import CHANNEL_ORDERS, ChannelOrder, h264_roundtrip
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlindDegradation:
+    """Settings of the degradation; the defaults are the release's.
+
+    Attributes:
+        kernel_size: odd side of the blur kernel, px.
+        blur_sigma: range of σx and σy, px.
+        iso_prob: probability of an isotropic kernel.
+        scale: down-sampling factor; sides become even numbers near 1/scale.
+        interpolation_weights: weights of `area`, `linear` and `cubic` interpolation. The one drawn
+            serves both directions.
+        noise_sigma: range of the noise's σ, grey levels (0 to 255), drawn per frame.
+        grey_prob: probability, per frame, of noise that is the same in the three channels.
+        crf: range of x264's rate factor, both ends drawn (the release's call excludes its end, 25).
+        codec_channel_order: `bgr_as_rgb24` (release: red and blue swapped inside the codec) or
+            `rgb`.
+        codec_fps: frame rate told to the encoder.
+    """
+
+    kernel_size: int = 21
+    blur_sigma: tuple[float, float] = (0.1, 10.0)
+    iso_prob: float = 0.7
+    scale: int = 4
+    interpolation_weights: dict[str, float] = dataclasses.field(
+        default_factory=lambda: {"area": 0.2, "linear": 0.4, "cubic": 0.4}
+    )
+    noise_sigma: tuple[float, float] = (0.0, 10.0)
+    grey_prob: float = 0.5
+    crf: tuple[int, int] = (18, 24)
+    codec_channel_order: ChannelOrder = "bgr_as_rgb24"
+    codec_fps: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks every field.
+
+        Raises:
+            ConfigError: a field is out of its range.
+        """
+        for field in ("blur_sigma", "noise_sigma", "crf"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))  # YAML gives lists
+        expected = {
+            "kernel_size": ("an odd number ≥ 1", self.kernel_size % 2 == 1),
+            "blur_sigma": ("0 < low ≤ high", _is_range(self.blur_sigma, 1e-3, 1e3)),
+            "iso_prob": ("0 to 1", 0 <= self.iso_prob <= 1),
+            "scale": ("a whole number ≥ 1", self.scale >= 1 and self.scale == int(self.scale)),
+            "interpolation_weights": (
+                f"weights ≥ 0, not all 0, of {', '.join(INTERPOLATIONS)}",
+                set(self.interpolation_weights) <= set(INTERPOLATIONS)
+                and min(self.interpolation_weights.values(), default=0) >= 0
+                and max(self.interpolation_weights.values(), default=0) > 0,
+            ),
+            "noise_sigma": (
+                "0 ≤ low ≤ high ≤ 255",
+                _is_range(self.noise_sigma, 0, 255),
+            ),
+            "grey_prob": ("0 to 1", 0 <= self.grey_prob <= 1),
+            "crf": ("0 ≤ low ≤ high ≤ 51", _is_range(self.crf, 0, 51)),
+            "codec_channel_order": (
+                " or ".join(CHANNEL_ORDERS),
+                self.codec_channel_order in CHANNEL_ORDERS,
+            ),
+            "codec_fps": ("a whole number ≥ 1", self.codec_fps >= 1),
+        }
+        for field, (wanted, holds) in expected.items():
+            if not holds:
+                raise ConfigError(
+                    f"degradation setting {field}: found {getattr(self, field)!r}, expected "
+                    f"{wanted}; correct it in the config file"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnDegradation:
+    """What one clip drew: everything that, with the settings, fixes its degraded version.
+
+    Attributes:
+        seed_names: the names the draws were seeded by, joined by `|`.
+        seed: their seed.
+        kernel_type: `iso` or `aniso`.
+        sigma_x_px: blur σx, px.
+        sigma_y_px: blur σy, px.
+        theta_rad: rotation of the kernel, rad.
+        interpolation: of both resizes.
+        crf: x264's rate factor.
+    """
+
+    seed_names: str
+    seed: int
+    kernel_type: KernelType
+    sigma_x_px: float
+    sigma_y_px: float
+    theta_rad: float
+    interpolation: Interpolation
+    crf: int
+
+    def record(self) -> dict[str, str | int | float]:
+        """The fields as one flat row, for `degradation.parquet`."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DegradedClip:
+    """A degraded clip.
+
+    Attributes:
+        frames: (T, H, W, 3) uint8 RGB at the size of the truth.
+        drawn: what was drawn.
+        low_resolution: (T, h, w, 3) uint8 RGB before up-sampling, or None if not asked for.
+    """
+
+    frames: NDArray[np.uint8]
+    drawn: DrawnDegradation
+    low_resolution: NDArray[np.uint8] | None = None
+
+
+def draw_degradation(settings: BlindDegradation, *seed_names: str | int) -> DrawnDegradation:
+    """Draws a clip's kernel, interpolation and rate factor from its names."""
+    seed = seed_of(*seed_names)
+    weights = [settings.interpolation_weights.get(name, 0) for name in INTERPOLATIONS]
+    python_rng, rng = random.Random(seed), numpy_rng(*seed_names)
+    kernel_type, sigma_x, sigma_y, theta = draw_blur(
+        python_rng, rng, iso_prob=settings.iso_prob, sigma_range_px=settings.blur_sigma
+    )
+    return DrawnDegradation(
+        seed_names="|".join(str(name) for name in seed_names),
+        seed=seed,
+        kernel_type=kernel_type,
+        sigma_x_px=sigma_x,
+        sigma_y_px=sigma_y,
+        theta_rad=theta,
+        interpolation=python_rng.choices(INTERPOLATIONS, weights)[0],
+        crf=int(rng.integers(settings.crf[0], settings.crf[1], endpoint=True)),
+    )
+
+
+def add_noise(
+    frame: NDArray[np.floating],
+    rng: np.random.Generator | np.random.RandomState,
+    *,
+    sigma_range_levels: tuple[float, float] = (0.0, 10.0),
+    grey_prob: float = 0.5,
+) -> NDArray[np.floating]:
+    """Adds Gaussian noise of a drawn σ, grey or coloured, and clips to [0, 1].
+
+    DicFace release, degradation (c). Draws, in order: σ, then grey or colour, then one float32
+    standard normal a pixel (grey) or a value (colour). With `np.random.RandomState` the draws are
+    the release's.
+
+    Args:
+        frame: (h, w, 3) float in [0, 1].
+        rng: generator of all draws.
+        sigma_range_levels: range of σ, grey levels.
+        grey_prob: probability of grey noise.
+
+    Returns:
+        (h, w, 3) in [0, 1], not rounded, same type as `frame`.
+    """
+    sigma_levels = np.float32(rng.uniform(*sigma_range_levels))
+    grey = rng.uniform() < grey_prob
+    shape = (*frame.shape[:2], 1) if grey else frame.shape
+    if isinstance(rng, np.random.RandomState):
+        normal = rng.standard_normal(shape).astype(np.float32)
+    else:
+        normal = rng.standard_normal(shape, dtype=np.float32)
+    return np.clip(frame + normal * sigma_levels / np.float32(255), 0, 1)
+
+
+def to_codec_levels(frame: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """×255, clipped and truncated (not rounded) to uint8, as the release feeds its encoder."""
+    return np.clip(frame * frame.dtype.type(255), 0, 255).astype(np.uint8)
+
+
+def low_resolution_frames(
+    frames: Iterable[NDArray[np.uint8]], settings: BlindDegradation, drawn: DrawnDegradation
+) -> Iterator[NDArray[np.uint8]]:
+    """Blur, down-sampling, noise and codec: the degraded clip before up-sampling.
+
+    Frames stream: none is kept once it is encoded.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB, all of one size.
+        settings: the degradation.
+        drawn: the clip's draws.
+
+    Yields:
+        (h, w, 3) uint8 RGB, h = H // scale rounded down to even, w alike.
+
+    Raises:
+        ClipError: no frame, or a frame that is not uint8 RGB or of another size.
+        ConfigError: the frames are too small for the scale.
+    """
+    kernel = gaussian_kernel(
+        drawn.sigma_x_px, drawn.sigma_y_px, drawn.theta_rad, settings.kernel_size
+    )
+
+    def before_codec() -> Iterator[NDArray[np.uint8]]:
+        shape = None
+        for index, frame in enumerate(frames):
+            shape = shape or frame.shape
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape != (*shape[:2], 3):
+                raise ClipError(
+                    f"{drawn.seed_names}: frame {index} is {frame.dtype} of shape {frame.shape}, "
+                    f"expected uint8 RGB of shape {(*shape[:2], 3)}; write the clip anew"
+                )
+            small = blur_and_downsample(frame, kernel, settings.scale, drawn.interpolation)
+            noisy = add_noise(
+                small,
+                numpy_rng(drawn.seed_names, "noise", index),
+                sigma_range_levels=settings.noise_sigma,
+                grey_prob=settings.grey_prob,
+            )
+            yield to_codec_levels(noisy)
+
+    yield from h264_roundtrip(
+        before_codec(),
+        drawn.crf,
+        channel_order=settings.codec_channel_order,
+        fps=settings.codec_fps,
+    )
+
+
+def degrade_clip(
+    frames: NDArray[np.uint8],
+    settings: BlindDegradation,
+    *seed_names: str | int,
+    return_low_resolution: bool = False,
+) -> DegradedClip:
+    """Degrades a clip held in memory as one H.264 stream.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB, T ≥ 1.
+        settings: the degradation.
+        *seed_names: names that seed every draw, such as scale, stage and clip.
+        return_low_resolution: also keep the frames before up-sampling.
+
+    Returns:
+        Degraded frames, draws and, if asked for, low-resolution frames.
+
+    Raises:
+        ClipError: no frame, or frames that are not uint8 RGB.
+        ConfigError: the frames are too small for the scale.
+    """
+    drawn = draw_degradation(settings, *seed_names)
+    low = list(low_resolution_frames(frames, settings, drawn))
+    height, width = frames.shape[1:3]
+    degraded = [upsample(frame, height, width, drawn.interpolation) for frame in low]
+    return DegradedClip(
+        frames=np.stack(degraded),
+        drawn=drawn,
+        low_resolution=np.stack(low) if return_low_resolution else None,
+    )
+
+
+def _is_range(values: tuple[float, ...], low: float, high: float) -> bool:
+    return len(values) == 2 and low <= values[0] <= values[1] <= high

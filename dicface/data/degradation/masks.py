@@ -1,0 +1,106 @@
+"""Inputs of the other two tasks: inpainting (brush masks) and colourisation.
+
+DicFace release @ df08bb7; the masks are those of GPEN's code, which it uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from dicface.base.seeds import seed_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrushMask:
+    """Settings of a free-form brush mask; the defaults are the release's training masks.
+
+    Ranges of whole numbers exclude their end.
+
+    Attributes:
+        num_strokes: range of the number of strokes.
+        num_vertices: range of the number of vertices a stroke.
+        mean_angle_rad: mean turning angle.
+        angle_range_rad: largest deviation of the turning range from the mean angle.
+        width_px: range of a stroke's width, truncated to whole pixels.
+    """
+
+    num_strokes: tuple[int, int] = (1, 4)
+    num_vertices: tuple[int, int] = (8, 28)
+    mean_angle_rad: float = 2 * np.pi / 5
+    angle_range_rad: float = 2 * np.pi / 12
+    width_px: tuple[float, float] = (30.0, 70.0)
+
+
+def mask_rng(*seed_names: str | int) -> np.random.RandomState:
+    """The generator of masks: the legacy one, whose draws the release uses, seeded by names."""
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed_of(*seed_names))))
+
+
+def brush_mask(
+    rng: np.random.RandomState, height: int, width: int, settings: BrushMask | None = None
+) -> NDArray[np.bool_]:
+    """Draws a mask of brush strokes that wander with alternating turns.
+
+    Step lengths scale with the picture (mean: an eighth of its diagonal); widths do not.
+
+    Args:
+        rng: legacy generator; all draws come from it, in the release's order.
+        height: H, px.
+        width: W, px.
+        settings: ranges; the release's by default.
+
+    Returns:
+        (H, W) bool, True where painted.
+    """
+    settings = settings or BrushMask()
+    radius = np.hypot(height, width) / 8
+    picture = Image.new("L", (width, height), 0)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(rng.randint(*settings.num_strokes)):
+        num_vertices = rng.randint(*settings.num_vertices)
+        low = settings.mean_angle_rad - rng.uniform(0, settings.angle_range_rad)
+        high = settings.mean_angle_rad + rng.uniform(0, settings.angle_range_rad)
+        angles = [rng.uniform(low, high) for _ in range(num_vertices)]
+        angles[::2] = [2 * np.pi - angle for angle in angles[::2]]
+        vertices = [(int(rng.randint(0, width)), int(rng.randint(0, height)))]
+        for angle in angles:
+            step = np.clip(rng.normal(radius, radius // 2), 0, 2 * radius)
+            x = np.clip(vertices[-1][0] + step * np.cos(angle), 0, width)
+            y = np.clip(vertices[-1][1] + step * np.sin(angle), 0, height)
+            vertices.append((int(x), int(y)))
+        stroke_width = int(rng.uniform(*settings.width_px))
+        draw.line(vertices, fill=255, width=stroke_width)
+        half = stroke_width // 2
+        for x, y in vertices:
+            draw.ellipse((x - half, y - half, x + half, y + half), fill=255)
+    return np.asarray(picture) > 0
+
+
+def inpainting_input(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Paints the mask white on a frame; one mask serves all frames of a clip.
+
+    Args:
+        frame: (H, W, 3) or (T, H, W, 3) uint8.
+        mask: (H, W) bool.
+
+    Returns:
+        A copy of ``frame`` with 255 in all channels under the mask.
+    """
+    return np.where(mask[..., None], np.uint8(255), frame)
+
+
+def colorization_input(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The grey version of an RGB frame in three equal channels (OpenCV's uint8 weights).
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    return cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)

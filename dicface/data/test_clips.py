@@ -1,0 +1,64 @@
+"""The test set of a run: its true clips and every task's inputs, as the configuration says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dicface.config.settings import Config
+from dicface.data.datasets.layouts import Layout, read_layout
+from dicface.data.datasets.released_set import import_released_inputs, import_released_truth
+from dicface.data.degradation.sets import degrade_set
+from dicface.data.degradation.tasks import task_input
+from dicface.faces.importer import import_folder
+
+
+def import_test_clips(config: Config, out: Path) -> None:
+    """Aligns the true clips: by the faces in them, or by the released landmarks.
+
+    Args:
+        config: The run; `test_clips` comes before `data.test`.
+        out: Folder of the aligned clips.
+
+    Raises:
+        ClipError: The folder is missing, empty or of another layout, or a clip is unreadable.
+        FaceError: A clip has no face, or its landmarks do not fit.
+        WeightsError: The detector's weights are missing or damaged.
+        DicfaceError: The disk is full.
+    """
+    test, size = config.data.test, config.data.size
+    if config.takes_released_inputs:
+        import_released_truth(_layout(config), out, size=size, max_frames=test.max_frames or None)
+        return
+    folder = config.test_clips or test.folder
+    if test.layout and not config.test_clips:
+        folder = _layout(config).clips_folder
+    import_folder(
+        folder,
+        out,
+        size=size,
+        detector=config.data.detector,
+        max_frames=test.max_frames or None,
+    )
+
+
+def make_inputs(config: Config, task: str, clips: Path, out: Path) -> None:
+    """Makes a task's input of every true clip, or takes the released ones.
+
+    Args:
+        config: The run.
+        task: "bfr", "inpainting" or "colorization".
+        clips: Folder of the true clips.
+        out: Folder of the inputs.
+
+    Raises:
+        ClipError: The released set has no inputs of the task, or a clip is unreadable.
+        DicfaceError: The disk is full.
+    """
+    if config.takes_released_inputs:
+        import_released_inputs(_layout(config), task, clips, out, size=config.data.size)
+    else:
+        degrade_set(clips, out, task_input(config, task), seed_name=config.seed_name)
+
+
+def _layout(config: Config) -> Layout:
+    return read_layout(config.data.test.layout, config.data.test.folder).require()

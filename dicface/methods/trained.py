@@ -1,0 +1,112 @@
+"""CodeFormer and DicFace with weights of one's own: those of the run, or any file of `train`.
+
+A weights file says which network it holds and with which settings it was built, so that any size
+works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dicface.base.errors import WeightsError
+from dicface.methods import examples
+from dicface.methods.codeformer import CodeFormer
+from dicface.methods.dicface import DicFace
+from dicface.methods.method import TASKS, Method, MethodFacts
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+_LICENCE = "Apache-2.0, as the code that trained them"
+
+
+@dataclass(kw_only=True)
+class CodeFormerTrained(CodeFormer):
+    """CodeFormer trained in the run, with fidelity weight 1 and no AdaIN, as it was trained."""
+
+    fidelity_w: float = 1.0
+    adain: bool = False
+
+    facts = MethodFacts(
+        name="codeformer_trained",
+        label="CodeFormer (trained)",
+        size=None,
+        trained=True,
+        licence=_LICENCE,
+        commercial=True,
+        citation="Zhou et al., Towards Robust Blind Face Restoration with Codebook Lookup "
+        "Transformer, NeurIPS 2022",
+        notes=("Trained in the run; w = 1 and no AdaIN, as in its training.",),
+    )
+    example = classmethod(examples.codeformer)
+
+    @property
+    def side(self) -> int | None:
+        """The side that the weights were trained for; None as long as none are given."""
+        return _trained_side(self)
+
+    def load(self, path: Path) -> Module:
+        """Returns the trained network; raises as `load_trained`."""
+        return load_trained(path, "codeformer")
+
+
+@dataclass(kw_only=True)
+class DicFaceTrained(DicFace):
+    """DicFace trained in the run."""
+
+    facts = MethodFacts(
+        name="dicface_trained",
+        label="DicFace (trained)",
+        tasks=TASKS,
+        window=5,
+        size=None,
+        trained=True,
+        licence=_LICENCE,
+        commercial=True,
+        citation="DicFace: Dirichlet-Constrained Variational Codebook Learning for Temporally "
+        "Coherent Video Face Restoration, 2025",
+        notes=("Trained in the run; centre frame kept, expected code weights.",),
+    )
+    example = classmethod(examples.dicface)
+
+    @property
+    def side(self) -> int | None:
+        """The side that the weights were trained for; None as long as none are given."""
+        return _trained_side(self)
+
+    def load(self, path: Path) -> Module:
+        """Returns the trained network; raises as `load_trained`."""
+        return load_trained(path, "dicface")
+
+
+def _trained_side(method: Method) -> int | None:
+    from dicface.models.checkpoint import read_facts
+
+    if method.weights is None:
+        return method.facts.size
+    return read_facts(method.weights).get("settings", {}).get("resolution")
+
+
+def load_trained(path: Path, name: str) -> Module:
+    """Builds the network that a weights file of `train` describes, with its weights.
+
+    Args:
+        path: The file.
+        name: What it must hold, "codeformer" or "dicface".
+
+    Raises:
+        WeightsError: The file is damaged, was not written by `dicface train`, or holds another
+            network.
+    """
+    from dicface.models.checkpoint import load_network, read_facts
+
+    found = read_facts(path).get("network")
+    if found != name:
+        raise WeightsError(
+            f"{path}: holds the network '{found}', expected '{name}'. "
+            f"Give the weights of the training stage that makes '{name}'."
+        )
+    network, _ = load_network(path)
+    return network

@@ -1,0 +1,201 @@
+"""Matches a folder of restored clips with one of true clips, and names everything that misfits.
+
+Both folders hold one video or one folder of PNG or JPEG frames a clip, named alike.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicface.base.errors import ClipError, MetricError
+from dicface.metrics.scorer import NOT_RESTORED
+from dicface.video.clips import (
+    FRAME_SUFFIXES,
+    VIDEO_SUFFIXES,
+    ClipInfo,
+    frame_rate,
+    list_clips,
+    named,
+    read_frames,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """Two folders of clips, matched by name.
+
+    Attributes:
+        restored: Clip -> restored clip, of those that can be scored.
+        truths: Clip -> true clip, of all.
+        sizes: Clip -> width and height of its true frames, px.
+        unusable: True clip that cannot be scored -> why.
+        extra: Names of restored clips that have no truth.
+        notes: Scored clip -> what differs without harm, for example its frame rate.
+    """
+
+    restored: Mapping[str, Path]
+    truths: Mapping[str, Path]
+    sizes: Mapping[str, tuple[int, int]]
+    unusable: Mapping[str, str]
+    extra: tuple[str, ...]
+    notes: Mapping[str, str]
+
+    def sentences(self) -> list[str]:
+        """What does not fit, and of which clips, for footnotes; empty when all does."""
+        found = [f"{named(clips)}: {why}" for why, clips in _by_text(self.unusable).items()]
+        for note, clips in _by_text(self.notes).items():
+            everywhere = 1 < len(clips) == len(self.restored)
+            found.append(f"{'all clips that were scored' if everywhere else named(clips)}: {note}")
+        if self.extra:
+            found.append(f"not scored, as no true clip is named so: {', '.join(self.extra)}")
+        if self.unusable:
+            num_usable = len(self.truths) - len(self.unusable)
+            found.insert(0, f"{num_usable} of {len(self.truths)} clips could be scored")
+        return found
+
+
+def match_folders(
+    restored_folder: str | Path, truth_folder: str | Path, *, whole_frames: bool = False
+) -> Match:
+    """Matches restored clips with true ones and looks at every one of them.
+
+    Args:
+        restored_folder: Restored clips: videos, or folders of frames.
+        truth_folder: True clips, likewise.
+        whole_frames: Frames are yet to be aligned: they need not be square, and restored ones may
+            be an enlargement or a reduction of the true ones.
+
+    Raises:
+        ClipError: A folder is missing or holds no clip, or a true clip cannot be read.
+        MetricError: No restored clip can be scored, or true frames are not square.
+    """
+    truths, restored = list_clips(truth_folder), list_clips(restored_folder)
+    usable, sizes, unusable, notes = {}, {}, {}, {}
+    for clip, path in truths.items():
+        truth = look_at(path)
+        sizes[clip] = (truth.width, truth.height)
+        if truth.width != truth.height and not whole_frames:
+            raise MetricError(
+                f"{path}: frames are {truth.width}×{truth.height} px; expected square frames with "
+                "an aligned face. Let --align cut the faces out of whole frames, or align truth "
+                "and results alike first."
+            )
+        if clip not in restored:
+            unusable[clip] = _why_missing(Path(restored_folder), clip)
+            continue
+        try:
+            ours = look_at(restored[clip])
+        except ClipError as error:
+            unusable[clip] = str(error)
+            continue
+        wrong = _unlike(ours, truth, whole_frames)
+        if wrong:
+            unusable[clip] = wrong
+            continue
+        usable[clip] = restored[clip]
+        differs = [f"{_rates(ours, truth)}; scored frame by frame"] if _rates(ours, truth) else []
+        if _size(ours) != _size(truth):
+            differs.insert(0, f"restored frames of {_size(ours)} px were resized to {_size(truth)}")
+        if differs:
+            notes[clip] = "; ".join(differs)
+    match = Match(
+        restored=usable,
+        truths=truths,
+        sizes=sizes,
+        unusable=unusable,
+        extra=tuple(clip for clip in restored if clip not in truths),
+        notes=notes,
+    )
+    if not usable:
+        raise MetricError(
+            f"{restored_folder}: none of its {len(restored)} clips can be scored against the "
+            f"{len(truths)} in {truth_folder}. Expected clips of the truth's name, size and number "
+            f"of frames; found: {'; '.join(match.sentences()[1:])}."
+        )
+    for sentence in match.sentences():
+        _log.warning("%s: %s", restored_folder, sentence)
+    return match
+
+
+def _why_missing(folder: Path, clip: str) -> str:
+    """Not restored, or there in a form that is not read."""
+    others = sorted(path.name for path in folder.iterdir() if clip in (path.name, path.stem))
+    if not others:
+        return NOT_RESTORED
+    return (
+        f"found {', '.join(others)}; expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of "
+        f"frames ({', '.join(FRAME_SUFFIXES)})"
+    )
+
+
+def _by_text(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Text -> the clips that have it."""
+    found: dict[str, list[str]] = {}
+    for clip, text in texts.items():
+        found.setdefault(text, []).append(clip)
+    return found
+
+
+def look_at(path: Path) -> ClipInfo:
+    """What a clip holds.
+
+    Raises:
+        ClipError: It cannot be read, or its frames differ in size.
+    """
+    num_frames, shape = 0, (0, 0, 3)
+    for frame in read_frames(path):
+        if num_frames and frame.shape != shape:
+            raise ClipError(
+                f"{path}: frame {num_frames} is {frame.shape[1]}×{frame.shape[0]} px, those before "
+                f"it {shape[1]}×{shape[0]}. Expected frames of one size: make it again."
+            )
+        num_frames, shape = num_frames + 1, frame.shape
+    return ClipInfo(
+        path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=frame_rate(path)
+    )
+
+
+def _unlike(ours: ClipInfo, truth: ClipInfo, whole_frames: bool) -> str:
+    """How a restored clip differs from its truth so that it cannot be scored; empty: not at all."""
+    found = []
+    if ours.num_frames != truth.num_frames:
+        word = "shorter" if ours.num_frames < truth.num_frames else "longer"
+        found.append(f"{word}: {ours.num_frames} frames, the truth has {truth.num_frames}")
+        found += filter(None, [_rates(ours, truth)])
+    if whole_frames and not _same_shape(ours, truth):
+        found.append(
+            f"another shape: {_size(ours)} px, the truth has {_size(truth)}; expected the whole "
+            "frame in any size"
+        )
+    elif not whole_frames and _size(ours) != _size(truth):
+        found.append(
+            f"another size: {_size(ours)} px, the truth has {_size(truth)}; resize the results to "
+            "it, as nothing is resized here"
+        )
+    return "; ".join(found)
+
+
+def _size(info: ClipInfo) -> str:
+    return f"{info.width}×{info.height}"
+
+
+def _same_shape(ours: ClipInfo, truth: ClipInfo) -> bool:
+    """Whether one is the other resized: sides in one proportion, to a pixel."""
+    width = truth.width * ours.height / truth.height
+    height = truth.height * ours.width / truth.width
+    return abs(width - ours.width) <= 1 or abs(height - ours.height) <= 1
+
+
+def _rates(ours: ClipInfo, truth: ClipInfo) -> str:
+    """Frame rates where they differ; folders of frames have none."""
+    if ours.fps == truth.fps or ours.path.is_dir() or truth.path.is_dir():
+        return ""
+    # Seven digits tell 30000/1001 from 29.97.
+    return (
+        f"another frame rate: {float(ours.fps):.7g} a second, the truth has {float(truth.fps):.7g}"
+    )

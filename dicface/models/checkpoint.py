@@ -1,0 +1,120 @@
+"""Our own weights: one safetensors file that says which network it holds and how it was trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from dicface.base.errors import WeightsError
+from dicface.base.files import atomic_path
+
+if TYPE_CHECKING:
+    import torch
+
+HEADER = "dicface"
+
+
+def save_weights(path: str | Path, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    """Writes tensors and facts (anything JSON can hold) to one file, atomically."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, metadata={HEADER: json.dumps(facts, sort_keys=True)})
+
+
+def read_facts(path: str | Path) -> dict[str, Any]:
+    """Returns the facts that `save_weights` stored.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or was not written by the suite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: no such weights file. Train the network first: `snakemake table1` does, or "
+            "`dicface train --network …` by hand."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path}: is no whole safetensors file ({error}). Delete it and make it again."
+        ) from error
+    if HEADER not in metadata:
+        raise WeightsError(
+            f"{path}: does not say which network it holds; expected a file written by `dicface "
+            "train`."
+        )
+    return json.loads(metadata[HEADER])
+
+
+def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
+    """Returns all tensors of a file by name, on the CPU (errors as `read_facts`)."""
+    read_facts(path)
+    return load_file(path)
+
+
+def load_network(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Builds the network that a weights file describes, in eval mode, and returns its facts too.
+
+    The facts hold `network` (a name that `dicface.models.build` knows) and `settings`.
+
+    Raises:
+        WeightsError: The file is missing or damaged, or its tensors do not fit the network that it
+            names.
+    """
+    from dicface.models import build
+
+    facts = read_facts(path)
+    network = build(facts["network"], **facts["settings"])
+    load_state(network, load_tensors(path), str(path))
+    return network.eval(), facts
+
+
+def load_state(
+    network: torch.nn.Module,
+    state: dict[str, torch.Tensor],
+    where: str,
+    *,
+    ignore_missing: bool = False,
+) -> list[str]:
+    """Loads tensors into a network, strictly, and returns the names that stayed as they were.
+
+    Args:
+        network: Receives the tensors.
+        state: Tensors by name.
+        where: The file they came from, for messages.
+        ignore_missing: Allows the network to have tensors that the file lacks (a network that
+            starts from the weights of an earlier stage).
+
+    Raises:
+        WeightsError: A shape differs or a name is missing or unknown; the message lists a few.
+    """
+    own = network.state_dict()
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    shapes = [
+        f"{name}: file {tuple(state[name].shape)}, network {tuple(own[name].shape)}"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    problems = [
+        f"{len(names)} {kind} ({'; '.join(names[:3])}{'; …' if len(names) > 3 else ''})"
+        for kind, names in (
+            ("tensors of other shapes", shapes),
+            ("tensors that the network does not have", unexpected),
+            ("tensors missing", [] if ignore_missing else missing),
+        )
+        if names
+    ]
+    if problems:
+        raise WeightsError(
+            f"{where}: holds {len(state)} tensors that do not fit {type(network).__name__}: "
+            f"{', '.join(problems)}. It belongs to another network or to other settings."
+        )
+    network.load_state_dict(state, strict=not ignore_missing)
+    return missing

@@ -1,0 +1,102 @@
+"""Markdown form of a table, as GitHub shows it; columns are aligned in the source too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dicface.report.render import cells
+from dicface.report.render.cells import Cell
+from dicface.report.tables.build import Row, Table
+
+if TYPE_CHECKING:
+    from dicface.metrics import MetricFacts
+
+NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
+"""Keep an interval or a column head on one line where a page is narrow."""
+
+
+def to_markdown(table: Table) -> str:
+    """The whole page: table, differences, paper beside ours, notes."""
+    head = ["Method", *(_head(table, facts) for facts in table.metrics)]
+    lines = []
+    for heading, members in cells.grouped(list(cells.main_cells(table))):
+        if heading:
+            lines.append([f"*{unbroken(heading)}*", *[""] * len(table.metrics)])
+        for row, values in members:
+            lines.append([_label(table, row), *map(_cell, values)])
+    marks = ["**Bold**: best; <ins>underlined</ins>: second best."] * cells.has_ranks(table)
+    parts = [
+        f"# {table.title}",
+        pipes(head, lines),
+        " ".join((*marks, *cells.how_to_read(table))),
+    ]
+    differences = list(cells.difference_lines(table))
+    if differences:
+        head = ["Difference", *(_head(table, facts) for facts in table.metrics)]
+        lines = [
+            [unbroken(escape(f"{a} {b}")), *(_stacked(*text) for text in texts)]
+            for a, b, texts in differences
+        ]
+        parts += ["## Paired differences", pipes(head, lines), cells.DIFFERENCES]
+    if not table.paper.empty:
+        head = ["Method", *(facts.name for facts in table.metrics)]
+        lines = [
+            [unbroken(escape(label)), *map(unbroken, texts)]
+            for label, texts in cells.paper_lines(table, ("paper", "ours", "gap"))
+        ]
+        parts += ["## Paper / ours / gap", pipes(head, lines)]
+    notes = [f"- † {cells.backbone_note(table)}"] if table.daggers else []
+    notes += [f"- {text}" for text in table.general]
+    notes += [f"- <sup>{index}</sup> {text}" for index, text in enumerate(table.numbered, 1)]
+    parts += ["## Notes", "\n".join(notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(table: Table, facts: MetricFacts) -> str:
+    unit = f" {facts.unit}" if facts.unit else ""
+    dagger = "†" if facts.id in table.daggers else ""
+    return unbroken(f"{facts.name} {cells.arrow(facts)}{dagger}{unit}")
+
+
+def _label(table: Table, row: Row) -> str:
+    marks = ",".join(str(mark) for mark in table.marks[row.block, row.method])
+    text = unbroken(escape(row.label))
+    return text + (f"{NO_BREAK_SPACE}<sup>{marks}</sup>" if marks else "")
+
+
+def unbroken(text: str) -> str:
+    """Text that a narrow page does not break."""
+    return re.sub(r"(?<=\d)–(?=\d)", f"–{WORD_JOINER}", text.replace(" ", NO_BREAK_SPACE))
+
+
+def escape(text: str) -> str:
+    """Text without any meaning to Markdown."""
+    return "".join(f"\\{char}" if char in "\\|*_<>`[]" else char for char in text)
+
+
+def _cell(cell: Cell) -> str:
+    value = {1: f"**{cell.value}**", 2: f"<ins>{cell.value}</ins>"}.get(cell.rank, cell.value)
+    small = [cell.interval, f"{cell.partial} clips" if cell.partial else ""]
+    above = f"{f'≈{NO_BREAK_SPACE}' * cell.tied}{value}"
+    return _stacked(above, *small)
+
+
+def _stacked(above: str, *below: str) -> str:
+    """A cell with small lines below its value."""
+    small = "<br>".join(unbroken(text) for text in below if text)
+    return above + (f"<br><sub>{small}</sub>" if small else "")
+
+
+def pipes(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A pipe table: first column left, the others right."""
+    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+
+    def one(line: Sequence[str]) -> str:
+        values = [line[0].ljust(widths[0])]
+        values += [text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True)]
+        return f"| {' | '.join(values)} |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([one(head), f"| {' | '.join(rule)} |", *map(one, lines)])

@@ -1,0 +1,195 @@
+"""Reads what `dicface score` left of a method: per-clip scores and set-level features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dicface.base.errors import MetricError
+from dicface.report.tables.statistics import Distance, FeatureSet, in_order
+
+COLUMNS = (
+    "task",
+    "method",
+    "clip",
+    "metric",
+    "value",
+    "num_frames",
+    "num_missing",
+    "backbone",
+    "backbone_sha256",
+    "official",
+    "protocol",
+    "note",
+)
+NOISE_COLUMNS = ("kind", "metric", "value", "clips", "backbone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """What computed a metric: name, digest of its weights, and whether it is the paper's kind."""
+
+    name: str
+    sha256: str
+    official: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Everything that one method scored.
+
+    Attributes:
+        path: The file it was read from.
+        values: metric -> clip -> value (NaN where the metric failed on the clip).
+        reasons: metric -> clip without a value -> what its scorer said of it.
+        num_missing: metric -> frames without a value, over all clips.
+        backbones: metric -> what computed it.
+        protocol: Id of the evaluation protocol.
+        features: Window features of the set-level metric; None when there are none.
+    """
+
+    path: Path
+    values: dict[str, dict[str, float]]
+    reasons: dict[str, dict[str, str]]
+    num_missing: dict[str, int]
+    backbones: dict[str, Backbone]
+    protocol: str
+    features: FeatureSet | None = field(default=None)
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """Names of the scored clips, sorted."""
+        names = {clip for by_clip in self.values.values() for clip in by_clip}
+        return tuple(sorted(names | set(self.features.clips if self.features else ())))
+
+    def vector(self, metric: str, clips: Sequence[str]) -> np.ndarray:
+        """Values of a metric in the order of `clips`, NaN where there is none.
+
+        Raises:
+            MetricError: A scored clip is not among `clips`.
+        """
+        return in_order(self.values.get(metric, {}), clips, str(self.path))
+
+
+def read_scores(path: str | Path, distance: Distance | None = None) -> Scores:
+    """Reads `metrics.parquet` and, with a distance, `fvd.npz` beside it.
+
+    Args:
+        path: The parquet file; long form, one row per clip and metric.
+        distance: Fréchet distance between two feature sets; None: set-level features are not read.
+
+    Raises:
+        MetricError: A file is missing, damaged, lacks columns, repeats a clip, or mixes backbones
+            or protocols.
+    """
+    path = Path(path)
+    table = read_parquet(path, COLUMNS)
+    repeated = table.duplicated(["clip", "metric"])
+    if repeated.any():
+        first = table[repeated].iloc[0]
+        raise MetricError(
+            f"{path}: clip '{first.clip}' has more than one value of {first.metric}; expected one "
+            "row per clip and metric. Delete the file and score this method again."
+        )
+    by_metric = dict(iter(table.groupby("metric", sort=False)))
+    return Scores(
+        path=path,
+        values={
+            metric: dict(zip(rows["clip"].astype(str), rows["value"].astype(float), strict=True))
+            for metric, rows in by_metric.items()
+        },
+        reasons={
+            metric: dict(zip(rows["clip"].astype(str), rows["note"].fillna(""), strict=True))
+            for metric, rows in table[table["value"].isna()].groupby("metric", sort=False)
+        },
+        num_missing={metric: int(rows["num_missing"].sum()) for metric, rows in by_metric.items()},
+        backbones={metric: _one_backbone(path, metric, rows) for metric, rows in by_metric.items()},
+        protocol=_one(path, "protocol", table["protocol"]),
+        features=_read_features(path.with_name("fvd.npz"), distance),
+    )
+
+
+def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Reads a parquet file that must have `columns`.
+
+    Raises:
+        MetricError: It is missing, damaged or lacks a column.
+    """
+    if not path.is_file():
+        raise MetricError(f"{path}: no such file. Run `dicface score` for this method first.")
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise MetricError(
+            f"{path}: is no parquet file that can be read ({error}). Delete it and score again."
+        ) from error
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise MetricError(
+            f"{path}: lacks the columns {', '.join(missing)}; expected {', '.join(columns)}. "
+            "It was written by another version: delete it and score again."
+        )
+    return table
+
+
+def read_noise_floor(path: str | Path) -> pd.DataFrame:
+    """Reads the noise floor: kind, metric, value, clips, backbone.
+
+    Raises:
+        MetricError: It is missing, damaged or lacks a column.
+    """
+    return read_parquet(Path(path), NOISE_COLUMNS)
+
+
+def _one(path: Path, column: str, values: pd.Series) -> str:
+    found = sorted({str(value) for value in values})
+    if len(found) != 1:
+        raise MetricError(
+            f"{path}: found {len(found)} values of '{column}' ({', '.join(found) or 'none'}) where "
+            "one was expected: its rows cannot be averaged. Delete it and score this method again."
+        )
+    return found[0]
+
+
+def _one_backbone(path: Path, metric: str, rows: pd.DataFrame) -> Backbone:
+    return Backbone(
+        name=_one(path, f"backbone of {metric}", rows["backbone"].fillna("")),
+        sha256=_one(path, f"backbone_sha256 of {metric}", rows["backbone_sha256"].fillna("")),
+        official=_one(path, f"official of {metric}", rows["official"]) == "True",
+    )
+
+
+def _read_features(path: Path, distance: Distance | None) -> FeatureSet | None:
+    if distance is None or not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            clips = [str(clip) for clip in stored["clips"]]
+            restored = np.asarray(stored["restored"], dtype=np.float64)
+            truth = np.asarray(stored["truth"], dtype=np.float64)
+            window_clip = stored["window_clip"]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise MetricError(
+            f"{path}: window features cannot be read ({error}); expected the arrays clips, "
+            "restored, truth and window_clip. Delete it and score this method again."
+        ) from error
+    if restored.shape != truth.shape or restored.ndim != 2 or len(window_clip) != len(restored):
+        raise MetricError(
+            f"{path}: restored {restored.shape}, truth {truth.shape} and window_clip "
+            f"{window_clip.shape} do not fit; expected (W, D), (W, D) and (W,). Score again."
+        )
+    names = np.asarray(clips)
+    # Window owners are names, or positions in `clips`.
+    owner = names[window_clip] if window_clip.dtype.kind in "iu" else window_clip.astype(str)
+    with_windows = tuple(sorted({str(clip) for clip in owner}))
+    return FeatureSet(
+        clips=with_windows,
+        restored=restored,
+        truth=truth,
+        window_clip=owner,
+        distance=distance,
+    )

@@ -1,0 +1,134 @@
+"""A table as declared: its rows, columns, reference and title, before anything was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicface.report.tables.build import Row, Table, build_table
+
+ADDED = "Added methods"
+NOT_ASKED_FOR = "it was not asked for in this run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSpec:
+    """A row as declared.
+
+    Attributes:
+        method: Id of the method or variant; unique within its block.
+        label: What the table prints.
+        group: Heading under which the row stands.
+        block: Rows are ranked and compared within a block (a task, in Table 2).
+        paper_name: Its name in the paper's table; None when it is not there.
+    """
+
+    method: str
+    label: str
+    group: str = ""
+    block: str = ""
+    paper_name: str | None = None
+
+    def filled(
+        self,
+        *,
+        metrics: Path | None = None,
+        reason: str | None = None,
+        notes: Sequence[str] = (),
+        label: str | None = None,
+    ) -> Row:
+        """The row with what became of it.
+
+        Args:
+            metrics: Its `metrics.parquet`; None when it did not run.
+            reason: Why it did not run; None when it did.
+            notes: Footnotes, for example what training it had.
+            label: Printed instead of the declared label.
+
+        Raises:
+            ConfigError: There is neither a scores file nor a reason, or both.
+        """
+        return Row(
+            method=self.method,
+            label=label or self.label,
+            group=self.group,
+            metrics=metrics,
+            reason=reason,
+            notes=tuple(notes),
+            paper_name=self.paper_name,
+            block=self.block,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSpec:
+    """A table as declared.
+
+    Attributes:
+        name: File name without suffix, for example `table1`.
+        title: Heading.
+        rows: Rows in printed order; those of one block follow each other.
+        shown: Ids of the metrics that are printed; the others are in the CSV alone. Empty: all.
+        pairs: (a, b) of methods whose difference a - b is reported in any case.
+        references: Every other row of a block is tested against the first of these that ran.
+        notes: Notes on the whole table.
+    """
+
+    name: str
+    title: str
+    rows: tuple[RowSpec, ...]
+    shown: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    references: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def row(self, method: str, *, block: str = "") -> RowSpec:
+        """The row of a method; one that is not declared is an added method of the block."""
+        for row in self.rows:
+            if (row.method, row.block) == (method, block):
+                return row
+        return RowSpec(method=method, label=method, group=ADDED, block=block)
+
+
+def build(spec: TableSpec, rows: Sequence[Row], **settings: object) -> Table:
+    """Builds a declared table from the rows that a run has.
+
+    Declared rows that are not among `rows` get a row that says so. The order is the declared one;
+    added methods stand at the end of their block, as given.
+
+    Args:
+        spec: The table.
+        rows: What became of each row, in any order; see `RowSpec.filled`.
+        **settings: Those of `build_table` that a run decides: metrics, clips, noise_floor,
+            protocol_is_paper, setting, paper_numbers, distance, and notes, title in place of or
+            beside the declared ones.
+
+    Raises:
+        ConfigError: Two rows have one name.
+        MetricError: A scores file cannot be used, or rows differ in backbone, protocol or clips.
+    """
+    given = {(row.block, row.method) for row in rows}
+    absent = [
+        row.filled(reason=NOT_ASKED_FOR)
+        for row in spec.rows
+        if (row.block, row.method) not in given
+    ]
+    blocks = list(dict.fromkeys(row.block for row in (*spec.rows, *rows)))
+    declared = [(row.block, row.method) for row in spec.rows]
+
+    def place(row: Row) -> tuple[int, int]:
+        key = (row.block, row.method)
+        return blocks.index(row.block), declared.index(key) if key in declared else len(declared)
+
+    notes = (*spec.notes, *settings.pop("notes", ()))
+    return build_table(
+        name=spec.name,
+        title=settings.pop("title", None) or spec.title,
+        rows=sorted([*rows, *absent], key=place),
+        shown=spec.shown,
+        pairs=spec.pairs,
+        references=spec.references,
+        notes=notes,
+        **settings,
+    )

@@ -1,0 +1,353 @@
+"""Restoring clips: one streaming loop for every method, resumable, with checked output.
+
+A clip is read, restored and written frame by frame, so that memory does not grow with its length.
+What is written under a final name is whole: as many frames as the input, of the same size and
+frame rate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dicface.base.errors import ClipError, MethodError
+from dicface.base.files import sha256_of, write_json
+from dicface.models.fast import num_parameters, prepare_for_inference
+from dicface.models.streaming import (
+    Position,
+    StreamSettings,
+    batches,
+    default_batch,
+    stream,
+    stream_alpha,
+)
+from dicface.restoring.low_resolution import low_resolution_input
+from dicface.runs.results import COST_FILE
+from dicface.video.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
+
+if TYPE_CHECKING:
+    from dicface.methods import Method
+
+__all__ = [
+    "Position",
+    "StreamSettings",
+    "default_batch",
+    "per_frame",
+    "prepare_for_inference",
+    "restore_clip",
+    "restore_set",
+    "stream",
+    "stream_alpha",
+    "to_tensor",
+    "to_uint8",
+]
+
+RECORD = "restored.json"
+# Output a hair outside [0, 1] is rounding; anything more is a method that forgot to clamp.
+RANGE_SLACK = 1e-3
+
+
+def restore_clip(
+    method: Method,
+    input_path: str | Path,
+    output_path: str | Path,
+    *,
+    clip: str | None = None,
+    on_frame: Callable[[], object] = lambda: None,
+) -> ClipInfo:
+    """Restores one clip into one lossless file, which appears only when it is whole.
+
+    A method that enlarges gets each frame reduced by its `scale` (see
+    `dicface.restoring.low_resolution`), so that what it gives has the input's size.
+
+    Args:
+        method: What restores it.
+        input_path: A video or a folder of frames.
+        output_path: The .mkv file to write.
+        clip: Name that seeds whatever is random; the input's name by default.
+        on_frame: Called after each frame, for progress.
+
+    Returns:
+        Facts of the restored clip; its frame rate is the input's.
+
+    Raises:
+        MethodError: The method cannot run here, or yields too few or too many frames, another
+            size, or values that are not finite or not in [0, 1]; names clip and frame.
+        ClipError: The input cannot be read, or its frames differ in size.
+        DicfaceError: The disk is full; nothing is kept under the final name.
+    """
+    input_path = Path(input_path)
+    name = clip or (input_path.name if input_path.is_dir() else input_path.stem)
+    counted = _Counted(_one_size(input_path))
+    given = _reduced(counted, input_path, method)
+    restored = method.restore(given, clip=name)
+    return write_clip(
+        output_path,
+        _checked(restored, counted, label=method.facts.label, clip=name, on_frame=on_frame),
+        frame_rate(input_path),
+    )
+
+
+def restore_set(
+    method: Method,
+    input_folder: str | Path,
+    output_folder: str | Path,
+    *,
+    clips: Iterable[str] | None = None,
+    progress: bool = True,
+) -> dict[str, Path]:
+    """Restores every clip of a folder that is not restored yet.
+
+    A clip counts as restored if its file has the input's number of frames and `restored.json`
+    beside it says that it was made from the same input by the same method, settings and weights.
+
+    Args:
+        method: What restores them.
+        input_folder: A folder of clips.
+        output_folder: Gets one `<clip>.mkv` each, `restored.json`, and what it took
+            (`dicface.runs.results.COST_FILE`).
+        clips: Names of the clips to restore; all by default.
+        progress: Whether to show a bar with frames a second and the time left.
+
+    Returns:
+        Clip name -> restored file.
+
+    Raises:
+        MethodError: The method cannot run here, or gave a clip that fails the checks.
+        ClipError: A clip is missing, cannot be read, or its frames differ in size.
+        DicfaceError: The disk is full; what was restored before stays.
+    """
+    output_folder = Path(output_folder)
+    inputs = _chosen(list_clips(input_folder), clips, Path(input_folder))
+    facts = {name: probe(path) for name, path in inputs.items()}
+    _require_available(method, facts.values())
+    fingerprint = method.fingerprint()
+    outputs = {name: output_folder / f"{name}.mkv" for name in inputs}
+    record = _read_record(output_folder / RECORD)
+    stamps = {name: _stamp(fingerprint, path) for name, path in inputs.items()}
+    done = {
+        name
+        for name in inputs
+        if record.get(name) == stamps[name] and _has_frames(outputs[name], facts[name].num_frames)
+    }
+    left = [name for name in inputs if name not in done]
+    cost = _cost_before(output_folder / COST_FILE, left)
+    if left:
+        cost |= _parameters(method)
+    total = sum(info.num_frames for info in facts.values())
+    with tqdm(
+        total=total,
+        initial=sum(facts[name].num_frames for name in done),
+        desc=method.facts.label,
+        unit="frame",
+        disable=not progress,
+    ) as bar:
+        for name in left:
+            bar.set_postfix_str(name)
+            with _measured(method.device) as spent:
+                restore_clip(method, inputs[name], outputs[name], clip=name, on_frame=bar.update)
+            # Before the record: a clip that counts as restored has its cost.
+            cost["clips"][name] = {"frames": facts[name].num_frames, **spent}
+            write_json(output_folder / COST_FILE, cost)
+            record[name] = stamps[name]
+            write_json(output_folder / RECORD, record)
+    return outputs
+
+
+def per_frame(
+    step: Callable[[Tensor], Tensor], frames: Iterable[Tensor], *, device: str, batch: int = 1
+) -> Iterator[Tensor]:
+    """Runs a method that sees one frame at a time.
+
+    Args:
+        step: Maps (B, 3, H, W) in [0, 1] on `device` to the same.
+        frames: (3, H, W) in [0, 1], on the CPU.
+        device: Where `step` runs.
+        batch: Number of frames given to `step` at once; results do not depend on it.
+
+    Yields:
+        (3, H, W) in [0, 1], on the CPU.
+    """
+    for group in batches(frames, batch):
+        # Not around the yield: the mode would leak into the caller between two frames.
+        with torch.inference_mode():
+            restored = step(torch.stack(group).to(device)).cpu()
+        yield from restored
+
+
+def to_tensor(frame: np.ndarray) -> Tensor:
+    """Turns an (H, W, 3) uint8 frame into (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(np.array(frame)).permute(2, 0, 1).float() / 255
+
+
+def to_uint8(frame: Tensor) -> np.ndarray:
+    """Turns a (3, H, W) frame in [0, 1] into (H, W, 3) uint8: clamped, rounded to nearest."""
+    scaled = frame.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return scaled.permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+class _Counted:
+    """An iterator that knows how many frames it gave and of which size they are."""
+
+    def __init__(self, frames: Iterator[np.ndarray]) -> None:
+        self._frames = frames
+        self.num_frames = 0
+        self.shape: tuple[int, int] = (0, 0)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for frame in self._frames:
+            self.num_frames += 1
+            self.shape = frame.shape[:2]
+            yield frame
+
+
+def _reduced(frames: Iterable[np.ndarray], path: Path, method: Method) -> Iterator[Tensor]:
+    """Frames as the method takes them: `scale` times smaller for one that enlarges."""
+    facts = method.facts
+    for frame in frames:
+        yield low_resolution_input(to_tensor(frame), facts.scale, clip=str(path), label=facts.label)
+
+
+def _one_size(path: Path) -> Iterator[np.ndarray]:
+    first: tuple[int, ...] | None = None
+    for index, frame in enumerate(read_frames(path)):
+        first = first or frame.shape
+        if frame.shape != first:
+            raise ClipError(
+                f"{path}: frame {index} is {frame.shape[1]}×{frame.shape[0]}, the first one is "
+                f"{first[1]}×{first[0]}. All frames of a clip must have one size: resize or "
+                "split it."
+            )
+        yield frame
+
+
+def _checked(
+    restored: Iterable[Tensor],
+    source: _Counted,
+    *,
+    label: str,
+    clip: str,
+    on_frame: Callable[[], object],
+) -> Iterator[np.ndarray]:
+    count = 0
+    for count, frame in enumerate(restored, start=1):
+        where = f"{label}, clip '{clip}', frame {count - 1}"
+        if count > source.num_frames:
+            raise MethodError(
+                f"{where}: the method gave a frame before it took one, or more than the clip's "
+                f"{source.num_frames}; expected one restored frame for each."
+            )
+        if tuple(frame.shape) != (3, *source.shape):
+            raise MethodError(
+                f"{where}: the method gave a frame of shape {tuple(frame.shape)}; "
+                f"expected {(3, *source.shape)}, the size of its input."
+            )
+        low, high = frame.aminmax()
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            raise MethodError(
+                f"{where}: the method gave values that are not finite. Nothing of the clip was "
+                "kept; check its weights and, in reduced precision, try float32."
+            )
+        if low < -RANGE_SLACK or high > 1 + RANGE_SLACK:
+            raise MethodError(
+                f"{where}: the method gave values from {low:.3f} to {high:.3f}; "
+                "expected [0, 1]. Methods clamp their output."
+            )
+        on_frame()
+        yield to_uint8(frame)
+    if count != source.num_frames:
+        raise MethodError(
+            f"{label}, clip '{clip}': the method gave {count} frames for the "
+            f"{source.num_frames} of the clip; expected one for each."
+        )
+
+
+def _chosen(found: dict[str, Path], clips: Iterable[str] | None, folder: Path) -> dict[str, Path]:
+    if clips is None:
+        return found
+    chosen = list(clips)
+    missing = [name for name in chosen if name not in found]
+    if missing:
+        raise ClipError(
+            f"{folder}: holds no clip named {', '.join(missing)}; found {', '.join(found)}."
+        )
+    return {name: found[name] for name in chosen}
+
+
+def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
+    for info in clips:
+        size = info.width if info.width == info.height else None
+        if size is None and method.facts.size is not None:
+            raise MethodError(
+                f"{info.path}: frames are {info.width}×{info.height}; {method.facts.label} needs "
+                "square ones. Align the clip first (dicface import)."
+            )
+        reason = method.unavailable(size=size)
+        if reason:
+            raise MethodError(f"{method.facts.label} cannot restore {info.path}: {reason}.")
+
+
+def _cost_before(path: Path, left: Iterable[str]) -> dict[str, Any]:
+    """What the clips took that are not restored again."""
+    clips = _read_record(path).get("clips", {})
+    return {"clips": {name: spent for name, spent in clips.items() if name not in set(left)}}
+
+
+def _parameters(method: Method) -> dict[str, int]:
+    """Number of parameters of a method's `network`, or tuple `networks`; empty if it has neither.
+
+    They are loaded here, before time is taken.
+    """
+    several = getattr(method, "networks", ())
+    found = (getattr(method, "network", None), *(several if isinstance(several, tuple) else ()))
+    networks = [network for network in found if isinstance(network, torch.nn.Module)]
+    return {"parameters": sum(map(num_parameters, networks))} if networks else {}
+
+
+@contextmanager
+def _measured(device: str) -> Iterator[dict[str, float]]:
+    """Yields what gets seconds and, on a GPU, the most bytes that were allocated at once."""
+    on_gpu = torch.device(device).type == "cuda" and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.init()  # a method may not have used it yet
+        torch.cuda.reset_peak_memory_stats(device)
+    spent: dict[str, float] = {}
+    start = time.perf_counter()
+    yield spent
+    spent["seconds"] = time.perf_counter() - start
+    if on_gpu:
+        spent["gpu_bytes"] = torch.cuda.max_memory_allocated(device)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _stamp(fingerprint: dict[str, object], path: Path) -> str:
+    """Digest of all that a restored clip depends on: method, settings, weights and input."""
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    content = [fingerprint, [[file.name, sha256_of(file)] for file in files]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _has_frames(path: Path, num_frames: int) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        return probe(path).num_frames == num_frames
+    except ClipError:
+        return False

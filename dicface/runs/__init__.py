@@ -1,0 +1,1 @@
+"""The layout of a run on disk."""

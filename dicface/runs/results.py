@@ -1,0 +1,88 @@
+"""Where the restored clips of a method lie, in its folder or elsewhere, and what they took."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dicface.base.errors import ClipError
+from dicface.video.clips import list_clips
+
+INDEX_FILE = "index.json"
+
+COST_FILE = "cost.json"
+"""What restoring took, as `dicface.restoring.runner.restore_set` measured it: `clips`, each with
+`frames`, `seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and the method's
+`parameters`.
+Not in the index, which is digested: seconds differ each time."""
+
+
+def restored_clips(folder: str | Path) -> dict[str, Path]:
+    """Returns clip -> path of a method's restored clips.
+
+    Args:
+        folder: `<run>/<task>/<method>`. Its `index.json` lists the clips, so that restored clips
+            of a test set that has changed are none of them, and may name another folder, in which
+            results that were made elsewhere are read in place.
+
+    Raises:
+        ClipError: There is no clip, or a clip that the index lists is gone.
+    """
+    folder = Path(folder)
+    index = read_index(folder)
+    if "restored" not in index:
+        found = list_clips(folder)
+        return {clip: found[clip] for clip in index.get("clips", found) if clip in found}
+    found = list_clips(index["restored"])
+    gone = [clip for clip in index["clips"] if clip not in found]
+    if gone:
+        raise ClipError(
+            f"{index['restored']}: the clips {', '.join(gone)} are gone that "
+            f"{folder / INDEX_FILE} lists. Put them back, or delete that file to import again."
+        )
+    return {clip: found[clip] for clip in index["clips"]}
+
+
+def clips_at_hand(folder: str | Path) -> tuple[dict[str, Path], str]:
+    """Returns what `restored_clips` does and "", or no clip and why there is none.
+
+    For what shows clips and goes on without those of one method.
+
+    Raises:
+        ClipError: The index is damaged.
+    """
+    read_index(folder)
+    try:
+        return restored_clips(folder), ""
+    except ClipError as error:
+        return {}, str(error)
+
+
+def read_index(folder: str | Path) -> dict:
+    """Reads a method's `index.json`; empty where there is none.
+
+    Raises:
+        ClipError: It is no JSON object.
+    """
+    return _read_object(Path(folder) / INDEX_FILE)
+
+
+def read_cost(folder: str | Path) -> dict:
+    """Reads a method's `cost.json`; empty where there is none.
+
+    Raises:
+        ClipError: It is no JSON object.
+    """
+    return _read_object(Path(folder) / COST_FILE)
+
+
+def _read_object(path: Path) -> dict:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ClipError(f"{path}: cannot be read ({error}). Delete it to make it again.") from error
+    if not isinstance(found, dict):
+        raise ClipError(f"{path}: found {found!r:.40}, expected an object. Delete it.")
+    return found

@@ -1,0 +1,1 @@
+"""Training of the networks: stages, losses, samples, one loop."""

@@ -1,0 +1,338 @@
+"""Training: one loop for all stages, on Lightning Fabric.
+
+Batch k is a pure function of the run's name and k, and torch's generator is seeded anew for every
+step, so that a run killed at any step and started again ends with the same weights, bit for bit on
+one machine, as one that was never interrupted. How a batch is shared by processes, and how many
+there are, changes sums of gradients by rounding alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from dicface.base.errors import TrainingError, WeightsError
+from dicface.base.files import sha256_of, write_json
+from dicface.base.seeds import seed_of
+from dicface.config.networks import Network, network
+from dicface.config.settings import Config, TrainSettings
+from dicface.data.degradation.tasks import task_input
+from dicface.models import build
+from dicface.models.checkpoint import load_tensors, read_facts, save_weights
+from dicface.training import losses
+from dicface.training.clips import open_clips
+from dicface.training.distributed import Shares, launch
+from dicface.training.log import TrainingLog
+from dicface.training.samples import TrainingWindows
+from dicface.training.stages import Stage, StageLoss, build_stage
+from dicface.weights import registry
+from dicface.weights.load import load_into
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = "weights.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def learning_rate(step: int, s: TrainSettings) -> float:
+    """Cosine from the first to the final rate; `step` counts from 0 (the release's schedule)."""
+    span = (s.learning_rate - s.final_learning_rate) / 2
+    return s.final_learning_rate + span * (1 + math.cos(math.pi * step / s.steps))
+
+
+class Ema:
+    """Exponential moving average of parameters by name, kept beside the network."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {name: p.detach().clone() for name, p in network.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Moves the average towards the network's present parameters."""
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                self.tensors[name].lerp_(parameter, 1 - self.decay)
+
+    def state_dict(self, network: nn.Module) -> dict[str, Tensor]:
+        """Returns the network's state with averaged parameters."""
+        return {**network.state_dict(), **self.tensors}
+
+
+class Learner:
+    """A module, its Adam and their names: what a checkpoint holds of one network."""
+
+    def __init__(self, module: nn.Module, s: TrainSettings) -> None:
+        self.module = module
+        self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.Adam(
+            self.parameters.values(), lr=s.learning_rate, betas=s.betas
+        )
+
+    def tensors(self, prefix: str) -> dict[str, Tensor]:
+        """Returns parameters, buffers and Adam's moments by name."""
+        state = {f"{prefix}/module/{n}": t for n, t in self.module.state_dict().items()}
+        for name, parameter in self.parameters.items():
+            for moment, value in self.optimizer.state[parameter].items():
+                state[f"{prefix}/adam/{name}/{moment}"] = value
+        return state
+
+    def load(self, prefix: str, state: dict[str, Tensor]) -> None:
+        """Restores what `tensors` returned."""
+        start = f"{prefix}/module/"
+        self.module.load_state_dict(
+            {n.removeprefix(start): t for n, t in state.items() if n.startswith(start)}
+        )
+        for name, parameter in self.parameters.items():
+            start = f"{prefix}/adam/{name}/"
+            moments = {n.removeprefix(start): t for n, t in state.items() if n.startswith(start)}
+            for moment, value in moments.items():
+                moments[moment] = value if moment == "step" else value.to(parameter.device)
+            self.optimizer.state[parameter] = moments
+
+
+def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
+    """Trains one network and writes `<out>/<name>/weights.safetensors` (the averaged weights).
+
+    With `released` the authors' weights are taken instead, if they fit the network exactly.
+    Beside the weights: `settings.json` before the first step, `stats.jsonl` and TensorBoard scalars
+    of the same names, `training.json` (steps, samples, seconds), and while it runs a checkpoint.
+
+    Args:
+        config: The run.
+        name: A stage or a variant of one.
+        clips: Folder of aligned training clips, or of the index of a training set.
+        out: Folder of all networks.
+
+    Returns:
+        The weights file.
+
+    Raises:
+        ConfigError: There are fewer GPUs than asked for, or a batch cannot be shared evenly.
+        TrainingError: A loss is not finite.
+        WeightsError: Weights to start from are missing or do not fit.
+        ClipError: A training clip cannot be read or is too short.
+    """
+    plan = network(config, name)
+    s = plan.train
+    if s.released:
+        return _take_released(config, plan, Path(out) / name)
+    fabric = launch(config, s)
+    folder = Path(out) / name
+    # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
+    torch.manual_seed(seed_of(config.seed_name, "init", plan.stage))
+    stage, sources = build_stage(config, name, Path(out))
+    origin = {
+        **plan.facts(),
+        "network": plan.kind,
+        "seed": config.seed_name,
+        "inputs": {} if plan.stage == "vqgan" else task_input(config, plan.task).settings(),
+        "sources": {role: sha256_of(path) for role, path in sources.items()},
+    }
+    origin = json.loads(json.dumps(origin))
+    if fabric.is_global_zero:
+        write_json(folder / "settings.json", origin)
+
+    if config.compute.channels_last:
+        stage.network.to(memory_format=torch.channels_last)
+    learner = Learner(stage.network, s)
+    critic = Learner(build("discriminator"), s) if s.gan_weight > 0 else None
+    ema = Ema(stage.network, s.ema_decay)
+    first, seconds = _resume(folder, origin, learner, critic, ema)
+    if config.compute.compile:
+        stage.network.compile()
+    stage_on_device, optimizer = fabric.setup(stage, learner.optimizer)
+    if critic is not None:
+        critic.module, critic.optimizer = fabric.setup(critic.module, critic.optimizer)
+    ema.tensors = {n: t.to(fabric.device) for n, t in ema.tensors.items()}
+    shares = Shares.of(s, fabric.world_size, fabric.global_rank)
+    log = TrainingLog(fabric, folder, first, s, name)
+    stage_on_device.train()
+
+    started = time.monotonic()
+    batches = _batches(config, plan, clips, first, shares)
+    for step, parts in log.steps(batches, first, len(shares.parts)):
+        rate = learning_rate(step, s)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
+        if critic is not None:
+            critic.optimizer.zero_grad(set_to_none=True)
+        for part, (degraded, truth) in zip(shares.parts, parts, strict=True):
+            torch.manual_seed(seed_of(config.seed_name, plan.stage, "step", step, *part.names))
+            with fabric.no_backward_sync(stage_on_device, enabled=not part.last):
+                loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
+                total, terms = loss.total, dict(loss.terms)
+                adversarial = critic is not None and loss.image is not None and step >= s.gan_start
+                if adversarial:
+                    terms["gan"] = _generator_term(stage, critic.module, loss, s)
+                    total = total + terms["gan"]
+                _require_finite(total, terms, name, step)
+                fabric.backward(total / len(shares.parts))
+            if adversarial:
+                with fabric.no_backward_sync(critic.module, enabled=not part.last):
+                    terms["critic"] = _critic_term(critic, loss)
+                    fabric.backward(terms["critic"] / len(shares.parts))
+            log.record(terms)
+        optimizer.step()
+        if adversarial:
+            for group in critic.optimizer.param_groups:
+                group["lr"] = rate
+            critic.optimizer.step()
+        ema.update(stage.network)
+        log.step_done(step, rate)
+        if (step + 1) % s.save_every == 0 and step + 1 < s.steps and fabric.is_global_zero:
+            elapsed = seconds + time.monotonic() - started
+            _save(folder, origin, step + 1, elapsed, learner, critic, ema)
+    seconds += time.monotonic() - started
+
+    if fabric.is_global_zero:
+        save_weights(folder / WEIGHTS, ema.state_dict(stage.network), origin)
+        summary = _summary(stage, plan, seconds)
+        how = {"processes": fabric.world_size, "data_wait_share": log.wait_share}
+        write_json(folder / "training.json", {**summary, **how})
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    fabric.barrier()
+    return folder / WEIGHTS
+
+
+def _take_released(config: Config, plan: Network, folder: Path) -> Path:
+    """Writes a released file's tensors as the network's weights, in the suite's own form."""
+    name = plan.train.released
+    file = registry.find(name)
+    if file is None:
+        raise WeightsError(f"network '{plan.name}': {registry.where_to_get(name)}")
+    network = build(plan.kind, **plan.settings())
+    load_into(network, file, label=f"the network '{plan.name}'", ignore_others=True)
+    origin = {
+        "network": plan.kind,
+        "stage": plan.stage,
+        "settings": plan.settings(),
+        "seed": config.seed_name,
+        "released": {"name": name, "file": file.name, "sha256": sha256_of(file)},
+    }
+    origin = json.loads(json.dumps(origin))
+    write_json(folder / "settings.json", origin)
+    write_json(
+        folder / "training.json",
+        {
+            "name": plan.name,
+            "stage": plan.stage,
+            "released": origin["released"],
+            "steps": 0,
+            "seconds": 0.0,
+            "parameters": sum(p.numel() for p in network.parameters()),
+        },
+    )
+    save_weights(folder / WEIGHTS, network.state_dict(), origin)
+    return folder / WEIGHTS
+
+
+def _batches(
+    config: Config, plan: Network, clips: Path, first: int, shares: Shares
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's parts of every step's batch, in order, from step `first` on."""
+    s = plan.train
+    order = config.data.train.order
+    data = TrainingWindows(
+        open_clips(clips, size=plan.size, window=plan.frames, order=order, cache=s.cache),
+        window=plan.frames,
+        task=None if plan.stage == "vqgan" else task_input(config, plan.task),
+        seed_names=(config.seed_name, plan.stage),
+        num_samples=s.steps * s.batch_size,
+        degraded_versions=s.degraded_versions,
+        cache=s.cache,
+        flip_prob=s.flip_prob,
+        reverse_prob=s.reverse_prob,
+        colour_jitter=s.colour_jitter,
+    )
+    batches = [
+        [step * s.batch_size + index for index in part.samples]
+        for step in range(first, s.steps)
+        for part in shares.parts
+    ]
+    return iter(DataLoader(data, batch_sampler=batches, num_workers=s.num_workers))
+
+
+def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: int) -> None:
+    if not torch.isfinite(total):
+        raise TrainingError(
+            f"{name}, step {step}: the loss is not finite ("
+            + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
+            + "). Lower train.learning_rate or train.kl_weight; the last checkpoint is kept."
+        )
+
+
+def _generator_term(stage: Stage, critic: nn.Module, loss: StageLoss, s: TrainSettings) -> Tensor:
+    critic.requires_grad_(False)
+    gan = losses.hinge_g(critic(loss.image))
+    image_loss = loss.terms["l1"] + s.lpips_weight * loss.terms.get("lpips", 0)
+    last_layer = stage.network.generator.blocks[-1].weight
+    if last_layer.requires_grad:
+        gan = losses.adaptive_weight(image_loss, gan, last_layer) * gan
+    return s.gan_weight * gan
+
+
+def _critic_term(critic: Learner, loss: StageLoss) -> Tensor:
+    critic.module.requires_grad_(True)
+    return sum(losses.hinge_d(critic.module(loss.target), critic.module(loss.image.detach())))
+
+
+def _save(
+    folder: Path,
+    origin: dict,
+    step: int,
+    seconds: float,
+    learner: Learner,
+    critic: Learner | None,
+    ema: Ema,
+) -> None:
+    tensors = learner.tensors("network") | {f"ema/{n}": t for n, t in ema.tensors.items()}
+    if critic is not None:
+        tensors |= critic.tensors("critic")
+    facts = {"origin": origin, "step": step, "seconds": seconds}
+    save_weights(folder / CHECKPOINT, tensors, facts)
+
+
+def _resume(
+    folder: Path, origin: dict, learner: Learner, critic: Learner | None, ema: Ema
+) -> tuple[int, float]:
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return 0, 0.0
+    try:
+        facts, tensors = read_facts(path), load_tensors(path)
+    except WeightsError as error:
+        raise TrainingError(f"{error} Or delete it to train the stage from its start.") from error
+    if facts["origin"] != origin:
+        logger.warning("%s was made with other settings: training from the start.", path)
+        return 0, 0.0
+    learner.load("network", tensors)
+    if critic is not None:
+        critic.load("critic", tensors)
+    ema.tensors = {name: tensors[f"ema/{name}"] for name in ema.tensors}
+    logger.info("going on at step %d of %s", facts["step"], folder.name)
+    return facts["step"], facts["seconds"]
+
+
+def _summary(stage: Stage, plan: Network, seconds: float) -> dict[str, object]:
+    s = plan.train
+    return {
+        "name": plan.name,
+        "stage": plan.stage,
+        "starts_from": s.init_from,
+        "steps": s.steps,
+        "frames_seen": s.steps * s.batch_size * plan.frames,
+        "seconds": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+        "parameters": sum(p.numel() for p in stage.network.parameters()),
+        "parameters_trained": sum(p.numel() for p in stage.network.parameters() if p.requires_grad),
+    }

@@ -1,0 +1,182 @@
+"""The training stages: which network learns, from which weights, towards which loss.
+
+vqgan       VQ autoencoder on true faces                     (CodeFormer stage I)
+codeformer  codes of the true face from the degraded one     (CodeFormer stage II)
+fusion      CodeFormer's image through fused encoder skips   (CodeFormer stage III)
+dicface     the paper's objective, eq. 9, on windows of frames
+
+Every stage is a module whose `forward(degraded, truth)` returns weighted loss terms, so that one
+loop trains them all. Frames are (b, t, 3, S, S) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dicface.config.networks import network, prior_of
+from dicface.config.settings import Config, TrainSettings
+from dicface.models import build
+from dicface.models.checkpoint import load_network, load_state, load_tensors
+from dicface.training import losses
+from dicface.training.lpips import PerceptualLoss, perceptual_network
+
+
+@dataclass
+class StageLoss:
+    """The loss, its unweighted terms by name, and the images a discriminator would judge."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    image: Tensor | None = None
+    target: Tensor | None = None
+
+
+class Stage(nn.Module):
+    """Base: the network that learns, what its images are measured by, and what names the codes.
+
+    Args:
+        network: Learns, but for the modules that `settings.freeze` names.
+        settings: Of the stage.
+        objective: The paper's objective, or its image terms alone.
+        prior: The frozen autoencoder whose codes stages II and III predict.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: TrainSettings,
+        objective: losses.Objective,
+        prior: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.objective = objective.requires_grad_(False)
+        self.prior = prior.requires_grad_(False) if prior is not None else None
+        for name in settings.freeze:
+            network.get_submodule(name).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Stage:
+        """Sets the learning network's mode; what is frozen stays in eval mode."""
+        super().train(mode)
+        self.objective.eval()
+        if self.prior is not None:
+            self.prior.eval()
+        return self
+
+    def code_loss(self, logits: Tensor, lq_feat: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """Code prediction against the prior's codes of the true faces (n, 3, S, S)."""
+        with torch.no_grad():
+            indices = self.prior.indices(truth)
+            codes = self.prior.quantize.lookup(indices)
+        return losses.code_loss(logits, lq_feat, indices, codes)
+
+
+class AutoencoderStage(Stage):
+    """Stage I: reconstruct true frames through hard codes; `degraded` is not used."""
+
+    def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
+        """L1 + λ2·LPIPS + codebook loss."""
+        del degraded
+        truth = truth.flatten(0, 1)
+        image, vq, _ = self.network(truth)
+        terms = self.objective(image, truth, None)
+        total = terms.pop("total") + vq
+        return StageLoss(total, {**terms, "vq": vq}, image, truth)
+
+
+class CodeStage(Stage):
+    """Stage II: predict the true face's codes."""
+
+    def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
+        """Feature loss + 0.5 · cross-entropy."""
+        logits, lq_feat = self.network(degraded.flatten(0, 1), code_only=True)
+        terms = self.code_loss(logits, lq_feat, truth.flatten(0, 1))
+        return StageLoss(terms.pop("total"), terms)
+
+
+class FusionStage(Stage):
+    """Stage III: the image through hard codes and fused skips."""
+
+    def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
+        """L1 + λ2·LPIPS + code prediction."""
+        truth = truth.flatten(0, 1)
+        image, logits, lq_feat = self.network(degraded.flatten(0, 1), w=self.settings.fidelity_w)
+        terms = self.objective(image, truth, None)
+        codes = self.code_loss(logits, lq_feat, truth)
+        total = terms.pop("total") + codes.pop("total")
+        return StageLoss(total, terms | codes, image, truth)
+
+
+class DicFaceStage(Stage):
+    """Stage IV: the paper's objective on windows."""
+
+    def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
+        """L1 + λ2·LPIPS + KL( Dir(α̂) ‖ Dir(α) )."""
+        s = self.settings
+        truth = truth.flatten(0, 1)
+        image, _, alpha = self.network(degraded.flatten(0, 1), w=s.fidelity_w, output=s.loss_frames)
+        target = self.network.centre(truth) if s.loss_frames == "centre" else truth
+        terms = self.objective(image, target, alpha)
+        return StageLoss(terms.pop("total"), terms, image, target)
+
+
+STAGE_CLASSES = {
+    "vqgan": AutoencoderStage,
+    "codeformer": CodeStage,
+    "fusion": FusionStage,
+    "dicface": DicFaceStage,
+}
+
+
+def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[str, str]]:
+    """Builds what trains a network, with the weights that it starts from.
+
+    Args:
+        config: The run.
+        name: A stage or a variant.
+        folder: Where the run's weights lie, `<folder>/<network>/weights.safetensors`.
+
+    Returns:
+        The stage, and the weights files that it read by their role ("start", "prior").
+
+    Raises:
+        ConfigError: There is no such network.
+        WeightsError: A file that it starts from is missing or does not fit, or LPIPS is asked for
+            and its backbone is not at hand.
+    """
+    plan = network(config, name)
+    settings = plan.train
+    learns = build(plan.kind, **plan.settings())
+    sources = {}
+    if settings.init_from:
+        sources["start"] = _weights(folder, settings.init_from)
+        load_state(
+            learns, load_tensors(sources["start"]), str(sources["start"]), ignore_missing=True
+        )
+    prior = None
+    if plan.stage in ("codeformer", "fusion"):
+        sources["prior"] = _weights(folder, prior_of(config, name))
+        prior, _ = load_network(sources["prior"])
+    objective = losses.Objective(
+        prior=settings.prior_alpha,
+        kl_weight=settings.kl_weight if plan.stage == "dicface" else 0.0,
+        lambda2=settings.lpips_weight,
+        perceptual=_perceptual(settings),
+    )
+    stage = STAGE_CLASSES[plan.stage](learns, settings, objective, prior)
+    return stage, {role: str(path) for role, path in sources.items()}
+
+
+def _weights(folder: Path, name: str) -> Path:
+    return folder / name / "weights.safetensors"
+
+
+def _perceptual(settings: TrainSettings) -> PerceptualLoss | None:
+    if settings.lpips_weight == 0:
+        return None
+    return PerceptualLoss(perceptual_network(), normalise=settings.lpips_normalise)

@@ -1,0 +1,1 @@
+"""Reading and writing clips, videos and folders of frames."""

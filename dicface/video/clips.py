@@ -1,0 +1,296 @@
+"""Reading and writing clips.
+
+A clip is RGB, uint8, T×H×W×3, one lossless file (`.mkv`, FFV1 in RGB) with its frame rate in it.
+Folders of PNG or JPEG frames (the layout of VFHQ) and any video are accepted at the door.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dicface.base.errors import ClipError
+from dicface.base.files import atomic_path
+
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".webm", ".m4v")
+FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
+FOLDER_FPS = Fraction(25)
+
+RECORDS = (".photograph", ".imported", ".released", ".degraded")
+"""Folders in which jobs note of each clip what they made it from, in files `<clip>.…`."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipInfo:
+    """What a clip is: its file, number of frames, size in pixels and frames a second."""
+
+    path: Path
+    num_frames: int
+    height: int
+    width: int
+    fps: Fraction
+
+
+def probe(path: str | Path) -> ClipInfo:
+    """Decodes a clip once and says what is in it.
+
+    Containers announce frame counts that truncated files do not hold, so frames are counted.
+
+    Raises:
+        ClipError: It is missing, empty, truncated before the first frame or no video.
+    """
+    path = Path(path)
+    num_frames, shape = 0, (0, 0, 3)
+    for frame in read_frames(path):
+        num_frames, shape = num_frames + 1, frame.shape
+    return ClipInfo(
+        path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=frame_rate(path)
+    )
+
+
+def frame_rate(path: str | Path) -> Fraction:
+    """Returns frames a second; 25 for folders of frames, which hold none."""
+    path = Path(path)
+    if path.is_dir():
+        return FOLDER_FPS
+    with open_video(path) as container:
+        stream = container.streams.video[0]
+        return Fraction(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
+
+
+def read_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """Yields the frames of a video or a folder of images, H×W×3 uint8 RGB, one at a time.
+
+    Raises:
+        ClipError: It is missing, holds no frame, is no video, or ends in the middle of a frame.
+    """
+    path = Path(path)
+    count = 0
+    for frame in _read_folder(path) if path.is_dir() else _read_video(path):
+        count += 1
+        yield frame
+    if count == 0:
+        raise ClipError(
+            f"{path}: found no frame. Expected a video with at least one frame, or a folder of "
+            f"{', '.join(FRAME_SUFFIXES)} files. Remove it or replace it by a whole copy."
+        )
+
+
+def read_clip(path: str | Path) -> tuple[np.ndarray, Fraction]:
+    """Returns all frames (T, H, W, 3) uint8 RGB and the frame rate of a clip."""
+    return np.stack(list(read_frames(path))), frame_rate(path)
+
+
+def write_clip(
+    path: str | Path, frames: Iterable[np.ndarray], fps: Fraction | float | int
+) -> ClipInfo:
+    """Writes frames, H×W×3 uint8 RGB, losslessly; the file appears only when it is whole.
+
+    Raises:
+        ClipError: There is no frame, or frames differ in size, type or channels.
+        DicfaceError: The disk is full.
+    """
+    path = Path(path)
+    if path.suffix != ".mkv":
+        raise ClipError(f"{path}: clips are written as .mkv (FFV1); found '{path.suffix}'.")
+    rate = Fraction(fps).limit_denominator(1001)
+    num_frames, shape = 0, None
+    with atomic_path(path) as temporary:
+        try:
+            # bitexact: no random identifiers, so that equal frames give equal files.
+            with av.open(
+                str(temporary), "w", format="matroska", container_options={"fflags": "+bitexact"}
+            ) as container:
+                stream = None
+                for frame in frames:
+                    _check_frame(path, frame, num_frames, shape)
+                    if stream is None:
+                        shape = frame.shape
+                        stream = container.add_stream("ffv1", rate=rate)
+                        stream.height, stream.width = shape[:2]
+                        stream.pix_fmt = "bgr0"
+                        # Version 3 has a checksum per slice; one thread keeps bytes repeatable.
+                        stream.options = {"level": "3", "slicecrc": "1"}
+                        stream.thread_count = 1
+                    video_frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
+                    container.mux(stream.encode(video_frame.reformat(format="bgr0", threads=1)))
+                    num_frames += 1
+                if stream is None:
+                    raise ClipError(f"{path}: found no frame to write; expected at least one.")
+                container.mux(stream.encode(None))
+        except av.error.FFmpegError as error:
+            if error.errno == errno.ENOSPC:
+                raise OSError(errno.ENOSPC, "No space left on device") from error
+            raise
+    return ClipInfo(path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=rate)
+
+
+def list_clips(folder: str | Path) -> dict[str, Path]:
+    """Returns clip name -> path of every video and every folder of frames in `folder`, sorted.
+
+    Raises:
+        ClipError: The folder is missing or holds no clip, or two clips have the same name.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ClipError(f"{folder}: no such folder. Expected a folder of videos or of PNG folders.")
+    clips: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if not (path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _frame_files(path))):
+            continue
+        name = path.name if path.is_dir() else path.stem
+        if name in clips:
+            raise ClipError(
+                f"{folder}: two clips are named '{name}' ({clips[name].name} and {path.name}). "
+                "Results are filed by name: rename one of them."
+            )
+        clips[name] = path
+    if not clips:
+        raise ClipError(
+            f"{folder}: found no clip. Expected files ending in {', '.join(VIDEO_SUFFIXES)} "
+            f"or folders of {', '.join(FRAME_SUFFIXES)} frames."
+        )
+    return dict(sorted(clips.items()))
+
+
+def forget_others(folder: str | Path, wanted: Collection[str], records: str) -> None:
+    """Removes what earlier jobs made in a folder and a job that begins there does not keep.
+
+    These are clips that are gone from its set, and what jobs of another kind noted of clips that
+    this one writes anew. A clip of which no job noted that it made it stays: it is not ours.
+
+    Args:
+        folder: Where the job writes its clips, `<clip>.mkv`.
+        wanted: Names of its clips.
+        records: Folder in `folder` in which the job notes what each was made from, `<clip>.…`.
+    """
+    folder = Path(folder)
+    found = [path for kind in {*RECORDS, records} for path in (folder / kind).glob("*.*")]
+    others = sorted({path.stem for path in found}.difference(wanted))
+    gone = [name for name in others if (folder / f"{name}.mkv").is_file()]
+    for name in gone:
+        (folder / f"{name}.mkv").unlink()
+        _LOG.info("%s: clip '%s' is no longer wanted, removed", folder, name)
+    for path in found:
+        if path.stem in gone or path.parent.name != records:
+            path.unlink()
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort key that puts "frame10" after "frame9", however numbers are padded.
+
+    >>> sorted(["frame10", "frame9"], key=natural)
+    ['frame9', 'frame10']
+    """
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
+def named(clips: Sequence[str]) -> str:
+    """Names of clips in a sentence.
+
+    >>> named(["a"]), named(["a", "b"])
+    ("clip 'a'", "clips 'a', 'b'")
+    """
+    listed = ", ".join(f"'{clip}'" for clip in clips)
+    return f"clip {listed}" if len(clips) == 1 else f"clips {listed}"
+
+
+def _check_frame(path: Path, frame: np.ndarray, index: int, shape: tuple | None) -> None:
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ClipError(
+            f"{path}: frame {index} is {frame.dtype} {frame.shape}; expected uint8 (H, W, 3)."
+        )
+    if shape is not None and frame.shape != shape:
+        raise ClipError(
+            f"{path}: frame {index} is {frame.shape[1]}×{frame.shape[0]}, the first one was "
+            f"{shape[1]}×{shape[0]}; all frames of a clip must have one size."
+        )
+
+
+def open_video(path: Path) -> av.container.InputContainer:
+    """Opens a video, which the caller closes.
+
+    Raises:
+        ClipError: It is missing, empty or no video.
+    """
+    if not path.exists():
+        raise ClipError(f"{path}: no such file. Check the path.")
+    if path.stat().st_size == 0:
+        raise ClipError(f"{path}: the file is empty (0 bytes). Replace it by a whole copy.")
+    try:
+        container = av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise ClipError(
+            f"{path}: is no video that can be read ({error.strerror}). "
+            "Expected a whole video file; replace it by a whole copy or remove it."
+        ) from error
+    if not container.streams.video:
+        container.close()
+        raise ClipError(f"{path}: holds no video stream. Expected a video file.")
+    return container
+
+
+def _read_video(path: Path) -> Iterator[np.ndarray]:
+    with open_video(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        count = 0
+        try:
+            for frame in container.decode(stream):
+                count += 1
+                yield frame.to_ndarray(format="rgb24", threads=1)
+        except av.error.FFmpegError as error:
+            raise ClipError(
+                f"{path}: decoding breaks off after {count} frames ({error.strerror}). "
+                "The file looks truncated or damaged; replace it by a whole copy or remove it."
+            ) from error
+        announced = num_frames_announced(container)
+    # Demuxers end silently where a file was cut. Headers of ordinary videos are only roughly
+    # right (edit lists, variable frame rates); those of our own lossless clips are exact.
+    slack = 0 if stream.codec_context.name == "ffv1" else max(2, announced // 20)
+    if count < announced - slack:
+        raise ClipError(
+            f"{path}: holds {count} frames, its header announces {announced}. "
+            "The file looks truncated; replace it by a whole copy or remove it."
+        )
+
+
+def num_frames_announced(container: av.container.InputContainer) -> int:
+    """Returns the frames that a video's header announces; 0 if it announces none."""
+    stream = container.streams.video[0]
+    if stream.frames:
+        return stream.frames
+    if container.duration and stream.average_rate:
+        return round(Fraction(container.duration, av.time_base) * stream.average_rate)
+    return 0
+
+
+def _frame_files(folder: Path) -> list[Path]:
+    """Frames by number: frame 2 comes before frame 10, however they are padded."""
+    found = (p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
+    return sorted(found, key=lambda path: natural(path.name))
+
+
+def _read_folder(folder: Path) -> Iterator[np.ndarray]:
+    for path in _frame_files(folder):
+        try:
+            with Image.open(path) as image:
+                yield np.asarray(image.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            raise ClipError(
+                f"{path}: is no image that can be read ({error}). Replace it by a whole copy."
+            ) from error

@@ -1,0 +1,1 @@
+"""The registry of weights files: lookup, download, conversion, loading."""

@@ -1,0 +1,1 @@
+"""What Snakemake asks: plans, triggers, Slurm."""

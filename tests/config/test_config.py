@@ -1,0 +1,277 @@
+"""Configuration: strict at the door, one message a mistake; the workflow plans what it says."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dicface.base.errors import ConfigError
+from dicface.config.networks import network
+from dicface.config.settings import STAGES, TrainSettings, from_mapping, load, overlay
+from dicface.config.systems import FIGURES
+from dicface.workflow.plan import plan, with_budget
+
+ROOT = Path(__file__).resolve().parents[2]
+PAPER_NUMBERS = ROOT / "config" / "paper_numbers"
+
+
+@pytest.fixture
+def raw() -> dict:
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+def test_unknown_keys_are_named(raw: dict) -> None:
+    raw["data"]["sizes"] = 3
+    with pytest.raises(ConfigError, match="data: unknown key 'sizes'"):
+        plan(raw)
+
+
+def test_missing_keys_are_named(raw: dict) -> None:
+    del raw["train"]["defaults"]["steps"]
+    for stage in STAGES:
+        raw["train"][stage].pop("steps", None)
+    with pytest.raises(ConfigError, match="key 'steps' is missing"):
+        plan(raw)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("steps", "many", "expected int"),
+        ("steps", True, "expected int"),
+        ("betas", [0.9], "expected 2"),
+        ("loss_frames", "some", "expected one of"),
+    ],
+)
+def test_wrong_types_are_named(raw: dict, key: str, value: object, message: str) -> None:
+    raw["train"]["vqgan"][key] = value
+    with pytest.raises(ConfigError, match=message):
+        plan(raw)
+
+
+def test_numbers_as_yaml_reads_them() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Rates:
+        rate: float
+
+    assert from_mapping(Rates, yaml.safe_load("rate: 1e-4"), "test").rate == 1e-4
+    assert from_mapping(Rates, {"rate": 1}, "test").rate == 1.0
+
+
+def test_a_stage_overlays_the_defaults(raw: dict) -> None:
+    raw["train"]["vqgan"]["steps"] = 7
+    settings = network(plan(raw).config, "vqgan").train
+    assert isinstance(settings, TrainSettings)
+    assert settings.steps == 7
+    assert settings.betas == (0.9, 0.99)
+
+
+def test_other_seeds_and_test_sets_have_their_own_folders(raw: dict) -> None:
+    assert plan(raw).run_folder == "results/demo"
+    own = plan(raw | {"test_clips": "/somewhere/holiday/", "seed": 2})
+    assert own.run_folder == "results/demo-seed2-clips-holiday"
+    assert own.train_folder == "results/demo-seed2"
+
+
+def test_no_name_of_clips_breaks_a_command_or_takes_another_runs_folder(raw: dict) -> None:
+    folders = {
+        name: plan(raw | {"test_clips": name}).run_folder
+        for name in ("", "My Videos", "./quick", "./seed1", "a'$(b);c", "été 1.0_x")
+    }
+    assert folders["My Videos"] == "results/demo-clips-My-Videos"
+    assert all(re.fullmatch(r"[A-Za-z0-9_./-]+", folder) for folder in folders.values())
+    others = {plan(raw | {"budget": "quick"}).run_folder, plan(raw | {"seed": 1}).run_folder}
+    assert len({*folders.values(), *others}) == len(folders) + 2
+    for budget in ("clips", "seed1", "a-b", "../x"):
+        with pytest.raises(ConfigError, match=f"budget: found '{budget}'"):
+            plan(raw | {"budget": budget})
+    # Two folders of one name share the results folder, and each of them is noticed.
+    here, there = (plan(raw | {"test_clips": f"{each}/holiday"}) for each in ("/here", "/there"))
+    assert here.run_folder == there.run_folder
+    assert here.test_set_facts() != there.test_set_facts()
+
+
+@pytest.mark.parametrize("results", ["my results", "-out", "~/out", "a{b}", "", "$HOME", "a'b"])
+def test_results_folders_that_commands_cannot_take_are_refused(raw: dict, results: str) -> None:
+    with pytest.raises(ConfigError, match="results: found .* link one"):
+        plan(raw | {"results": results})
+
+
+def test_budgets_overlay_the_scale(raw: dict) -> None:
+    quick = with_budget(raw | {"budget": "quick"}, ROOT / "config" / "budget")
+    assert quick["train"]["vqgan"]["steps"] < raw["train"]["vqgan"]["steps"]
+    assert quick["degradation"] == raw["degradation"]
+    assert plan(quick).train_folder == "results/demo-quick"
+    with pytest.raises(ConfigError, match="expected one of full, quick"):
+        with_budget(raw | {"budget": "slow"}, ROOT / "config" / "budget")
+
+
+def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
+    raw["results"] = str(tmp_path)
+    planned = plan(raw)
+    planned.start()
+    assert load(planned.run_config) == planned.config
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_network_facts_change_with_what_matters(raw: dict) -> None:
+    other = copy.deepcopy(raw)
+    other["train"]["dicface"]["learning_rate"] = 0.5
+    changed = [name for name in plan(raw).trained() if differs(raw, other, name)]
+    assert "vqgan" not in changed
+    assert {"dicface", "prior_10", "codes_half"} <= set(changed)
+    other = copy.deepcopy(raw)
+    other["variants"]["prior_10"]["train"]["prior_alpha"] = 11.0
+    assert [name for name in plan(raw).trained() if differs(raw, other, name)] == ["prior_10"]
+
+
+def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) -> None:
+    def facts(**data: dict) -> tuple:
+        made = plan(overlay(raw, {"data": data}))
+        own = plan(overlay(raw, {"data": data, "test_clips": "/somewhere/holiday"}))
+        splits = tuple(made.render_facts(split) for split in ("train", "test"))
+        networks = [made.network_facts(name) for name in made.trained()]
+        return (*splits, networks, own.test_set_facts())
+
+    def noticed(**data: dict) -> list[bool]:
+        """By the training clips, the rendered test clips, the networks, the user's clips."""
+        return [a != b for a, b in zip(facts(), facts(**data), strict=True)]
+
+    assert noticed(test={"num_clips": 5}) == [False, True, False, False]
+    assert noticed(test={"photo": False}) == [False, True, False, False]
+    assert noticed(test={"max_frames": 7}) == [False, False, False, True]
+    assert noticed(detector="dlib") == [False, False, False, True]
+    assert noticed(train={"num_clips": 5}) == [True, False, True, False]
+    assert noticed(fps=30) == [True, True, False, False]
+    assert noticed(size=32) == [True, True, True, True]
+    changed = plan(overlay(raw, {"data": {"images": {"folder": "elsewhere"}}}))
+    assert changed.render_facts("train") == plan(raw).render_facts("train")
+
+
+def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
+    def noticed(changes: dict) -> set[str]:
+        before, after = plan(raw), plan(overlay(raw, changes))
+        tables = ("table1", "table2", "table3", "table4")
+        return {
+            *(name for name in tables if before.table_facts(name) != after.table_facts(name)),
+            *(name for name in FIGURES if before.figure_facts(name) != after.figure_facts(name)),
+        }
+
+    assert noticed({"protocol_is_paper": True}) == {"table1", "table2", "table3", "table4"}
+    assert noticed({"variants": {"dicface_inpainting": {"label": "x"}}}) == {
+        "table2",
+        "figure4",
+        "figure5",
+    }
+    named = {"variants": {"prior_10": {"paper_name": "x"}}}
+    assert noticed(named) == {"table3", "figure8a", "figure8b"}
+    restore = [plan(overlay(raw, {"restore": each})) for each in ({"samples": 2}, {})]
+    assert restore[0].code_weights_facts() == restore[1].code_weights_facts()
+    first = plan(overlay(raw, {"restore": {"position": "release"}}))
+    assert first.code_weights_facts() != restore[1].code_weights_facts()
+
+
+def test_figure_8_is_left_out_without_table3(raw: dict) -> None:
+    assert plan(raw).figures() == list(FIGURES)
+    assert plan(raw).networks_shown("figure8b") == ["dicface"]
+    raw["ablations"]["table3"]["rows"].remove("dicface_trained")
+    assert set(FIGURES) - set(plan(raw).figures()) == {"figure8b"}
+    del raw["ablations"]["table3"]
+    assert set(FIGURES) - set(plan(raw).figures()) == {"figure8a", "figure8b"}
+    with pytest.raises(ConfigError, match="figure8a: found no ablations.table3"):
+        plan(raw).networks_shown("figure8a")
+    with pytest.raises(ConfigError, match=r"found no ablations\.table3"):
+        plan(raw).table_facts("table3")
+
+
+def differs(raw: dict, other: dict, name: str) -> bool:
+    return plan(raw).network_facts(name) != plan(other).network_facts(name)
+
+
+def snakemake(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+
+
+def test_the_workflow_plans_table1(tmp_path: Path) -> None:
+    done = snakemake("-n", "table1", "--config", f"results={tmp_path}", "budget=quick")
+    assert done.returncode == 0, done.stderr
+    for rule in ("render_clips", "degrade", "train", "restore", "score", "table1"):
+        assert f"rule {rule}:" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("tabel=1", "tabel"),
+        ("budget=tiny", "expected one of full, quick"),
+        ("test_clips=/no/such/folder", "no such folder"),
+        ("device=tpu", "tpu"),
+    ],
+)
+def test_wrong_settings_stop_the_workflow(tmp_path: Path, setting: str, message: str) -> None:
+    done = snakemake("-n", "table1", "--config", f"results={tmp_path}", setting)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+
+
+def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
+    demo = plan(raw | {"results": str(tmp_path)})
+    own = plan(raw | {"results": str(tmp_path), "test_clips": "/somewhere/holiday"})
+    assert own.train_config == demo.train_config
+    assert own.run_config != demo.run_config
+    demo_locks = demo.start()
+    written = Path(demo.train_config).read_text()
+    for lock in demo_locks:
+        lock.close()
+    own.start()
+    assert Path(demo.train_config).read_text() == written
+    for name in demo.trained():
+        assert own.network_facts(name) == demo.network_facts(name)
+
+
+def test_a_change_makes_anew_what_depends_on_it_alone(tmp_path: Path) -> None:
+    where = ("--snakefile", str(ROOT / "Snakefile"), "--cores", "1")
+    listed = snakemake(*where, "all", "--summary", cwd=tmp_path)
+    for line in listed.stdout.splitlines()[1:]:
+        made = tmp_path / line.split("\t")[0]
+        if made.name == "report":
+            made = made / "index.html"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    assert snakemake(*where, "all", "--touch", "--forceall", cwd=tmp_path).returncode == 0
+
+    def planned(changes: str) -> subprocess.CompletedProcess:
+        change = tmp_path / "change.yaml"
+        change.write_text(changes)
+        done = snakemake(*where, "all", "-n", "--configfile", str(change), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    test_set = planned("data: {test: {num_clips: 5, max_frames: 7}, detector: dlib}").stdout
+    assert "rule train:" not in test_set
+    assert test_set.count("rule render_clips:") == 1
+    assert f"{PAPER_NUMBERS / 'table1.csv'}, {PAPER_NUMBERS / 'reasons.csv'}" in test_set
+    assert str(PAPER_NUMBERS / "table4.csv") in test_set
+    assert "rule train:" in planned("data: {train: {num_clips: 5}}").stdout
+    of_variant = planned("variants: {prior_10: {train: {prior_alpha: 11.0}}}").stdout
+    remade = {line.strip() for line in of_variant.splitlines() if line.startswith("    output: ")}
+    of_network = {line for line in remade if "/tables/" not in line and "/figures/" not in line}
+    assert len(of_network) == 5  # weights, code weights, clips, scores; and the report
+    assert all("prior_10" in line or "results/demo/report" in line for line in of_network)
+    shown = {line.split("/")[-1] for line in remade - of_network}
+    assert shown == {"table3.tex", "figure8a.txt"}, of_variant

@@ -1,0 +1,251 @@
+"""The demo's renderer: determinism, landmarks, blinks, detectability, and resumable sets."""
+
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from dicface.base.errors import ClipError
+from dicface.config.settings import overlay
+from dicface.data.contact_sheet import contact_sheet
+from dicface.data.demo import PHOTO, render_split
+from dicface.data.photo import astronaut_clip
+from dicface.data.render import identity, render_clip, render_set
+from dicface.data.render.clip import TEMPLATE, five_points
+from dicface.data.render.landmarks import EYES, MOUTH, NOSE
+from dicface.data.render.motion import motion
+from dicface.video.clips import list_clips, read_clip
+from dicface.workflow.plan import plan
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return render_clip("tester", "test-clip", num_frames=6, size=SIZE, supersample=4)
+
+
+def _first_blink(name: str) -> int:
+    return int(motion(name, 40, 25).lids[:, 0, 0].argmax())
+
+
+def test_clip_has_the_declared_form(clip):
+    assert clip.frames.shape == (6, SIZE, SIZE, 3)
+    assert clip.frames.dtype == np.uint8
+    assert clip.landmarks.shape == (6, 68, 2)
+    assert clip.landmarks.dtype == np.float64
+    assert clip.identity == "tester"
+    assert clip.frames.std() > 20
+
+
+def test_same_names_give_the_same_bytes(clip):
+    again = render_clip("tester", "test-clip", num_frames=6, size=SIZE, supersample=4)
+    np.testing.assert_array_equal(again.frames, clip.frames)
+    np.testing.assert_array_equal(again.landmarks, clip.landmarks)
+
+
+def test_names_change_person_and_motion(clip):
+    other = render_clip("someone else", "test-clip", num_frames=1, size=SIZE)
+    moved = render_clip("tester", "other-clip", num_frames=1, size=SIZE)
+    assert identity("tester") == identity("tester")
+    assert identity("tester") != identity("someone else")
+    for frames in (other.frames, moved.frames):
+        assert np.abs(frames[0].astype(int) - clip.frames[0]).mean() > 5
+
+
+def test_aligned_landmarks_lie_on_the_template(clip):
+    inner = clip.landmarks[:, 17:]
+    assert inner.min() > 0
+    assert inner.max() < SIZE - 1
+    expected = (TEMPLATE + 0.5) * SIZE / 512 - 0.5
+    distance = np.linalg.norm(five_points(clip.landmarks) - expected, axis=-1)
+    assert distance.mean() < 0.035 * SIZE
+    assert distance[:, :2].max() < 0.08 * SIZE
+
+
+def test_landmarks_scale_with_the_frame(clip):
+    large = render_clip("tester", "test-clip", num_frames=6, size=2 * SIZE)
+    np.testing.assert_allclose((large.landmarks + 0.5) / 2 - 0.5, clip.landmarks, atol=1e-9)
+    small = np.stack(
+        [cv2.resize(f, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for f in large.frames]
+    )
+    # Same picture at both sizes: a landmark shifted by half a pixel would show here.
+    assert np.abs(small.astype(int) - clip.frames).mean() < 4
+
+
+def test_virtual_camera_frames_the_whole_head():
+    wide = render_clip("tester", "test-clip", num_frames=2, size=SIZE, aligned=False)
+    marks = wide.landmarks
+    assert marks.min() > 0.1 * SIZE
+    assert marks.max() < 0.9 * SIZE
+    eyes = np.linalg.norm(marks[:, EYES][:, :6].mean(1) - marks[:, EYES][:, 6:].mean(1), axis=-1)
+    assert (eyes < 0.22 * SIZE).all()
+
+
+def test_blink_closes_eyes_and_speech_opens_the_mouth():
+    at = _first_blink("talk")
+    talk = render_clip("tester", "talk", num_frames=at + 12, size=SIZE, supersample=1)
+    marks = talk.landmarks
+    opening = np.abs(marks[:, [41, 40]] - marks[:, [37, 38]])[..., 1].mean(1)
+    assert opening[at] < 0.2 * np.median(opening)
+    lips = np.abs(marks[:, 66] - marks[:, 62])[:, 1]
+    assert lips.max() - lips.min() > 0.01 * SIZE
+
+
+def test_pose_stays_within_its_limits():
+    for name in "abcdefgh":
+        angles = np.rad2deg(motion(name, 100, 25).angles)
+        assert (np.abs(angles).max(axis=0) <= np.array([20.001, 9.0, 7.0])).all()
+        assert np.abs(np.diff(angles, axis=0)).max() < 3.5
+    long, short = motion("a", 30, 25), motion("a", 10, 25)
+    np.testing.assert_array_equal(long.blends[:10], short.blends)
+
+
+def test_faces_are_detected_where_they_are():
+    dlib = pytest.importorskip("dlib")
+    origin = importlib.util.find_spec("face_recognition_models").origin
+    path = Path(origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
+    detect, predict = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(path))
+    found, errors = 0, []
+    names = [f"person {n}" for n in range(10)]
+    for name in names:
+        clip = render_clip(name, f"clip of {name}", num_frames=1, size=128)
+        frame = cv2.resize(clip.frames[0], (512, 512), interpolation=cv2.INTER_CUBIC)
+        boxes = detect(frame, 0)
+        if boxes:
+            found += 1
+            seen = np.array([(p.x, p.y) for p in predict(frame, boxes[0]).parts()])
+            errors.append(np.linalg.norm(seen - ((clip.landmarks[0] + 0.5) * 4 - 0.5), axis=1))
+    assert found >= 0.95 * len(names)
+    mean = np.mean(errors, axis=0)
+    for group in (EYES, NOSE, MOUTH):
+        assert mean[group].mean() <= 10
+
+
+@pytest.mark.parametrize("wrong", [{"num_frames": 0}, {"size": 4}, {"supersample": 0}])
+def test_impossible_settings_are_refused(wrong):
+    settings = {"num_frames": 1, "size": SIZE, "supersample": 1} | wrong
+    with pytest.raises(ClipError, match="expected"):
+        render_clip("tester", "test-clip", **settings)
+
+
+def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path):
+    clip = render_clip("tester", "test-clip", num_frames=6, size=SIZE)
+    pairs = [("test-clip", "tester"), ("b", "second")]
+    settings = {"num_frames": 6, "size": SIZE, "fps": 25.0}
+    render_set(tmp_path / "one", clips=pairs, **settings)
+    render_set(tmp_path / "two", clips=pairs[::-1], workers=2, **settings)
+    for name, _ in pairs:
+        assert (tmp_path / "one" / f"{name}.mkv").read_bytes() == (
+            tmp_path / "two" / f"{name}.mkv"
+        ).read_bytes()
+    for table in ("index", "landmarks"):
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(tmp_path / "one" / f"{table}.parquet"),
+            pd.read_parquet(tmp_path / "two" / f"{table}.parquet"),
+        )
+    frames, fps = read_clip(tmp_path / "one" / "test-clip.mkv")
+    np.testing.assert_array_equal(frames, clip.frames)
+    assert fps == 25
+    marks = pd.read_parquet(tmp_path / "one" / "landmarks.parquet")
+    assert list(marks.columns) == ["clip", "frame", "point", "x", "y"]
+    kept = marks[marks["clip"] == "test-clip"][["x", "y"]].to_numpy().reshape(6, 68, 2)
+    np.testing.assert_array_equal(kept, clip.landmarks)
+    index = pd.read_parquet(tmp_path / "one" / "index.parquet")
+    assert list(index.columns) == ["clip", "num_frames", "fps", "identity", "source"]
+
+    before = (tmp_path / "one" / "b.mkv").stat().st_mtime_ns
+    (tmp_path / "one" / "test-clip.mkv").unlink()
+    render_set(tmp_path / "one", clips=pairs, **settings)
+    assert (tmp_path / "one" / "b.mkv").stat().st_mtime_ns == before
+    assert (tmp_path / "one" / "test-clip.mkv").read_bytes() == (
+        tmp_path / "two" / "test-clip.mkv"
+    ).read_bytes()
+    names = {p.name for p in (tmp_path / "one").rglob("*") if p.is_file()}
+    assert names == {
+        "b.mkv",
+        "test-clip.mkv",
+        "index.parquet",
+        "landmarks.parquet",
+        "test-clip.parquet",
+        "b.parquet",
+    }
+
+
+def test_a_failing_set_leaves_no_index(tmp_path, monkeypatch):
+    from dicface.data.render import sets
+
+    pairs = [("test-clip", "tester"), ("b", "second")]
+    settings = {"num_frames": 1, "size": SIZE, "fps": 25.0}
+    whole = sets.clip_files.write_clip
+
+    def failing(path, frames, fps):
+        if Path(path).stem == "b":
+            raise ClipError("disk full")
+        return whole(path, frames, fps)
+
+    monkeypatch.setattr(sets.clip_files, "write_clip", failing)
+    with pytest.raises(ClipError, match="disk full"):
+        render_set(tmp_path, clips=pairs, **settings)
+    assert {p.name for p in tmp_path.iterdir()} == {"test-clip.mkv", "landmarks"}
+    with pytest.raises(ClipError, match="repeated names"):
+        render_set(tmp_path, clips=[pairs[0], pairs[0]], **settings)
+
+
+def test_a_clip_of_another_length_is_rendered_again(tmp_path):
+    pairs = [("test-clip", "tester")]
+    render_set(tmp_path, clips=pairs, num_frames=1, size=SIZE, fps=25.0)
+    render_set(tmp_path, clips=pairs, num_frames=2, size=SIZE, fps=25.0)
+    assert len(read_clip(tmp_path / "test-clip.mkv")[0]) == 2
+
+
+def test_clips_that_are_no_longer_wanted_go_and_others_stay(tmp_path):
+    settings = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+    raw = yaml.safe_load(settings.read_text())
+
+    def rendered(**test) -> set[str]:
+        changed = {"num_frames": 1, **test}
+        config = plan(overlay(raw, {"data": {"size": SIZE, "test": changed}})).config
+        render_split(tmp_path, config, "test")
+        index = set(pd.read_parquet(tmp_path / "index.parquet")["clip"])
+        assert set(pd.read_parquet(tmp_path / "landmarks.parquet")["clip"]) == index - {PHOTO}
+        assert set(list_clips(tmp_path)) - {"mine", "shard_00000"} == index
+        return index
+
+    assert rendered(num_clips=2) == {"test_000", "test_001", PHOTO}
+    kept = (tmp_path / "test_000.mkv").stat().st_mtime_ns
+    # Clips and landmarks that no job here has made.
+    (tmp_path / "mine.mkv").write_bytes(b"mine")
+    (tmp_path / "landmarks" / "shard_00000.parquet").write_bytes(b"theirs")
+    assert rendered(num_clips=1) == {"test_000", PHOTO}
+    assert rendered(num_clips=1, photo=False) == {"test_000"}
+    assert (tmp_path / "test_000.mkv").stat().st_mtime_ns == kept
+    assert (tmp_path / "mine.mkv").read_bytes() == b"mine"
+    landmarks = {path.name for path in (tmp_path / "landmarks").iterdir()}
+    assert landmarks == {"test_000.parquet", "shard_00000.parquet"}
+
+
+def test_photo_clip_moves_smoothly_and_repeats():
+    frames = astronaut_clip(8, SIZE)
+    assert frames.shape == (8, SIZE, SIZE, 3)
+    np.testing.assert_array_equal(frames, astronaut_clip(8, SIZE))
+    step = np.abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))
+    assert (step > 0.05).all()
+    assert (step < 8).all()
+    assert np.abs(astronaut_clip(1, SIZE, aligned=False).astype(int) - frames[:1]).mean() > 10
+    with pytest.raises(ClipError):
+        astronaut_clip(0, SIZE)
+
+
+def test_contact_sheet_places_frames_in_reading_order():
+    frames = [np.full((2, 3, 3), n, np.uint8) for n in range(3)]
+    sheet = contact_sheet(frames, 2)
+    assert sheet.shape == (4, 6, 3)
+    assert sheet[0, 0, 0] == 0
+    assert sheet[0, 3, 0] == 1
+    assert sheet[2, 0, 0] == 2
+    assert sheet[3, 5, 0] == 255

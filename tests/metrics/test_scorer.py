@@ -1,0 +1,431 @@
+"""The scorer: one decode for every metric, resume, missing faces, missing and unlike clips."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from skimage.data import astronaut
+
+from dicface.base.errors import MetricError
+from dicface.faces.dlib_models import Box
+from dicface.metrics import METRICS, analysis, scorer
+from dicface.metrics import noise_floor as floor
+from dicface.metrics.backbones import BackboneInfo, Backbones
+from dicface.metrics.fvd import frechet_distance
+from dicface.metrics.noise_floor import CODED_KIND, EXACT_KIND, measure_noise_floor
+from dicface.metrics.psnr import psnr
+from dicface.metrics.scorer import analyse_set, score_set
+from dicface.metrics.tracks import FILLED, track
+from dicface.video.clips import read_clip, write_clip
+
+SIDE = 32
+NUM_FRAMES = 20
+
+
+@dataclass
+class Fake:
+    """All four backbones at once: cheap, and each answer follows from the picture."""
+
+    info: BackboneInfo = field(
+        default_factory=lambda: BackboneInfo(name="fake", sha256="0", official=False, reason="")
+    )
+    calls: list[str] = field(default_factory=list)
+
+    def distance(self, restored: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        self.calls += ["lpips"] * len(truth)
+        return np.abs(restored.astype(float) - truth).mean(axis=(1, 2, 3))
+
+    def locate(self, face: np.ndarray, box: Box) -> np.ndarray:
+        """Landmarks move right by one px for every grey level of the first pixel."""
+        self.calls.append("locate")
+        assert face.shape == (512, 512, 3)
+        return np.full((68, 2), box.left) + [float(face[0, 0, 0]), 0]
+
+    def embed(self, face: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        self.calls.append("embed")
+        return np.array([1.0, face[0, 0, 0] / 100])
+
+    def prepare(self, frame: np.ndarray) -> np.ndarray:
+        return frame
+
+    def features(self, window: np.ndarray) -> np.ndarray:
+        assert window.shape[0] == 16
+        return window.reshape(16, -1).mean(axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def fake(monkeypatch) -> Fake:
+    fake = Fake()
+    backbones = Backbones(perceptual=fake, identity=fake, landmarks=fake, video=fake)
+    monkeypatch.setattr(Backbones, "resolve", classmethod(lambda cls, *_, **__: backbones))
+    find_everywhere(monkeypatch, lambda face: Box(100, 100, 300, 300))
+    return fake
+
+
+def find_everywhere(monkeypatch, detect: Callable[[np.ndarray], Box | None]) -> None:
+    monkeypatch.setattr(analysis, "track", lambda frames: track(frames, detect))
+
+
+def grey(levels: list[int]) -> list[np.ndarray]:
+    return [np.full((SIDE, SIDE, 3), level, np.uint8) for level in levels]
+
+
+TRUTH = {"a": list(range(50, 50 + NUM_FRAMES)), "b": [90] * 5, "c": [120] * 17}
+
+
+@pytest.fixture
+def folders(tmp_path) -> dict[str, Path]:
+    for clip, levels in TRUTH.items():
+        write_clip(tmp_path / "truth" / f"{clip}.mkv", grey(levels), 25)
+        jitter = [level + 3 * (frame % 2) for frame, level in enumerate(levels)]
+        write_clip(tmp_path / "restored" / f"{clip}.mkv", grey(jitter), 25)
+    return {name: tmp_path / name for name in ("truth", "restored", "out", "analysis")}
+
+
+def score(folders: dict[str, Path], **settings):
+    return score_set(
+        "bfr",
+        "mine",
+        folders["restored"],
+        folders["truth"],
+        folders["out"],
+        analysis_folder=folders["analysis"],
+        **settings,
+    )
+
+
+def metrics_of(folders: dict[str, Path]) -> pd.DataFrame:
+    return pd.read_parquet(folders["out"] / "metrics.parquet")
+
+
+def test_every_clip_and_metric_has_one_row_with_the_right_value(fake, folders) -> None:
+    found = score(folders)
+    table = metrics_of(folders)
+    assert list(table.columns) == [
+        *("task", "method", "clip", "metric", "value", "num_frames", "num_missing"),
+        *("backbone", "backbone_sha256", "official", "protocol", "note"),
+    ]
+    assert not table.duplicated(["clip", "metric"]).any()
+    assert set(zip(table["clip"], table["metric"], strict=True)) == {
+        (clip, metric) for clip in TRUTH for metric in METRICS
+    }
+    assert set(table.protocol) == {"dicface-1"}
+    value = table.set_index(["clip", "metric"]).value
+    # Every second frame is 3 grey levels, hence 3 px, off; its motion is wrong each time.
+    assert value["a", "akd"] == pytest.approx(1.5)
+    assert value["a", "tlme"] == pytest.approx(3)
+    assert value["a", "lpips"] == pytest.approx(1.5)
+    assert value["a", "psnr"] == pytest.approx((100 + 20 * math.log10(255 / 3)) / 2)
+    truth, restored = (read_clip(folders[n] / "a.mkv")[0] for n in ("truth", "restored"))
+    assert value["a", "psnr"] == pytest.approx(np.mean([*map(psnr, restored, truth)]))
+    assert 0.99 < value["a", "ids"] < 1
+    frames = table.set_index(["clip", "metric"]).num_frames
+    assert (frames["a", "akd"], frames["a", "tlme"]) == (NUM_FRAMES, NUM_FRAMES - 1)
+    assert (table.num_missing == 0).all()
+    assert found.num_windows == 2 + 1 + 2
+
+
+def test_fvd_is_computed_over_the_windows_of_all_clips(fake, folders) -> None:
+    found = score(folders)
+    with np.load(folders["out"] / "fvd.npz") as stored:
+        restored, truth = stored["restored"], stored["truth"]
+        assert stored["clips"][stored["window_clip"]].tolist() == ["a", "a", "b", "c", "c"]
+    assert found.fvd == frechet_distance(restored, truth) > 0
+    rows = metrics_of(folders).query("metric == 'fvd'")
+    assert rows.value.isna().all()
+    assert rows.note.str.contains("whole set").all()
+
+
+def test_landmarks_of_all_frames_are_kept_and_old_scores_without_them_are_made_again(
+    fake, folders
+) -> None:
+    score(folders)
+    with np.load(folders["out"] / "landmarks.npz") as stored:
+        restored, truth = stored["restored"], stored["truth"]
+        names = stored["clips"][stored["frame_clip"]]
+    assert names.tolist() == ["a"] * NUM_FRAMES + ["b"] * 5 + ["c"] * 17
+    assert restored.shape == truth.shape == (len(names), 68, 2)
+    distance = np.linalg.norm(restored - truth, axis=-1).mean(axis=-1)
+    frames = pd.read_parquet(folders["out"] / "frames.parquet").query("metric == 'akd'")
+    assert distance == pytest.approx(frames.value.to_numpy())
+
+    path = folders["out"] / "scores" / "b.npz"
+    with np.load(path) as stored:
+        old = {name: stored[name] for name in stored.files if "landmarks" not in name}
+    key = json.loads(str(old["key"]))
+    del key["holds"]
+    np.savez(path, **old | {"key": json.dumps(key, sort_keys=True)})
+    fake.calls.clear()
+    score(folders)
+    assert fake.calls.count("lpips") == 5
+    with np.load(folders["out"] / "landmarks.npz") as stored:
+        assert (stored["restored"] == restored).all()
+
+
+def test_frames_table_holds_each_value_once(fake, folders) -> None:
+    score(folders, identity_stride=4)
+    frames = pd.read_parquet(folders["out"] / "frames.parquet")
+    numbers = {m: rows.frame.tolist() for m, rows in frames.query("clip == 'a'").groupby("metric")}
+    assert numbers["psnr"] == list(range(NUM_FRAMES))
+    assert numbers["tlme"] == list(range(1, NUM_FRAMES))
+    assert numbers["ids"] == [0, 4, 8, 12, 16]
+    assert "fvd" not in numbers
+    assert set(metrics_of(folders).protocol) == {"dicface-1, IDS every 4 frames"}
+    means = frames.groupby(["clip", "metric"]).value.mean()
+    rows = metrics_of(folders).query("metric != 'fvd'").set_index(["clip", "metric"]).value
+    assert means.sort_index().to_numpy() == pytest.approx(rows.sort_index().to_numpy())
+
+
+def test_identical_clips_get_the_ideal_values(fake, folders) -> None:
+    folders["restored"] = folders["truth"]
+    assert score(folders).fvd == pytest.approx(0, abs=1e-9)
+    ideal = {"psnr": 100, "ssim": 1, "lpips": 0, "ids": 1, "akd": 0, "tlme": 0}
+    for metric, rows in metrics_of(folders).query("metric != 'fvd'").groupby("metric"):
+        assert rows.value.to_numpy() == pytest.approx(np.full(len(rows), ideal[metric]))
+
+
+def test_scored_clips_are_kept_and_changed_ones_scored_again(fake, folders) -> None:
+    score(folders)
+    first = metrics_of(folders)
+    fake.calls.clear()
+    score(folders)
+    assert fake.calls == []
+    pd.testing.assert_frame_equal(metrics_of(folders), first)
+
+    write_clip(folders["restored"] / "b.mkv", grey([91] * 5), 25)
+    score(folders)
+    # Five frames of one clip; the analysis of its truth is kept.
+    assert (fake.calls.count("lpips"), fake.calls.count("locate")) == (5, 5)
+
+    fake.calls.clear()
+    (folders["out"] / "scores" / "c.npz").write_bytes(b"cut off")
+    score(folders)
+    assert fake.calls.count("lpips") == 17
+
+    fake.calls.clear()
+    write_clip(folders["truth"] / "b.mkv", grey([92] * 5), 25)
+    score(folders)
+    assert (fake.calls.count("lpips"), fake.calls.count("locate")) == (5, 10)
+
+
+def test_another_backbone_invalidates_what_was_made_with_the_old_one(fake, folders) -> None:
+    score(folders)
+    fake.calls.clear()
+    fake.info = BackboneInfo(name="other", sha256="1", official=True, reason="")
+    score(folders)
+    assert fake.calls.count("lpips") == sum(map(len, TRUTH.values()))
+    face = metrics_of(folders).query("metric == 'akd'")
+    assert (set(face.backbone), set(face.official)) == ({"other"}, {True})
+
+
+def test_frames_without_a_face_are_left_out_and_counted(monkeypatch, fake, folders) -> None:
+    # Frames 4 to 11 of clip a: a gap of eight, longer than what is filled.
+    hidden = range(54, 62)
+    box = Box(100, 100, 300, 300)
+    find_everywhere(monkeypatch, lambda face: None if int(face[0, 0, 0]) in hidden else box)
+    score(folders)
+    rows = metrics_of(folders).query("clip == 'a'").set_index("metric")
+    assert (rows.num_frames["akd"], rows.num_missing["akd"]) == (12, 8)
+    assert (rows.num_frames["tlme"], rows.num_missing["tlme"]) == (19 - 9, 9)
+    assert (rows.num_frames["psnr"], rows.num_missing["psnr"]) == (NUM_FRAMES, 0)
+    assert rows.note["akd"] == "no face in 8 frames"
+    assert rows.value["akd"] == pytest.approx(1.5)
+
+
+def test_short_gaps_take_the_box_of_their_neighbours(monkeypatch, fake, folders) -> None:
+    box = Box(100, 100, 300, 300)
+    find_everywhere(monkeypatch, lambda face: None if int(face[0, 0, 0]) in (54, 55) else box)
+    score(folders)
+    with np.load(folders["analysis"] / "a.npz") as stored:
+        assert np.flatnonzero(stored["source"] == FILLED).tolist() == [4, 5]
+        assert (stored["boxes"] == [100, 100, 300, 300]).all()
+    rows = metrics_of(folders).query("clip == 'a'").set_index("metric")
+    assert (rows.num_frames["ids"], rows.num_missing["ids"]) == (NUM_FRAMES, 0)
+    assert rows.note["ids"] == "box taken from neighbours in 2 frames"
+    assert rows.note["psnr"] == ""
+
+
+def test_a_clip_without_any_face_has_no_face_scores_and_keeps_the_others(
+    monkeypatch, fake, folders
+) -> None:
+    find_everywhere(monkeypatch, lambda face: None)
+    score(folders)
+    table = metrics_of(folders)
+    assert table[table.metric.isin(["ids", "akd", "tlme"])].value.isna().all()
+    assert table[table.metric.isin(["psnr", "ssim", "lpips"])].value.notna().all()
+
+
+def test_a_clip_of_one_frame_has_no_motion(fake, folders) -> None:
+    for name in ("truth", "restored"):
+        write_clip(folders[name] / "b.mkv", grey([90]), 25)
+    score(folders)
+    row = metrics_of(folders).query("clip == 'b' and metric == 'tlme'").iloc[0]
+    assert math.isnan(row.value)
+    assert (row.num_frames, row.num_missing, row.note) == (0, 0, "needs two frames")
+
+
+def test_clips_that_were_not_restored_are_listed(fake, folders, caplog) -> None:
+    (folders["restored"] / "b.mkv").unlink()
+    found = score(folders)
+    assert (found.missing, found.num_clips) == (("b",), 3)
+    assert "1 of 3 clips were not restored, or do not fit: b" in caplog.text
+    rows = metrics_of(folders).query("clip == 'b'")
+    assert len(rows) == len(METRICS)
+    assert rows.value.isna().all()
+    assert set(rows.note) == {"not restored"}
+
+
+def test_nothing_restored_under_a_known_name_is_an_error(fake, folders) -> None:
+    for path in list(folders["restored"].iterdir()):
+        path.rename(path.with_name(f"x_{path.name}"))
+    with pytest.raises(MetricError, match="none of its 3 clips is named"):
+        score(folders)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (grey([90] * 4), "'b': restored has 4 frames, the truth 5"),
+        (grey([90] * 7), "'b': restored has 7 frames, the truth 5"),
+        ([np.zeros((16, 16, 3), np.uint8)] * 5, "'b': restored frames are 16×16 px.*32×32"),
+    ],
+)
+def test_clips_unlike_their_truth_are_refused(fake, folders, frames, message: str) -> None:
+    write_clip(folders["restored"] / "b.mkv", frames, 25)
+    with pytest.raises(MetricError, match=message):
+        score(folders)
+    assert not (folders["out"] / "metrics.parquet").exists()
+    assert not (folders["out"] / "scores" / "b.npz").exists()
+
+
+def test_frames_that_are_not_square_are_refused(fake, folders) -> None:
+    write_clip(folders["truth"] / "b.mkv", [np.zeros((32, 48, 3), np.uint8)] * 5, 25)
+    with pytest.raises(MetricError, match="48×32 px.*square"):
+        analyse_set(folders["truth"], folders["analysis"])
+    assert not (folders["analysis"] / "b.npz").exists()
+
+
+def test_noise_floor_against_exact_landmarks_is_in_px_of_a_512_px_face(fake, folders) -> None:
+    rows = []
+    for clip, levels in TRUTH.items():
+        for frame, level in enumerate(levels):
+            # The fake detector's answer in px of the stored frame, half a stored px to the left
+            # in even frames; the jaw far away.
+            x = (100 + level + 0.5) / 16 - 0.5 - 0.5 * (frame % 2 == 0)
+            y = (100 + 0.5) / 16 - 0.5
+            rows += [(clip, frame, p, x + 99 * (p < 17), y) for p in range(68)]
+    exact = pd.DataFrame(rows, columns=["clip", "frame", "point", "x", "y"])
+    exact = exact.sample(frac=1, random_state=0)
+    exact.to_parquet(folders["truth"] / "landmarks.parquet")
+    out = folders["out"] / "noise_floor.parquet"
+    table = measure_noise_floor(folders["truth"], folders["analysis"], out)
+    pd.testing.assert_frame_equal(pd.read_parquet(out), table)
+    assert list(table.columns) == ["kind", "metric", "value", "clips", "backbone"]
+    found = table.set_index(["kind", "metric"])
+    even = np.mean([math.ceil(len(levels) / 2) / len(levels) for levels in TRUTH.values()])
+    assert found.value[EXACT_KIND, "akd"] == pytest.approx(8 * even)
+    assert found.value[EXACT_KIND, "tlme"] == pytest.approx(8)
+    assert found.clips[EXACT_KIND, "akd"] == 3
+    assert "without the jaw" in found.backbone[EXACT_KIND, "akd"]
+    coded = found.loc[CODED_KIND]
+    assert set(coded.index) == {"psnr", "ids", "akd", "tlme"}
+    assert coded.value["psnr"] > 35
+
+
+def test_noise_floor_copies_at_most_so_many_clips(fake, folders) -> None:
+    out = folders["out"] / "noise_floor.parquet"
+    table = measure_noise_floor(folders["truth"], folders["analysis"], out, max_clips=2)
+    assert set(table.kind) == {CODED_KIND}
+    assert set(table.clips) == {2}
+
+
+def test_noise_floor_refuses_landmarks_of_other_clips(fake, folders) -> None:
+    rows = [("a", 0, point, 0.0, 0.0) for point in range(68)]
+    exact = pd.DataFrame(rows, columns=["clip", "frame", "point", "x", "y"])
+    path = folders["truth"] / "landmarks.parquet"
+    exact.to_parquet(path)
+    with pytest.raises(MetricError, match=f"'a' has 1 frames of landmarks and {NUM_FRAMES}"):
+        measure_noise_floor(folders["truth"], folders["analysis"], folders["out"] / "n.parquet")
+    exact.iloc[:-1].to_parquet(path)
+    with pytest.raises(MetricError, match="67 points"):
+        floor.measure_noise_floor(folders["truth"], folders["analysis"], folders["out"] / "n.pq")
+
+
+def astronauts(num_frames: int) -> list[np.ndarray]:
+    return [
+        np.ascontiguousarray(astronaut()[t : 256 + t, 96:352][::2, ::2]) for t in range(num_frames)
+    ]
+
+
+def test_real_networks_on_a_photograph(tmp_path) -> None:
+    """The offline backbones for real: ideal on itself, worse when blurred, a shift is its px."""
+    import cv2
+
+    truth = astronauts(3)
+    write_clip(tmp_path / "truth" / "a.mkv", truth, 25)
+    backbones = Backbones.resolve("offline")
+    wanted = ("psnr", "lpips", "ids", "akd", "tlme")
+    known = analysis.analyse_truth(tmp_path / "truth" / "a.mkv", backbones)
+    assert known.source.tolist() == [1, 1, 1]
+    assert (known.size, known.embeddings.shape) == (128, (3, 128))
+
+    def means(frames: list[np.ndarray]) -> dict[str, float]:
+        found = scorer.score_frames("a", frames, truth, known, backbones, metrics=wanted)
+        return {metric: float(values.mean()) for metric, values in found.values.items()}
+
+    same = means(truth)
+    assert same == pytest.approx({"psnr": 100, "lpips": 0, "ids": 1, "akd": 0, "tlme": 0})
+    blurred = means([cv2.GaussianBlur(frame, (0, 0), 2) for frame in truth])
+    assert blurred["psnr"] < 30
+    assert blurred["lpips"] > 0.1
+    assert 0.8 < blurred["ids"] < 0.99
+    assert 1 < blurred["akd"] < 10
+    # One px of 128 is four px of a 512-px face; the box stays where the truth's is.
+    shifted = means([np.roll(frame, 1, axis=1) for frame in truth])
+    assert shifted["akd"] == pytest.approx(4, abs=1)
+    assert shifted["tlme"] < 2
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_numbers_of_one(tmp_path) -> None:
+    """Real backbones in real processes, on pictures without a face to keep it short."""
+    for clip in ("a", "b"):
+        noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        write_clip(tmp_path / "truth" / f"{clip}.mkv", [noise], 25)
+    for workers in (1, 2):
+        analyse_set(tmp_path / "truth", tmp_path / str(workers), prefer="offline", workers=workers)
+    for clip in ("a", "b"):
+        with (
+            np.load(tmp_path / "1" / f"{clip}.npz") as one,
+            np.load(tmp_path / "2" / f"{clip}.npz") as two,
+        ):
+            assert one["key"] == two["key"]
+            assert np.array_equal(one["features"], two["features"])
+
+
+@pytest.mark.real_data
+def test_a_real_clip_and_its_shifted_copy(shared: Path, tmp_path) -> None:
+    import itertools
+
+    from dicface.video.clips import read_frames
+
+    path = shared / "assets" / "clips" / "liveportrait_driving_d0.mp4"
+    if not path.is_file():
+        pytest.skip(f"{path} is not on this machine")
+    truth = list(itertools.islice(read_frames(path), 4))
+    write_clip(tmp_path / "d0.mkv", truth, 25)
+    backbones = Backbones.resolve("offline")
+    known = analysis.analyse_truth(tmp_path / "d0.mkv", backbones)
+    assert known.num_missing == known.num_filled == 0
+    shifted = [np.roll(frame, (3, 4), axis=(0, 1)) for frame in truth]
+    found = scorer.score_frames(
+        "d0", shifted, truth, known, backbones, metrics=("ids", "akd", "tlme")
+    ).values
+    assert found["akd"].mean() == pytest.approx(5, abs=1)
+    assert found["tlme"].mean() < 1.5
+    assert found["ids"].mean() > 0.97

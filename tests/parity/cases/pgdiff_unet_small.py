@@ -1,0 +1,9 @@
+"""PGDiff's prior: the U-Net of a smaller configuration, three steps."""
+
+from collections.abc import Mapping
+
+from tests.parity.cases._pgdiff import Named, unet_tensors
+
+
+def tensors(seed: int, golden: Mapping, manifest: Mapping) -> Named:
+    yield from unet_tensors(seed, manifest)

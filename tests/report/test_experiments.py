@@ -1,0 +1,263 @@
+"""Declared tables: tests against the reference, failed variants, the paper beside ours."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dicface.base.errors import ConfigError
+from dicface.report.render.latex import to_latex
+from dicface.report.render.paper import to_paper_csv, to_paper_markdown
+from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
+from dicface.report.tables.declared import SYSTEMS, TABLE1, ablation, table2
+from dicface.report.tables.paper_numbers import REASONS_FILE, read_paper_numbers, read_reasons
+from dicface.report.tables.spec import RowSpec, build
+from dicface.report.tables.statistics import holm, sign_flip_test
+from tests.report.test_tables import (
+    CLIPS,
+    FACTS,
+    REPOSITORY,
+    cell,
+    frechet,
+    table1_row,
+    write_scores,
+)
+
+NUMBERS = REPOSITORY / "config" / "paper_numbers"
+LEVEL_OF = {"prior_none": "input", "prior_10": "codeformer_trained"}
+VARIANTS = (
+    RowSpec(method="prior_none", label="w/o prior", paper_name="w/o"),
+    RowSpec(method="prior_1e-4", label="α = 1e-4", paper_name="0.0001"),
+    SYSTEMS["dicface_trained"],
+    RowSpec(method="prior_10", label="α = 10", paper_name="10.0"),
+)
+TABLE3 = ablation(
+    "table3", "Table 3. Prior Dir(α)", VARIANTS, headline="α = 1", paper_headline="1.0"
+)
+
+
+def scored(folder: Path, method: str, like: str | None = None, **settings) -> Path:
+    path = write_scores(folder / method, like or method, **settings)
+    pd.read_parquet(path).assign(method=method).to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def table3_rows(tmp_path):
+    rows = [
+        TABLE3.row(method).filled(metrics=scored(tmp_path, method, LEVEL_OF.get(method)))
+        for method in ("prior_none", "dicface_trained", "prior_10")
+    ]
+    return [*rows, TABLE3.row("prior_1e-4").filled(reason="training diverged at step 12")]
+
+
+def build3(rows, **settings):
+    # The test's scores have no AKD and TLME.
+    spec = replace(TABLE3, shown=("psnr", "fvd"))
+    return build(spec, rows, metrics=FACTS, distance=frechet, **settings)
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("\u2060", "").replace("\\", "")
+
+
+def test_every_row_is_tested_against_the_reference_and_corrected_together(table3_rows):
+    table = build3(table3_rows)
+    assert table.references == {"": "dicface_trained"}
+    psnr = table.differences[table.differences["metric"] == "psnr"].set_index("method_b")
+    assert list(psnr.index) == ["prior_none", "prior_10"]
+    assert (psnr["method_a"] == "dicface_trained").all()
+    expected = {}
+    for row in table3_rows:
+        if row.metrics and row.method != "dicface_trained":
+            ours = pd.read_parquet(table3_rows[1].metrics).query("metric == 'psnr'").value
+            other = pd.read_parquet(row.metrics).query("metric == 'psnr'").value
+            values = (ours.to_numpy() - other.to_numpy(),)
+            found = stats.permutation_test(values, np.mean, permutation_type="samples")
+            expected[row.method] = found.pvalue
+    assert psnr["p"].to_dict() == pytest.approx(expected)
+    assert psnr["p_corrected"].to_dict() == pytest.approx(holm(expected))
+    assert psnr["p_corrected"].max() > psnr["p"].max() * 0.99
+    assert "Every other row is tested against “α = 1”." in table.general
+
+
+def test_our_sign_flips_are_scipys_permutation_test():
+    values = np.random.default_rng(3).normal(0.4, 1, 10)
+    found = stats.permutation_test((values,), np.mean, permutation_type="samples")
+    assert sign_flip_test(values) == pytest.approx(found.pvalue)
+
+
+def test_the_second_candidate_stands_in_for_a_reference_that_did_not_run(tmp_path):
+    rows = [
+        table1_row("input", metrics=scored(tmp_path, "input")),
+        table1_row("dicface", metrics=scored(tmp_path, "dicface", "dicface_trained")),
+        table1_row("dicface_trained", reason="stopped"),
+    ]
+    table = build(TABLE1, rows, metrics=FACTS, distance=frechet)
+    assert table.references == {"": "dicface"}
+    assert "Every other row is tested against “DicFace (released)”." in table.general
+    alone = build(TABLE1, rows[:1], metrics=FACTS, distance=frechet)
+    assert any(text.startswith("No row is tested against a reference") for text in alone.general)
+
+
+def test_a_failed_variant_keeps_its_place_with_its_reason_and_the_others_stand(table3_rows):
+    table = build3(table3_rows)
+    assert [row.label for row in table.rows] == ["w/o prior", "α = 1e-4", "α = 1", "α = 10"]
+    failed = cell(table, "prior_1e-4", "psnr")
+    assert np.isnan(failed["mean"])
+    assert failed["note"] == "Not run: training diverged at step 12."
+    assert np.isfinite(cell(table, "prior_10", "psnr")["mean"])
+    for text in (to_markdown(table), to_text(table), to_latex(table)):
+        assert "training diverged at step 12" in plain(text)
+
+
+def test_ablations_print_the_papers_columns_and_keep_all_metrics_in_the_csv(table3_rows):
+    table = build3(table3_rows)
+    head = plain(to_markdown(table)).splitlines()[2]
+    assert "PSNR" in head
+    assert "LPIPS" not in head
+    lines = pd.read_csv(io.StringIO(to_csv(table)))
+    # What is printed comes first in every row, in printed order.
+    assert lines["metric"].tolist() == ["psnr", "fvd", "lpips"] * 4
+    assert "LPIPS: in table3.csv." in table.general
+    with pytest.raises(ConfigError, match="none named akd"):
+        build(TABLE3, table3_rows, metrics=FACTS, distance=frechet)
+
+
+def test_table2_ranks_tests_and_compares_each_task_apart(tmp_path):
+    own = {
+        task: RowSpec(
+            method=f"dicface_{task}",
+            label="DicFace (trained)",
+            group=SYSTEMS["dicface_trained"].group,
+            paper_name="DicFace",
+        )
+        for task in ("inpainting", "colorization")
+    }
+    spec = table2({task: [SYSTEMS["input"], SYSTEMS["pgdiff"], row] for task, row in own.items()})
+    rows = []
+    for task, row in own.items():
+        path = scored(tmp_path / task, "input")
+        rows.append(spec.row("input", block=task).filled(metrics=path))
+        path = scored(tmp_path / task, row.method, "dicface_trained")
+        rows.append(spec.row(row.method, block=task).filled(metrics=path))
+    table = build(spec, rows, metrics=FACTS, distance=frechet, paper_numbers=NUMBERS / "table2.csv")
+    assert table.references == {task: row.method for task, row in own.items()}
+    pgdiff = table.cells.query("method == 'pgdiff'")
+    assert set(pgdiff["note"]) == {"Not run: it was not asked for in this run."}
+    lines = pd.read_csv(io.StringIO(to_paper_csv(table))).set_index(["task", "method", "metric"])
+    assert lines.loc[("inpainting", "dicface_inpainting", "psnr"), "paper"] == 31.630
+    assert lines.loc[("colorization", "pgdiff", "psnr"), "paper"] == 21.735
+    text = plain(to_paper_markdown(table))
+    assert "| colorization: PGDiff" in text
+    assert plain(to_markdown(table)).count("DicFace (trained) − Degraded input") == 2
+
+
+def test_no_gap_is_given_where_the_protocol_is_not_the_papers(table3_rows):
+    settings = {"paper_numbers": NUMBERS / "table3.csv", "setting": "64-px rendered clips"}
+    table = build3(table3_rows, **settings)
+    assert table.paper.empty
+    assert table.comparison["gap"].isna().all()
+    lines = pd.read_csv(io.StringIO(to_paper_csv(table)))
+    assert lines["gap"].isna().all()
+    assert lines["reason"].str.startswith("not comparable: 64-px rendered clips").all()
+    text = plain(to_paper_markdown(table))
+    line = next(line for line in text.splitlines() if line.startswith("| α = 1 "))
+    assert "29.099 / 24." in line
+    assert line.rstrip(" |").endswith("not comparable: 64-px rendered clips")
+    assert "α = 1e-4: α̂ is never below 0.01" in text
+    assert "29.099" not in to_markdown(table) + to_csv(table) + to_latex(table)
+
+
+def test_own_definitions_and_other_networks_have_no_gap_even_on_the_papers_clips(table3_rows):
+    table = build3(table3_rows, paper_numbers=NUMBERS / "table3.csv", protocol_is_paper=True)
+    known = table.comparison.set_index(["method", "metric"])
+    psnr = known.loc["dicface_trained", "psnr"]
+    assert psnr["gap"] == pytest.approx(psnr["ours"] - 29.099)
+    fvd = known.loc["dicface_trained", "fvd"]
+    assert np.isnan(fvd["gap"])
+    assert any("does not define its FVD" in reason for reason in fvd["reasons"])
+    assert any(reason.startswith("measured by random-vgg16") for reason in fvd["reasons"])
+    line = next(
+        line for line in plain(to_paper_markdown(table)).splitlines() if line.startswith("| α = 1 ")
+    )
+    assert "FVD not comparable" in line
+    assert f"PSNR −{29.099 - psnr['ours']:.3f}" in line
+
+
+def test_reasons_of_the_released_weights_are_not_those_of_the_trained_ones(tmp_path):
+    rows = [
+        table1_row(method, metrics=scored(tmp_path, method, "dicface_trained"))
+        for method in ("dicface", "dicface_trained")
+    ]
+    table = build(
+        TABLE1, rows, metrics=FACTS, distance=frechet, paper_numbers=NUMBERS / "table1.csv"
+    )
+    reasons = table.comparison.set_index(["method", "metric"])["reasons"]
+    assert any("prior 0.1" in text for text in reasons["dicface", "psnr"])
+    assert not any("prior 0.1" in text for text in reasons["dicface_trained", "psnr"])
+
+
+def test_the_comparison_is_written_beside_the_table(tmp_path, table3_rows):
+    table = build3(table3_rows, paper_numbers=NUMBERS / "table3.csv")
+    written = write_table(table, tmp_path / "tables")
+    assert written["paper"].name == "table3_paper.md"
+    assert written["paper_csv"].is_file()
+    assert any("table3_paper.md" in text for text in table.general)
+    assert "paper" not in write_table(build3(table3_rows), tmp_path / "none")
+
+
+def test_too_few_clips_for_so_many_differences_are_said(tmp_path):
+    rows, seven = [], CLIPS[:7]
+    for method in ("input", "codeformer_trained", "dicface_trained"):
+        path = write_scores(tmp_path / method, method)
+        scores = pd.read_parquet(path)
+        scores[scores["clip"].isin(seven)].to_parquet(path)
+        path.with_name("fvd.npz").unlink()
+        rows.append(table1_row(method, metrics=path))
+    # Two differences: 2 · 2/2⁷ = 3 %, enough. Eight: 12 %, not.
+    assert not any("smallest p" in text for text in build1(rows).general)
+    more = [
+        TABLE1.row(f"mine_{i}").filled(metrics=scored(tmp_path, f"mine_{i}", "input"))
+        for i in range(6)
+    ]
+    for row in more:
+        scores = pd.read_parquet(row.metrics)
+        scores[scores["clip"].isin(seven)].to_parquet(row.metrics)
+        row.metrics.with_name("fvd.npz").unlink()
+    note = next(text for text in build1([*rows, *more]).general if "smallest p" in text)
+    assert "corrected for 8 differences" in note
+
+
+def build1(rows):
+    return build(TABLE1, rows, metrics=FACTS, distance=frechet)
+
+
+def test_reasons_name_rows_and_tables_that_the_paper_has():
+    for reason in read_reasons(NUMBERS / REASONS_FILE):
+        names = [f"table{i}" for i in range(1, 5) if reason.table in ("*", f"table{i}")]
+        assert names, reason
+        keys = {key for name in names for key in read_paper_numbers(NUMBERS / f"{name}.csv")}
+        rows = {(task, row) for task, paper in keys for row in (paper, *SYSTEMS, "*")}
+        assert any(reason.task in ("*", task) and reason.row == row for task, row in rows), reason
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("table,metric\n*,*\n", "found the columns table, metric"),
+        ("table,task,row,metric,comparable,reason\n*,*,*,akd,maybe,x\n", "line 2: .*'maybe'"),
+        ("table,task,row,metric,comparable,reason\n*,*,*,akd,no,\n", "line 2"),
+    ],
+)
+def test_a_malformed_file_of_reasons_is_named(tmp_path, text, message):
+    path = tmp_path / "reasons.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"reasons\.csv.*{message}"):
+        read_reasons(path)
+    with pytest.raises(ConfigError, match="no such file"):
+        read_reasons(tmp_path / "none.csv")

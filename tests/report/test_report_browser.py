@@ -1,0 +1,158 @@
+"""The report in headless Chromium: it sorts, fits, prints, and asks nothing of anybody."""
+
+import pytest
+
+from dicface.report.site import Contents, write_pages
+from dicface.report.site.contents import System, Task, read_scores_of
+from dicface.report.site.provenance import read_provenance
+from tests.report._browser import CHROMIUM
+from tests.report._player import seen, settle
+
+pytest_plugins = ("tests.report._opened_report",)
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
+)
+
+
+@pytest.fixture(scope="module")
+def alone(report):
+    """Pages of one method, as `dicface score --input` writes them."""
+    run = report.parent
+    truths = {path.stem: path for path in sorted((run / "clips" / "test").glob("*.mkv"))}
+
+    def system(name, label, folder, scores):
+        clips = {clip: folder / f"{clip}.mkv" for clip in truths}
+        return System(id=name, label=label, clips=clips, missing={}, **scores)
+
+    scores = read_scores_of(run / "bfr" / "alpha")
+    none = {kind: table.iloc[:0] for kind, table in scores.items()}
+    systems = (
+        system("input", "Input", run / "bfr" / "input", none),
+        # An id is what a user calls it: it must not take the truth's place.
+        system("truth", "Mine <1>", run / "bfr" / "alpha", scores),
+    )
+    task = Task(id="bfr", truths=truths, systems=systems, absent={}, remarks=("A remark.",))
+    contents = Contents(
+        title="DicFace scores: Mine <1>",
+        tables=(),
+        tasks=(task,),
+        provenance=read_provenance(run / "none"),
+    )
+    return write_pages(contents, run / "alone").parent
+
+
+def test_print_is_light_and_whole(browser, report):
+    browser.resize(1200, 900, "dark")
+    browser.open((report / "index.html").as_uri())
+    browser.run("document.documentElement.dataset.theme = 'dark'")
+    style = "getComputedStyle(document.querySelector('%s')).%s"
+    assert browser.run(style % ("body", "backgroundColor")) == "rgb(21, 23, 27)"
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert browser.run(style % ("body", "backgroundColor")) == "rgb(255, 255, 255)"
+    assert browser.run(style % (".wide", "overflowX")) == "visible"
+    closed = "getComputedStyle(document.querySelector('details:not([open]) > summary'), '::after')"
+    assert "not printed" in browser.run(f"{closed}.content")
+    browser.send("Emulation.setEmulatedMedia", media="")
+
+
+def column(browser, table, index):
+    return browser.run(
+        f"[...document.querySelectorAll('#{table} table')[0].rows].filter("
+        "r => !r.hidden && !r.className && r.parentElement.tagName === 'TBODY')"
+        f".map(r => r.cells[{index}].dataset.value ?? r.cells[{index}].dataset.text ?? null)"
+    )
+
+
+def test_tables_sort_by_every_column_with_the_keyboard(browser, report):
+    browser.resize(1200, 900)
+    browser.open((report / "index.html").as_uri())
+    own = column(browser, "table1", 0)
+    for index, best in ((0, "low"), (1, "high"), (2, "low"), (3, "low")):
+        head = f"document.querySelectorAll('#table1 table')[0].tHead.rows[0].cells[{index}]"
+        orders = {"low": ["ascending", "descending"], "high": ["descending", "ascending"]}[best]
+        browser.run(f"{head}.firstElementChild.focus()")
+        for order in orders:
+            browser.press("Enter")
+            assert browser.run(f"{head}.getAttribute('aria-sort')") == order
+            assert order in browser.run("document.getElementById('status').textContent")
+            values = column(browser, "table1", index)
+            known = [v if index == 0 else float(v) for v in values if v is not None]
+            assert known == sorted(known, reverse=order == "descending")
+            assert values[len(known) :] == [None] * (len(values) - len(known))
+        browser.press("Enter")
+        assert browser.run(f"{head}.getAttribute('aria-sort')") is None
+        assert column(browser, "table1", 0) == own
+
+
+def test_rows_stay_in_their_task(browser, report):
+    browser.open((report / "index.html").as_uri())
+    browser.run("document.querySelectorAll('#table2 thead button')[1].click()")
+    shown = browser.run(
+        "[...document.querySelectorAll('#table2 table')[0].tBodies].map("
+        "b => [...b.rows].filter(r => !r.hidden).map(r => r.cells[0].textContent.trim()))"
+    )
+    assert [[row.split("\u00a0")[0] for row in block] for block in shown] == [
+        ["Blind face restoration", "Degraded input", "Beta"],
+        ["Face inpainting", "Degraded input", "Beta"],
+    ]
+
+
+def test_one_method_alone_has_its_player_and_a_table_of_clips_that_sorts(browser, alone):
+    browser.resize(1200, 900)
+    browser.open((alone / "index.html").as_uri())
+    browser.run("document.querySelectorAll('#clip-by-clip thead button')[1].click()")
+    assert column(browser, "clip-by-clip", 0) == ["head_2", "head_1", "a <b> & 50% #1"]
+    assert browser.run("document.querySelectorAll('#cost, #training, #figures').length") == 0
+    browser.open(browser.run("document.querySelector('#clip-by-clip tbody a').href"))
+    browser.wait("document.querySelector('canvas[data-shows=truth]').dataset.frame === '0'")
+    assert browser.run(
+        "[...document.querySelectorAll('.panes figcaption')].map(e => e.innerText)"
+    ) == [
+        "Input",
+        "Mine <1>",
+        "Truth",
+    ]
+    tiles = "JSON.parse(document.getElementById('clip-data').textContent).tiles"
+    assert browser.run(f"{tiles}.map((tile) => tile.label)") == ["Input", "Mine <1>", "Truth"]
+    for _ in range(3):
+        browser.press("ArrowRight")
+    settle(browser, 3)
+    assert seen(browser, ("input", "a", "truth")) == [3] * 3
+    assert browser.errors == []
+
+
+TOO_LONG = """[...document.querySelectorAll("tbody th[scope=row]")]
+    .filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent)"""
+"""Labels that run over the cell beside them."""
+
+
+@pytest.mark.parametrize("which", ["report", "alone"])
+def test_no_page_complains_or_leaves_the_folder(browser, which, request):
+    report = request.getfixturevalue(which)
+    for width, scheme in ((1200, "light"), (390, "dark")):
+        browser.resize(width, 900, scheme)
+        for path in sorted(report.rglob("*.html")):
+            browser.open(path.as_uri())
+            if path.name != "index.html":
+                browser.wait("document.querySelector('canvas[data-shows=truth]').dataset.frame")
+            assert browser.errors == [], path
+            assert browser.run("document.documentElement.scrollWidth") <= width, path
+            assert browser.run(TOO_LONG) == [], path
+            for address in browser.requests:
+                assert address == "data:," or address.startswith(f"{report.as_uri()}/"), address
+
+
+def test_light_and_dark_follow_the_system_and_the_button(browser, report):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    browser.resize(1200, 900, "dark")
+    browser.open((report / "index.html").as_uri())
+    dark = browser.run(ground)
+    browser.run("document.getElementById('theme').click()")
+    light = browser.run(ground)
+    assert dark != light
+    assert browser.run("document.getElementById('theme').textContent") == "Theme: light"
+    browser.open((report / "index.html").as_uri())
+    assert browser.run(ground) == light
+    for _ in range(2):
+        browser.run("document.getElementById('theme').click()")
+    assert browser.run(ground) == dark

@@ -1,0 +1,176 @@
+"""Tables and the picture of a run, from the folders that the workflow leaves."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from dicface.base.errors import ConfigError
+from dicface.base.seeds import numpy_rng
+from dicface.config.settings import load
+from dicface.metrics import METRICS
+from dicface.report.run import (
+    declare,
+    draw_comparison,
+    failure,
+    is_papers_protocol,
+    picture_inputs,
+    table_inputs,
+    write_run_table,
+)
+from dicface.video.clips import write_clip
+from dicface.workflow.plan import plan
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CLIPS = [f"test_{i:03d}" for i in range(5)]
+METHODS = ("input", "codeformer_trained", "dicface_trained")
+STAGES = {"vqgan": "", "codeformer": "vqgan", "fusion": "codeformer", "dicface": "codeformer"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "results" / "demo"
+    truths = {
+        clip: numpy_rng("test run", clip).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+        for clip in CLIPS
+    }
+    for clip, truth in truths.items():
+        write_clip(folder / "clips" / "test" / f"{clip}.mkv", truth, 25)
+    for method in METHODS:
+        rows = []
+        for i, (clip, truth) in enumerate(truths.items()):
+            write_clip(folder / "bfr" / method / f"{clip}.mkv", truth // 2, 25)
+            rows += [{"clip": clip, "metric": metric, "value": 20.0 + i} for metric in METRICS]
+        scores = pd.DataFrame(rows).assign(task="bfr", method=method, num_frames=3, num_missing=0)
+        scores = scores.assign(backbone="dlib-68", backbone_sha256="", official=False, note="")
+        scores.assign(protocol="dicface-1").to_parquet(folder / "bfr" / method / "metrics.parquet")
+    for stage, start in STAGES.items():
+        path = folder / "train" / stage / "training.json"
+        path.parent.mkdir(parents=True)
+        path.with_name("weights.safetensors").write_bytes(b"weights")
+        facts = {"name": stage, "starts_from": start, "steps": 11, "seconds": 2.3, "threads": 2}
+        path.write_text(json.dumps({**facts, "parameters": 1234567}))
+    floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
+    floor.to_parquet(folder / "noise_floor.parquet")
+    return folder
+
+
+def test_table1_of_a_run_says_what_every_row_is(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    text = write_run_table(config, "table1", run, run / "train", run / "tables")
+    assert "22.000" in text
+    assert "KEEP" in text
+    assert "vqgan 11 steps (2 s), codeformer 11 steps (2 s)" in " ".join(text.split())
+    assert config.remark in " ".join(text.split())
+    lines = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
+    assert sorted(lines["method"].unique()) == sorted(config.table1)
+    assert lines[lines["clips"] == 0]["note"].str.startswith("Not run: ").all()
+    assert (lines["clips"] == len(CLIPS)).sum() == len(METHODS)
+    (keep,) = lines[lines["method"] == "keep"]["note"]
+    for part in ("512×512", "KEEP-a1a14d46.pth", "size unknown", "dicface weights fetch keep_v0_1"):
+        assert part in keep
+    differences = pd.read_csv(run / "tables" / "table1_differences.csv")
+    assert (differences[differences["metric"] == "psnr"]["mean"] == 0).all()
+    made_from = table_inputs(config, "table1", run, run / "train")
+    inputs = {path.relative_to(run).as_posix() for path in made_from if path.is_file()}
+    scores = {f"bfr/{method}/metrics.parquet" for method in METHODS}
+    trained = {f"train/{stage}/training.json" for stage in STAGES}
+    assert inputs == {"noise_floor.parquet"} | scores | trained
+
+
+def test_a_variant_that_failed_says_why_and_the_others_stand(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    logs = run / "logs"
+    logs.mkdir()
+    message = "prior_10, step 3: the loss is not finite (kl nan)."
+    (logs / "train_prior_10.log").write_text(f"going on\ndicface train: {message}\n")
+    (logs / "restore_bfr_prior_none.log").write_text("Traceback …\nMemoryError: no room\n")
+    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    shutil.copytree(run / "train" / "dicface", run / "train" / "prior_1e-4")
+    write_run_table(config, "table3", run, run / "train", run / "tables")
+    lines = pd.read_csv(run / "tables" / "table3.csv").query("metric == 'psnr'")
+    lines = lines.set_index("method")
+    assert message in lines.loc["prior_10", "note"]
+    assert "no room" in lines.loc["prior_none", "note"]
+    assert lines.loc["prior_1e-4", "mean"] == lines.loc["dicface_trained", "mean"] == 22
+    assert np.isnan(lines.loc["prior_10", "mean"])
+
+
+def test_tables_are_partial_when_something_was_done_for_a_row_of_their_own(run):
+    raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+    planned = plan(raw | {"results": str(run.parent)})
+    of_table3 = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
+    assert planned.partial_tables({*of_table3, ("bfr", "no_temporal")}) == []
+    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    assert planned.partial_tables(of_table3 - {("bfr", "prior_1e-4")}) == ["table3"]
+    # Scores that lie there are of earlier settings.
+    assert planned.partial_tables(of_table3) == []
+    # A table of one variant has nothing but the headline to show, and why the variant failed.
+    (run / "logs").mkdir()
+    (run / "logs" / "train_no_temporal.log").write_text("dicface train: the loss is not finite\n")
+    assert planned.partial_tables({("bfr", "no_temporal")}) == ["temporal"]
+
+
+def test_a_partial_table_shows_no_score_of_earlier_settings_and_is_made_anew(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    shutil.copytree(run / "train" / "dicface", run / "train" / "prior_1e-4")
+    undone = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
+    made_from = table_inputs(config, "table3", run, run / "train", undone=undone)
+    assert not any("prior_1e-4" in path.parts for path in made_from)
+    write_run_table(config, "table3", run, run / "train", run / "tables", undone=undone)
+    lines = pd.read_csv(run / "tables" / "table3.csv").set_index("method")
+    assert lines.loc["prior_1e-4", "mean"].isna().all()
+    assert lines.loc["prior_1e-4", "note"].str.contains("were not started").all()
+    assert (run / "tables" / "table3.md").stat().st_mtime < 10
+
+
+def test_the_reason_is_that_of_the_job_that_failed_wherever_it_stands(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    logs = run / "logs"
+    logs.mkdir()
+
+    def reason(method):
+        return failure(config, method, "bfr", run, run / "train")
+
+    (logs / "train_vqgan_codes_half.log").write_text("dicface train: the loss is not finite\n")
+    assert reason("codes_half") == "train vqgan codes half: the loss is not finite"
+    (logs / "import_bfr_mine.log").write_text("dicface import-results: no such folder\n")
+    assert reason("mine") == "import bfr mine: no such folder"
+    (logs / "train_frozen.log").write_text("1 of 9 steps\n")
+    assert reason("frozen").endswith("their last log is train_frozen.log")
+
+
+def test_a_gap_to_the_paper_is_for_the_papers_clips_alone(run):
+    config = load(REPOSITORY / "config" / "config.yaml", REPOSITORY / "config" / "paper.yaml")
+    assert is_papers_protocol(config)
+    assert not is_papers_protocol(replace(config, test_clips="mine"))
+    assert not is_papers_protocol(replace(config, budget="quick"))
+
+
+def test_tables_that_are_declared(run):
+    config = load(REPOSITORY / "config" / "config.yaml")
+    table2 = declare(config, "table2")
+    assert [row.method for row in table2.rows if row.block == "inpainting"][-1] == (
+        "dicface_inpainting"
+    )
+    names = {row.method: row for row in declare(config, "table3").rows}
+    assert names["dicface_trained"].label == "α = 1"
+    assert names["dicface_trained"].paper_name == "1.0"
+    assert declare(config, "codebook").name == "appendix_codebook"
+    with pytest.raises(ConfigError, match="no table is named 'table5'"):
+        declare(config, "table5")
+
+
+def test_picture_of_a_run_finds_its_clips(run):
+    out = run / "figures" / "demo.png"
+    config = load(REPOSITORY / "config" / "config.yaml")
+    draw_comparison(config, run, run / "clips" / "test", out)
+    assert 0 < out.stat().st_size <= 600_000
+    shown = [path.parent.name for path in picture_inputs(config, run, run / "clips" / "test")]
+    assert shown == ["input", *(name for name in (*METHODS, "test") for _ in CLIPS)]

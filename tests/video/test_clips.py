@@ -1,0 +1,177 @@
+"""Clips: lossless, streaming, whole or not there; damaged files are named."""
+
+import errno
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from dicface.base import files
+from dicface.base.errors import ClipError, DicfaceError
+from dicface.base.files import atomic_path, hold_lock, write_json
+from dicface.base.seeds import numpy_rng, seed_of
+from dicface.runs.results import restored_clips
+from dicface.video.clips import list_clips, probe, read_clip, read_frames, write_clip
+
+
+def noise(num_frames: int = 5, height: int = 34, width: int = 31) -> np.ndarray:
+    rng = numpy_rng("test", "noise")
+    return rng.integers(0, 256, (num_frames, height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("fps", [25, 30, Fraction(30000, 1001), 23.976])
+def test_a_clip_is_lossless_and_keeps_its_rate(tmp_path: Path, fps: float) -> None:
+    frames = noise()
+    info = write_clip(tmp_path / "a.mkv", frames, fps)
+    again, rate = read_clip(tmp_path / "a.mkv")
+    assert np.array_equal(frames, again)
+    assert abs(rate - Fraction(fps)) < Fraction(1, 500)
+    assert probe(tmp_path / "a.mkv") == info
+
+
+def test_equal_frames_give_equal_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_clip(tmp_path / f"{name}.mkv", noise(), 25)
+    assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "b.mkv").read_bytes()
+
+
+@pytest.mark.parametrize("num_frames", [1, 3])
+def test_short_clips(tmp_path: Path, num_frames: int) -> None:
+    write_clip(tmp_path / "a.mkv", noise(num_frames), 25)
+    assert probe(tmp_path / "a.mkv").num_frames == num_frames
+
+
+def test_a_folder_of_frames_is_a_clip(tmp_path: Path) -> None:
+    frames = noise(3)
+    folder = tmp_path / "set" / "clip"
+    folder.mkdir(parents=True)
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{i:05d}.png")
+    assert list(list_clips(tmp_path / "set")) == ["clip"]
+    assert np.array_equal(read_clip(folder)[0], frames)
+
+
+def test_frames_are_read_by_number_however_they_are_padded(tmp_path: Path) -> None:
+    frames = noise(12)
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"frame_{i}.png")
+    assert np.array_equal(read_clip(tmp_path)[0], frames)
+
+
+def test_writing_streams(tmp_path: Path) -> None:
+    taken = []
+
+    def frames():
+        for i, frame in enumerate(noise(4)):
+            taken.append(i)
+            yield frame
+
+    assert write_clip(tmp_path / "a.mkv", frames(), 25).num_frames == 4
+    assert taken == [0, 1, 2, 3]
+
+
+def test_a_failing_writer_leaves_nothing(tmp_path: Path) -> None:
+    def frames():
+        yield from noise(2)
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        write_clip(tmp_path / "a.mkv", frames(), 25)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClipError, match="first one was 31×34"):
+        write_clip(tmp_path / "a.mkv", [noise(1)[0], noise(1, 20, 20)[0]], 25)
+    assert list(tmp_path.iterdir()) == []
+
+
+def write_to_a_full_disk(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(DicfaceError, match="Free some space"):
+        write_to_a_full_disk(tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_under_ffmpeg_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **settings: object) -> None:
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(av, "open", full)
+    with pytest.raises(DicfaceError, match="Free some space"):
+        write_clip(tmp_path / "a.mkv", noise(), 25)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_videos_are_named(tmp_path: Path) -> None:
+    write_clip(tmp_path / "whole.mkv", noise(), 25)
+    whole = (tmp_path / "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("not a video")
+    for name, found in (("cut.mkv", "truncated"), ("empty.mp4", "0 bytes"), ("text.mp4", "video")):
+        with pytest.raises(ClipError, match=found) as error:
+            list(read_frames(tmp_path / name))
+        assert name in str(error.value)
+    with pytest.raises(ClipError, match="no such file"):
+        list(read_frames(tmp_path / "none.mp4"))
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "0.png").write_bytes(b"\x89PNG damaged")
+    with pytest.raises(ClipError, match=r"0\.png"):
+        list(read_frames(tmp_path / "clip"))
+
+
+def test_two_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a.mkv", "a.mp4"):
+        (tmp_path / name).touch()
+    with pytest.raises(ClipError, match=r"a\.mkv and a\.mp4"):
+        list_clips(tmp_path)
+
+
+def test_folders_without_clips_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClipError, match="found no clip"):
+        list_clips(tmp_path)
+    with pytest.raises(ClipError, match="no such folder"):
+        list_clips(tmp_path / "none")
+
+
+def test_only_one_run_holds_a_folder(tmp_path: Path) -> None:
+    held = hold_lock(tmp_path / ".lock")
+    with pytest.raises(DicfaceError, match="in use by another run"):
+        hold_lock(tmp_path / ".lock")
+    held.close()
+    hold_lock(tmp_path / ".lock").close()
+
+
+def test_seeds_depend_on_names_alone() -> None:
+    assert seed_of("demo", "clip", 1) == seed_of("demo", "clip", "1")
+    assert seed_of("a", "b") != seed_of("b", "a")
+    assert 0 <= seed_of("x") < 2**63
+    assert numpy_rng("a").random() == numpy_rng("a").random()
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256_of(tmp_path / "a") == expected
+
+
+def test_restored_clips_are_those_that_the_index_lists(tmp_path: Path) -> None:
+    for name in ("a", "gone from the test set"):
+        write_clip(tmp_path / f"{name}.mkv", noise(1), 25)
+    assert set(restored_clips(tmp_path)) == {"a", "gone from the test set"}
+    write_json(tmp_path / "index.json", {"clips": ["a", "missing"]})
+    assert restored_clips(tmp_path) == {"a": tmp_path / "a.mkv"}

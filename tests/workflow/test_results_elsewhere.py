@@ -1,0 +1,85 @@
+"""Results that were made elsewhere as rows of a run: names, and what is made anew when."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from dicface.base.errors import ConfigError
+from dicface.workflow.plan import plan
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def raw() -> dict:
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for number in range(2):
+        frame = tmp_path / "results a" / "test_000" / f"{number:04d}.png"
+        frame.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(frame)
+    return tmp_path / "results a"
+
+
+def entry(folder: Path, **changes: str) -> dict[str, str]:
+    return {"name": "mine", "restored": str(folder), **changes}
+
+
+@pytest.mark.parametrize("name", ["input", "gpen", "dicface_trained", "prior_10"])
+def test_a_name_that_another_row_has_is_refused(raw: dict, results: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}', which another row has"):
+        plan(raw | {"methods": [entry(results, name=name)]})
+
+
+def test_a_name_may_stand_once_in_each_task(raw: dict, results: Path) -> None:
+    other = entry(results, task="inpainting")
+    planned = plan(raw | {"methods": [entry(results), other]})
+    assert "mine" in planned.scored("bfr")
+    assert "mine" in planned.scored("inpainting")
+    with pytest.raises(ConfigError, match="'mine', which another row has"):
+        plan(raw | {"methods": [entry(results), entry(results)]})
+
+
+def snakemake(cwd: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    done = subprocess.run(
+        [*command, "--cores", "1", "table1", "--configfile", str(cwd / "mine.yaml"), *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_frame_that_was_made_again_or_another_folder_is_noticed(
+    tmp_path: Path, results: Path
+) -> None:
+    def configure(folder: Path) -> None:
+        (tmp_path / "mine.yaml").write_text(json.dumps({"methods": [entry(folder)]}))
+
+    def remade() -> list[str]:
+        said = snakemake(tmp_path, "-n", "--quiet", "host")
+        return [line.split()[1].rstrip(":") for line in said.splitlines() if line[:5] == "rule "]
+
+    configure(results)
+    for line in snakemake(tmp_path, "--summary").splitlines()[1:]:
+        made = tmp_path / line.split("\t")[0]
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    snakemake(tmp_path, "--touch", "--forceall")
+    assert remade() == []
+    Image.fromarray(np.ones((8, 9, 3), np.uint8)).save(results / "test_000" / "0001.png")
+    assert remade() == ["import_results", "score", "table1"]
+    configure(results.rename(tmp_path / "results b"))
+    assert remade() == ["import_results", "score", "table1"]
