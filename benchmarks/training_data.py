@@ -34,7 +34,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from dicface.config.settings import load
+from dicface.config.load import load
 from dicface.data.datasets.layouts import read_layout
 from dicface.data.datasets.layouts.text import write_landmarks
 from dicface.data.datasets.shard_landmarks import landmarks_of_shard

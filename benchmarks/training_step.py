@@ -24,8 +24,8 @@ import psutil
 import torch
 
 from dicface.base.errors import WeightsError
+from dicface.config.load import load
 from dicface.config.networks import network
-from dicface.config.settings import load
 from dicface.models import build
 from dicface.training import losses
 from dicface.training.distributed import launch

@@ -54,6 +54,20 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_of(path: str | Path) -> str:
+    """Returns the sha256 of a file, or of the digests and names of a folder's files.
+
+    A clip is a video or a folder of frames; this is the one digest of either. Hidden files do not
+    count. It is what `sha256sum * | sha256sum` prints in the folder, whatever the locale.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return sha256_of(path)
+    files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
+    listed = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
 def hold_lock(path: str | Path) -> IO[str]:
     """Takes an exclusive lock on `path` until the returned file is closed or the process dies.
 

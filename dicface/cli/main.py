@@ -18,7 +18,8 @@ from dicface.cli import data as data_commands
 from dicface.cli import methods as method_commands
 from dicface.cli import plan as plan_command
 from dicface.cli import weights as weights_commands
-from dicface.config.settings import TASKS, Config, load
+from dicface.config.load import load
+from dicface.config.settings import TASKS, Config
 from dicface.config.systems import FIGURES
 from dicface.jobs.artefacts import recording
 from dicface.provenance import verify

@@ -72,7 +72,7 @@ def plan(options: argparse.Namespace) -> None:
     from dicface.cost.rates import TABLE, read_rates
     from dicface.cost.sizes import Sizes
     from dicface.cost.text import as_json, as_text
-    from dicface.workflow.plan import plan as suite_of
+    from dicface.workflow.plan import Plan
 
     rates = read_rates(options.rates or TABLE)
     gpu = options.gpu or DEFAULT_GPU
@@ -88,7 +88,7 @@ def plan(options: argparse.Namespace) -> None:
         config=settings_of(options.settings),
         missing_rows=not options.no_missing_rows,
     )
-    suite = suite_of(graph.config)
+    suite = Plan.of(graph.config)
     gpus = suite.config.compute.devices if options.gpus is None else options.gpus
     on_cpu = not suite.config.device.startswith("cuda")
     cores = options.cores or (os.cpu_count() if on_cpu else CORES_OF_A_GPU * max(1, gpus)) or 1

@@ -10,14 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dicface.base.errors import ConfigError
-from dicface.config.settings import (
-    STAGES,
-    Config,
-    RestoreSettings,
-    TrainSettings,
-    from_mapping,
-    overlay,
-)
+from dicface.config.mapping import from_mapping, overlay
+from dicface.config.settings import STAGES, Config, RestoreSettings, TrainSettings
 
 NETWORK_OF_STAGE = {
     "vqgan": "vqgan",

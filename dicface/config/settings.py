@@ -7,18 +7,9 @@ writes it to `results/<run>/run_config.yaml`; every `dicface` command reads that
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-import yaml
-
-from dicface.base.errors import ConfigError
-
-T = TypeVar("T")
 STAGES = ("vqgan", "codeformer", "fusion", "dicface")
 TASKS = ("bfr", "inpainting", "colorization")
 
@@ -327,107 +318,3 @@ class Config:
     def takes_released_inputs(self) -> bool:
         """Whether the test inputs are those of the DicFace authors, and are not made here."""
         return not self.test_clips and self.data.test.test_set == "released"
-
-
-def load(*paths: str | Path) -> Config:
-    """Reads a run's configuration; each further file is laid over those before it.
-
-    Raises:
-        ConfigError: A file is missing or no YAML, or a key is unknown, missing or of a wrong type;
-            the message names the file and the key.
-    """
-    merged: dict[str, Any] = {}
-    for path in map(Path, paths):
-        try:
-            mapping = yaml.safe_load(path.read_text())
-        except FileNotFoundError:
-            raise ConfigError(
-                f"{path}: no such file. Give config/config.yaml, further files to lay over it, or "
-                "the run_config.yaml that a run of the workflow wrote."
-            ) from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: is no YAML ({error}).") from error
-        if not isinstance(mapping, dict):
-            raise ConfigError(f"{path}: found {mapping!r}, expected keys and values.")
-        merged = overlay(merged, mapping)
-    return from_mapping(Config, merged, ", ".join(map(str, paths)))
-
-
-def overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Returns `base` with the values of `over`, key by key at every depth; neither is changed."""
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = overlay(merged[key], value) if both else value
-    return merged
-
-
-def from_mapping(cls: type[T], mapping: object, where: str) -> T:
-    """Builds a settings dataclass from a mapping, checking names and types.
-
-    Args:
-        cls: The dataclass.
-        mapping: What YAML gave.
-        where: The file or key the mapping came from, for messages.
-
-    Raises:
-        ConfigError: A key is unknown, missing, or holds a value of another type.
-    """
-    if not isinstance(mapping, dict):
-        raise ConfigError(f"{where}: found {mapping!r}, expected keys and values.")
-    fields = {each.name: each for each in dataclasses.fields(cls)}
-    unknown = [key for key in mapping if key not in fields]
-    if unknown:
-        raise ConfigError(
-            f"{where}: unknown key '{unknown[0]}'. Known keys: {', '.join(sorted(fields))}."
-        )
-    hints = get_type_hints(cls)
-    values = {}
-    for name, each in fields.items():
-        if name in mapping:
-            values[name] = _convert(hints[name], mapping[name], f"{where}: {name}")
-        elif each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{where}: key '{name}' is missing.")
-    return cls(**values)
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - any type hint
-    origin, arguments = get_origin(hint), get_args(hint)
-    if dataclasses.is_dataclass(hint):
-        return from_mapping(hint, value, where)
-    if origin is Literal:
-        if value in arguments:
-            return value
-        raise ConfigError(
-            f"{where}: found {value!r}, expected one of {', '.join(map(repr, arguments))}."
-        )
-    if origin in (typing.Union, types.UnionType):
-        for option in arguments:
-            try:
-                return _convert(option, value, where)
-            except ConfigError:
-                continue
-        raise ConfigError(f"{where}: found {value!r}, expected {hint}.")
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: found {value!r}, expected a list.")
-        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
-            raise ConfigError(f"{where}: found {len(value)} values, expected {len(arguments)}.")
-        return tuple(_convert(arguments[0], item, where) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where}: found {value!r}, expected keys and values.")
-        return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if hint is Any:
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    # YAML 1.1 reads "1e-4" as a string; numbers are what everybody means by it.
-    if hint is float and isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    raise ConfigError(f"{where}: found {value!r}, expected {hint.__name__}.")

@@ -127,7 +127,7 @@ def _learns_here(suite: Plan, job: Job, name: str) -> bool:
     if job.rule != "train" or getattr(suite.config.data, name).source != "folder":
         return False
     network_name = job.wildcards["network"]
-    return not suite.is_released(network_name) and suite.training_set(network_name) == name
+    return not suite.is_released(network_name) and suite.run.training_set(network_name) == name
 
 
 def _has(jobs: Iterable[Job], *rules: str) -> bool:

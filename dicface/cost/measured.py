@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
-from dicface.config.settings import load
+from dicface.config.load import load
 from dicface.cost.jobs import Job
 from dicface.cost.model import Model
 from dicface.cost.sizes import Sizes
-from dicface.workflow.plan import plan as suite_of
+from dicface.workflow.plan import Plan
 
 #: Rule -> the name of its benchmark files, as the rules give them.
 _BENCHMARKS = {
@@ -49,7 +49,7 @@ def corrections_from(run: Path, model: Model) -> dict[str, float]:
             f"{run}: found no run_config.yaml with benchmarks/*.tsv; --measured takes the folder "
             "of a run that the workflow made."
         )
-    suite = suite_of(dataclasses.asdict(load(config)))
+    suite = Plan.of(dataclasses.asdict(load(config)))
     if suite.config.device != model.suite.config.device:
         raise ConfigError(
             f"{run}: ran on {suite.config.device}, the plan is for {model.suite.config.device}; "

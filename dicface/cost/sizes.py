@@ -54,10 +54,10 @@ class Sizes:
             ClipError: Its clips are there and cannot be read.
         """
         config, test = self.suite.config, self.suite.config.data.test
-        if not self.suite.imports_test_clips:
+        if not self.suite.run.imports_test_clips:
             clips = test.num_clips + test.photo
             return Count(clips, clips * test.num_frames, "rendered, as the configuration says")
-        index = Path(self.suite.run_folder, "clips", "own", "index.parquet")
+        index = self.suite.run.truth_index
         if index.is_file():
             frames = _column(index, "num_frames")
             return Count(len(frames), sum(frames), str(index))

@@ -24,7 +24,7 @@ import psutil
 
 from dicface import __version__
 from dicface.base.errors import DicfaceError
-from dicface.base.files import atomic_path, sha256_of, write_json
+from dicface.base.files import atomic_path, digest_of, sha256_of, write_json
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -192,11 +192,7 @@ def write_run_manifest(run: str | Path) -> Path:
 def digest(path: str | Path) -> tuple[str, int]:
     """Returns sha256 and bytes of a file, or of a folder by the names and digests of its files."""
     path = Path(path)
-    if path.is_file():
-        return sha256_of(path), path.stat().st_size
-    files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
-    listed = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
-    return sha256(listed.encode()).hexdigest(), size_of(path)
+    return digest_of(path), size_of(path)
 
 
 def size_of(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from dicface.base.errors import ClipError
@@ -15,6 +16,47 @@ COST_FILE = "cost.json"
 `frames`, `seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and the method's
 `parameters`.
 Not in the index, which is digested: seconds differ each time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The folder of one method's restored clips and their scores.
+
+    Attributes:
+        folder: `<run>/<task>/<method>`, or one that `dicface score` writes.
+    """
+
+    folder: Path
+
+    @property
+    def index(self) -> Path:
+        """What restored the clips and which there are, JSON."""
+        return self.folder / INDEX_FILE
+
+    @property
+    def cost(self) -> Path:
+        """What restoring took, JSON."""
+        return self.folder / COST_FILE
+
+    @property
+    def metrics(self) -> Path:
+        """One row a clip and metric."""
+        return self.folder / "metrics.parquet"
+
+    @property
+    def frames(self) -> Path:
+        """One row a frame and metric."""
+        return self.folder / "frames.parquet"
+
+    @property
+    def features(self) -> Path:
+        """Video features of all windows, from which FVD is computed."""
+        return self.folder / "fvd.npz"
+
+    @property
+    def landmarks(self) -> Path:
+        """68 points of all frames, restored and true."""
+        return self.folder / "landmarks.npz"
 
 
 def restored_clips(folder: str | Path) -> dict[str, Path]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -13,70 +10,35 @@ from typing import IO, Any
 
 import yaml
 
-from dicface.base.errors import ClipError, ConfigError
+from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path, hold_lock
-from dicface.config.networks import network, restore_settings, sources_of, weights_of
-from dicface.config.settings import STAGES, Config, RuleResources, from_mapping, overlay
-from dicface.config.systems import COMPARISON, HEADLINE, TRAINED_METHODS, job_logs, method_network
+from dicface.config.mapping import from_mapping
+from dicface.config.networks import network, sources_of, weights_of
+from dicface.config.settings import STAGES, RuleResources
+from dicface.config.systems import COMPARISON, HEADLINE, job_logs, method_network
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
+from dicface.runs.folder import Run
 from dicface.video.clips import list_clips
 from dicface.workflow.triggers import Facts
-
-#: A folder of results stands bare in shell commands and in Snakemake's patterns.
-_SAFE_PATH = re.compile(r"(?!-)[\w./+,:@=-]+")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-
-#: With these, no folder of a run can be that of another budget, seed or set of clips.
-_BUDGET = re.compile(r"(?!seed|clips)[a-z0-9_]+")
-
-
-def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns the configuration overlaid by `<folder>/<budget>.yaml`; "full" changes nothing.
-
-    Raises:
-        ConfigError: There is no such budget.
-    """
-    budget = config.get("budget", "full")
-    if budget == "full":
-        return config
-    path = folder / f"{budget}.yaml"
-    if not path.is_file():
-        known = ["full", *sorted(p.stem for p in folder.glob("*.yaml"))]
-        raise ConfigError(f"budget: found '{budget}', expected one of {', '.join(known)}.")
-    return overlay(config, yaml.safe_load(path.read_text()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Facts):
-    """A checked configuration with the folders that its results go to.
+    """What the Snakefile asks of a run."""
 
-    Attributes:
-        run_folder: Results on one test set.
-        train_folder: Training clips and networks; shared by all test sets of a scale and seed.
-    """
-
-    run_folder: str
-    train_folder: str
-
-    @property
-    def run_config(self) -> str:
-        """The merged configuration, which the commands on the test set read."""
-        return f"{self.run_folder}/run_config.yaml"
-
-    @property
-    def train_config(self) -> str:
-        """The same without the user's test clips, so that these never train anything anew."""
-        return f"{self.train_folder}/run_config.yaml"
+    @classmethod
+    def of(cls, merged: dict[str, Any]) -> Plan:
+        """Plans the run of a merged configuration (errors as `Run.of`)."""
+        return cls(run=Run.of(merged))
 
     def start(self) -> list[IO[str]]:
         """Locks the run's folders for this process and writes the configuration into them."""
-        folders = {self.train_config: self.raw | {"test_clips": ""}, self.run_config: self.raw}
         locks = []
-        for path, raw in folders.items():
-            locks.append(hold_lock(Path(path).parent / ".lock"))
+        for path, raw in self.run.settings_files.items():
+            locks.append(hold_lock(path.parent / ".lock"))
             text = yaml.safe_dump(raw, sort_keys=False)
-            if not Path(path).is_file() or Path(path).read_text() != text:
+            if not path.is_file() or path.read_text() != text:
                 with atomic_path(path) as temporary:
                     temporary.write_text(text)
         return locks
@@ -105,11 +67,6 @@ class Plan(Facts):
     def method_network(self, method: str) -> str | None:
         """Returns the network whose weights a method needs; None for released systems."""
         return method_network(self.config, method)
-
-    @property
-    def imports_test_clips(self) -> bool:
-        """Whether the test set is a folder of videos rather than rendered."""
-        return bool(self.config.test_clips) or self.config.data.test.source == "folder"
 
     def runnable(self, methods: Iterable[str], task: str = "bfr") -> list[str]:
         """Returns those methods that can run a task on this machine, in their order."""
@@ -161,10 +118,10 @@ class Plan(Facts):
         return partial
 
     def _scores(self, task: str, method: str) -> bool:
-        return Path(self.run_folder, task, method, "metrics.parquet").is_file()
+        return self.run.results(task, method).metrics.is_file()
 
     def _logs(self, task: str, method: str) -> bool:
-        run, train = Path(self.run_folder), Path(self.train_folder)
+        run, train = self.run.folder, self.run.train_folder
         shared = job_logs(self.config, HEADLINE, "bfr", run / "logs", train / "logs")
         logs = job_logs(self.config, method, task, run / "logs", train / "logs")
         return any(log.is_file() for log in logs if log not in shared)
@@ -187,21 +144,14 @@ class Plan(Facts):
         test = self.config.data.test
         folder = self.config.test_clips or test.folder
         planned = not self.config.test_clips and (test.layout or not Path(folder).exists())
-        if not self.imports_test_clips or planned:
+        if not self.run.imports_test_clips or planned:
             return []
         return [str(path) for path in list_clips(folder).values()]
 
-    def training_clips(self, name: str) -> str:
-        """Returns the folder of a network's training clips: in the run, or the user's own."""
-        chosen = self.training_set(name)
-        settings = getattr(self.config.data, chosen)
-        own = settings.source == "folder" and not settings.layout
-        return settings.folder if own else f"{self.train_folder}/clips/{chosen}"
-
     def training_index(self, name: str) -> list[str]:
         """Returns the file that a training waits for; none for the user's own or no training."""
-        folder = self.training_clips(name)
-        mine = folder.startswith(f"{self.train_folder}/")
+        folder = self.run.training_clips(name)
+        mine = folder.is_relative_to(self.run.train_folder)
         return [f"{folder}/index.parquet"] if mine and not self.is_released(name) else []
 
     def is_released(self, name: str) -> bool:
@@ -262,75 +212,3 @@ class Plan(Facts):
 def _shards(layout: str, folder: str, size: int) -> dict[str, tuple[str, ...]]:
     """Every job of a shard asks; the folder is listed once."""
     return shards(read_layout(layout, folder).clips, size)
-
-
-def plan(config: dict[str, Any]) -> Plan:
-    """Checks a merged configuration and names its folders.
-
-    Raises:
-        ConfigError: A key is unknown, missing or of a wrong type.
-    """
-    # Snakemake reads files into mappings of other types, which YAML would not write.
-    raw = json.loads(json.dumps(config, default=str))
-    # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
-    raw["test_clips"] = str(raw.get("test_clips", ""))
-    checked = from_mapping(Config, raw, "configuration")
-    for name in (*STAGES, *checked.variants):
-        sources_of(checked, name)
-        restore_settings(checked, name)
-    _check_rows(checked)
-    if not _SAFE_PATH.fullmatch(checked.results):
-        raise ConfigError(
-            f"results: found '{checked.results}', expected a path of letters, digits and "
-            "_ - . / + , : @ = that does not begin with -; name another folder, or link one here."
-        )
-    if not _BUDGET.fullmatch(checked.budget):
-        raise ConfigError(
-            f"budget: found '{checked.budget}', expected lower-case letters, digits and _, and "
-            "neither seed… nor clips…, which other runs are called; rename its file."
-        )
-    test = checked.data.test
-    if test.test_set == "released" and (test.source, test.layout) != ("folder", "released_test"):
-        raise ConfigError(
-            f"data.test: test_set is released and the source '{test.source}', layout "
-            f"'{test.layout}'; expected source: folder, layout: released_test."
-        )
-    base = checked.scale if checked.budget == "full" else f"{checked.scale}-{checked.budget}"
-    train = base if checked.seed == 0 else f"{base}-seed{checked.seed}"
-    run = train
-    if checked.test_clips:
-        name = Path(os.path.abspath(checked.test_clips)).name
-        run = f"{train}-clips-{_UNSAFE.sub('-', name)}"
-    return Plan(
-        config=checked,
-        raw=raw,
-        run_folder=f"{checked.results}/{run}",
-        train_folder=f"{checked.results}/{train}",
-    )
-
-
-def _check_rows(config: Config) -> None:
-    """A variant that a table names is there and of its task; no two rows have one name."""
-    rows = {"table1": ("bfr", config.table1)}
-    rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
-    rows |= {f"ablations.{name}": ("bfr", each.rows) for name, each in config.ablations.items()}
-    for table, (task, methods) in rows.items():
-        for method in methods:
-            if method in config.variants:
-                found = network(config, method).task
-                if found != task:
-                    raise ConfigError(
-                        f"{table}: the variant '{method}' is trained for {found}, expected {task}."
-                    )
-            elif table.startswith("ablations") and method not in TRAINED_METHODS:
-                known = ", ".join((*TRAINED_METHODS, *config.variants))
-                raise ConfigError(f"{table}: found '{method}', expected one of {known}.")
-    taken = {"input", *TRAINED_METHODS, *config.variants}
-    taken |= {method for _, methods in rows.values() for method in methods}
-    made = [(each.name, each.task) for each in config.methods]
-    for name, task in made:
-        if name in taken or made.count((name, task)) > 1:
-            raise ConfigError(
-                f"methods: found the name '{name}', which another row has; expected a name of its "
-                "own, such as 'my_gpen'. Tables print its label."
-            )

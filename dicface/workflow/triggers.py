@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.config.systems import FIGURES, HEADLINE, TASK_OF_GRID, method_settings
 from dicface.data.datasets.layouts import read_layout
+from dicface.runs.folder import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +23,20 @@ class Facts:
     """What each kind of job depends on, as plain values: all of it, and no more.
 
     Attributes:
-        config: The settings of a run, checked.
-        raw: The same as plain values.
+        run: The run.
     """
 
-    config: Config
-    raw: dict[str, Any]
+    run: Run
+
+    @property
+    def config(self) -> Config:
+        """Settings of the run, checked."""
+        return self.run.config
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The same as plain values."""
+        return self.run.raw
 
     def facts(self, *sections: str) -> dict[str, Any]:
         """Returns sections of the configuration, the seed and the version of the package."""
@@ -58,16 +67,11 @@ class Facts:
         section = {"bfr": ("degradation",), "inpainting": ("brush",)}.get(task, ())
         return self.facts(*section)
 
-    def training_set(self, name: str) -> str:
-        """Returns the set that a network learns from: "train", or "images" for stages I to III."""
-        images = self.config.data.images.source == "folder"
-        return "images" if images and network(self.config, name).learns_from_images else "train"
-
     def network_facts(self, name: str) -> dict[str, Any]:
         """Returns all settings that change what a training makes, for change detection."""
         plan = network(self.config, name)
         inputs = {} if plan.stage == "vqgan" else self.input_facts(plan.task)
-        clips = self.raw["data"][self.training_set(name)]
+        clips = self.raw["data"][self.run.training_set(name)]
         return {**self.facts(), **plan.facts(), "inputs": inputs, "clips": clips}
 
     def restore_facts(self, method: str) -> dict[str, Any]:

@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from dicface.base.errors import ConfigError
+from dicface.config.load import load, with_budget
+from dicface.config.mapping import from_mapping, overlay
 from dicface.config.networks import network
-from dicface.config.settings import STAGES, TrainSettings, from_mapping, load, overlay
+from dicface.config.settings import STAGES, TrainSettings
 from dicface.config.systems import FIGURES
-from dicface.workflow.plan import plan, with_budget
+from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER_NUMBERS = ROOT / "config" / "paper_numbers"
@@ -29,7 +31,7 @@ def raw() -> dict:
 def test_unknown_keys_are_named(raw: dict) -> None:
     raw["data"]["sizes"] = 3
     with pytest.raises(ConfigError, match="data: unknown key 'sizes'"):
-        plan(raw)
+        Plan.of(raw)
 
 
 def test_missing_keys_are_named(raw: dict) -> None:
@@ -37,7 +39,7 @@ def test_missing_keys_are_named(raw: dict) -> None:
     for stage in STAGES:
         raw["train"][stage].pop("steps", None)
     with pytest.raises(ConfigError, match="key 'steps' is missing"):
-        plan(raw)
+        Plan.of(raw)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_missing_keys_are_named(raw: dict) -> None:
 def test_wrong_types_are_named(raw: dict, key: str, value: object, message: str) -> None:
     raw["train"]["vqgan"][key] = value
     with pytest.raises(ConfigError, match=message):
-        plan(raw)
+        Plan.of(raw)
 
 
 def test_numbers_as_yaml_reads_them() -> None:
@@ -66,57 +68,59 @@ def test_numbers_as_yaml_reads_them() -> None:
 
 def test_a_stage_overlays_the_defaults(raw: dict) -> None:
     raw["train"]["vqgan"]["steps"] = 7
-    settings = network(plan(raw).config, "vqgan").train
+    settings = network(Plan.of(raw).config, "vqgan").train
     assert isinstance(settings, TrainSettings)
     assert settings.steps == 7
     assert settings.betas == (0.9, 0.99)
 
 
 def test_other_seeds_and_test_sets_have_their_own_folders(raw: dict) -> None:
-    assert plan(raw).run_folder == "results/demo"
-    own = plan(raw | {"test_clips": "/somewhere/holiday/", "seed": 2})
-    assert own.run_folder == "results/demo-seed2-clips-holiday"
-    assert own.train_folder == "results/demo-seed2"
+    assert Plan.of(raw).run.folder == Path("results/demo")
+    own = Plan.of(raw | {"test_clips": "/somewhere/holiday/", "seed": 2})
+    assert own.run.folder == Path("results/demo-seed2-clips-holiday")
+    assert own.run.train_folder == Path("results/demo-seed2")
 
 
 def test_no_name_of_clips_breaks_a_command_or_takes_another_runs_folder(raw: dict) -> None:
     folders = {
-        name: plan(raw | {"test_clips": name}).run_folder
+        name: str(Plan.of(raw | {"test_clips": name}).run.folder)
         for name in ("", "My Videos", "./quick", "./seed1", "a'$(b);c", "été 1.0_x")
     }
     assert folders["My Videos"] == "results/demo-clips-My-Videos"
     assert all(re.fullmatch(r"[A-Za-z0-9_./-]+", folder) for folder in folders.values())
-    others = {plan(raw | {"budget": "quick"}).run_folder, plan(raw | {"seed": 1}).run_folder}
+    others = {
+        str(Plan.of(raw | change).run.folder) for change in ({"budget": "quick"}, {"seed": 1})
+    }
     assert len({*folders.values(), *others}) == len(folders) + 2
     for budget in ("clips", "seed1", "a-b", "../x"):
         with pytest.raises(ConfigError, match=f"budget: found '{budget}'"):
-            plan(raw | {"budget": budget})
+            Plan.of(raw | {"budget": budget})
     # Two folders of one name share the results folder, and each of them is noticed.
-    here, there = (plan(raw | {"test_clips": f"{each}/holiday"}) for each in ("/here", "/there"))
-    assert here.run_folder == there.run_folder
+    here, there = (Plan.of(raw | {"test_clips": f"{each}/holiday"}) for each in ("/here", "/there"))
+    assert here.run.folder == there.run.folder
     assert here.test_set_facts() != there.test_set_facts()
 
 
 @pytest.mark.parametrize("results", ["my results", "-out", "~/out", "a{b}", "", "$HOME", "a'b"])
 def test_results_folders_that_commands_cannot_take_are_refused(raw: dict, results: str) -> None:
     with pytest.raises(ConfigError, match="results: found .* link one"):
-        plan(raw | {"results": results})
+        Plan.of(raw | {"results": results})
 
 
 def test_budgets_overlay_the_scale(raw: dict) -> None:
     quick = with_budget(raw | {"budget": "quick"}, ROOT / "config" / "budget")
     assert quick["train"]["vqgan"]["steps"] < raw["train"]["vqgan"]["steps"]
     assert quick["degradation"] == raw["degradation"]
-    assert plan(quick).train_folder == "results/demo-quick"
+    assert Plan.of(quick).run.train_folder == Path("results/demo-quick")
     with pytest.raises(ConfigError, match="expected one of full, quick"):
         with_budget(raw | {"budget": "slow"}, ROOT / "config" / "budget")
 
 
 def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
     raw["results"] = str(tmp_path)
-    planned = plan(raw)
+    planned = Plan.of(raw)
     planned.start()
-    assert load(planned.run_config) == planned.config
+    assert load(planned.run.folder / "run_config.yaml") == planned.config
     with pytest.raises(ConfigError, match="no such file"):
         load(tmp_path / "none.yaml")
 
@@ -124,18 +128,18 @@ def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
 def test_network_facts_change_with_what_matters(raw: dict) -> None:
     other = copy.deepcopy(raw)
     other["train"]["dicface"]["learning_rate"] = 0.5
-    changed = [name for name in plan(raw).trained() if differs(raw, other, name)]
+    changed = [name for name in Plan.of(raw).trained() if differs(raw, other, name)]
     assert "vqgan" not in changed
     assert {"dicface", "prior_10", "codes_half"} <= set(changed)
     other = copy.deepcopy(raw)
     other["variants"]["prior_10"]["train"]["prior_alpha"] = 11.0
-    assert [name for name in plan(raw).trained() if differs(raw, other, name)] == ["prior_10"]
+    assert [name for name in Plan.of(raw).trained() if differs(raw, other, name)] == ["prior_10"]
 
 
 def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) -> None:
     def facts(**data: dict) -> tuple:
-        made = plan(overlay(raw, {"data": data}))
-        own = plan(overlay(raw, {"data": data, "test_clips": "/somewhere/holiday"}))
+        made = Plan.of(overlay(raw, {"data": data}))
+        own = Plan.of(overlay(raw, {"data": data, "test_clips": "/somewhere/holiday"}))
         splits = tuple(made.render_facts(split) for split in ("train", "test"))
         networks = [made.network_facts(name) for name in made.trained()]
         return (*splits, networks, own.test_set_facts())
@@ -151,13 +155,13 @@ def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) 
     assert noticed(train={"num_clips": 5}) == [True, False, True, False]
     assert noticed(fps=30) == [True, True, False, False]
     assert noticed(size=32) == [True, True, True, True]
-    changed = plan(overlay(raw, {"data": {"images": {"folder": "elsewhere"}}}))
-    assert changed.render_facts("train") == plan(raw).render_facts("train")
+    changed = Plan.of(overlay(raw, {"data": {"images": {"folder": "elsewhere"}}}))
+    assert changed.render_facts("train") == Plan.of(raw).render_facts("train")
 
 
 def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
     def noticed(changes: dict) -> set[str]:
-        before, after = plan(raw), plan(overlay(raw, changes))
+        before, after = Plan.of(raw), Plan.of(overlay(raw, changes))
         tables = ("table1", "table2", "table3", "table4")
         return {
             *(name for name in tables if before.table_facts(name) != after.table_facts(name)),
@@ -172,27 +176,27 @@ def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
     }
     named = {"variants": {"prior_10": {"paper_name": "x"}}}
     assert noticed(named) == {"table3", "figure8a", "figure8b"}
-    restore = [plan(overlay(raw, {"restore": each})) for each in ({"samples": 2}, {})]
+    restore = [Plan.of(overlay(raw, {"restore": each})) for each in ({"samples": 2}, {})]
     assert restore[0].code_weights_facts() == restore[1].code_weights_facts()
-    first = plan(overlay(raw, {"restore": {"position": "release"}}))
+    first = Plan.of(overlay(raw, {"restore": {"position": "release"}}))
     assert first.code_weights_facts() != restore[1].code_weights_facts()
 
 
 def test_figure_8_is_left_out_without_table3(raw: dict) -> None:
-    assert plan(raw).figures() == list(FIGURES)
-    assert plan(raw).networks_shown("figure8b") == ["dicface"]
+    assert Plan.of(raw).figures() == list(FIGURES)
+    assert Plan.of(raw).networks_shown("figure8b") == ["dicface"]
     raw["ablations"]["table3"]["rows"].remove("dicface_trained")
-    assert set(FIGURES) - set(plan(raw).figures()) == {"figure8b"}
+    assert set(FIGURES) - set(Plan.of(raw).figures()) == {"figure8b"}
     del raw["ablations"]["table3"]
-    assert set(FIGURES) - set(plan(raw).figures()) == {"figure8a", "figure8b"}
+    assert set(FIGURES) - set(Plan.of(raw).figures()) == {"figure8a", "figure8b"}
     with pytest.raises(ConfigError, match="figure8a: found no ablations.table3"):
-        plan(raw).networks_shown("figure8a")
+        Plan.of(raw).networks_shown("figure8a")
     with pytest.raises(ConfigError, match=r"found no ablations\.table3"):
-        plan(raw).table_facts("table3")
+        Plan.of(raw).table_facts("table3")
 
 
 def differs(raw: dict, other: dict, name: str) -> bool:
-    return plan(raw).network_facts(name) != plan(other).network_facts(name)
+    return Plan.of(raw).network_facts(name) != Plan.of(other).network_facts(name)
 
 
 def snakemake(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -230,16 +234,16 @@ def test_wrong_settings_stop_the_workflow(tmp_path: Path, setting: str, message:
 
 
 def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
-    demo = plan(raw | {"results": str(tmp_path)})
-    own = plan(raw | {"results": str(tmp_path), "test_clips": "/somewhere/holiday"})
-    assert own.train_config == demo.train_config
-    assert own.run_config != demo.run_config
+    demo = Plan.of(raw | {"results": str(tmp_path)})
+    own = Plan.of(raw | {"results": str(tmp_path), "test_clips": "/somewhere/holiday"})
+    assert own.run.train_folder / "run_config.yaml" == demo.run.train_folder / "run_config.yaml"
+    assert own.run.folder / "run_config.yaml" != demo.run.folder / "run_config.yaml"
     demo_locks = demo.start()
-    written = Path(demo.train_config).read_text()
+    written = Path(demo.run.train_folder / "run_config.yaml").read_text()
     for lock in demo_locks:
         lock.close()
     own.start()
-    assert Path(demo.train_config).read_text() == written
+    assert Path(demo.run.train_folder / "run_config.yaml").read_text() == written
     for name in demo.trained():
         assert own.network_facts(name) == demo.network_facts(name)
 

@@ -6,10 +6,11 @@ import pytest
 import yaml
 
 from dicface.base.errors import ConfigError
+from dicface.config.load import load
 from dicface.config.networks import network, prior_of, restore_settings, sources_of, weights_of
-from dicface.config.settings import Config, load
+from dicface.config.settings import Config
 from dicface.config.systems import method_class, method_network, method_settings
-from dicface.workflow.plan import plan
+from dicface.workflow.plan import Plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -44,7 +45,9 @@ def test_a_variant_that_only_restores_otherwise_shares_weights(config: Config) -
     assert weights_of(config, "prior_10") == "prior_10"
     assert restore_settings(config, "samples_4").samples == 4
     assert restore_settings(config, "dicface").samples == "mean"
-    assert "samples_4" not in plan(yaml.safe_load((CONFIG / "config.yaml").read_text())).trained()
+    assert (
+        "samples_4" not in Plan.of(yaml.safe_load((CONFIG / "config.yaml").read_text())).trained()
+    )
 
 
 def test_methods_of_variants(config: Config) -> None:
@@ -74,15 +77,15 @@ def test_wrong_variants_are_named(variant: dict, message: str) -> None:
     raw = yaml.safe_load((CONFIG / "config.yaml").read_text())
     raw["variants"]["mine"] = {"label": "mine", **variant}
     with pytest.raises(ConfigError, match=message):
-        plan(raw)
+        Plan.of(raw)
 
 
 def test_tables_name_methods_and_variants_that_exist(config: Config) -> None:
     raw = yaml.safe_load((CONFIG / "config.yaml").read_text())
     raw["ablations"]["table3"]["rows"].append("prior_100")
     with pytest.raises(ConfigError, match="table3.*prior_100"):
-        plan(raw)
+        Plan.of(raw)
     raw = yaml.safe_load((CONFIG / "config.yaml").read_text())
     raw["table2"]["inpainting"].append("dicface_colorization")
     with pytest.raises(ConfigError, match="dicface_colorization.*colorization"):
-        plan(raw)
+        Plan.of(raw)

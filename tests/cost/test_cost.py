@@ -12,8 +12,9 @@ import yaml
 
 from dicface.base.errors import ConfigError
 from dicface.cli.main import main
+from dicface.config.load import load
+from dicface.config.mapping import overlay
 from dicface.config.networks import network
-from dicface.config.settings import load, overlay
 from dicface.cost import flops
 from dicface.cost.downloads import OFFICIAL_BACKBONES, downloads
 from dicface.cost.jobs import Graph, Job
@@ -23,7 +24,7 @@ from dicface.cost.plan import cost_of_targets, with_missing_shards
 from dicface.cost.rates import COLUMNS, Rates, read_rates
 from dicface.cost.schedule import wall_seconds
 from dicface.cost.sizes import FRAMES_OF_A_VFHQ_CLIP, Sizes
-from dicface.workflow.plan import plan as suite_of
+from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "config" / "config.yaml"
@@ -41,7 +42,7 @@ def settings(*paths: Path, **changes: object) -> dict:
 @pytest.fixture
 def demo(tmp_path: Path) -> Model:
     """The demo on one core."""
-    suite = suite_of(settings(DEMO, results=str(tmp_path)))
+    suite = Plan.of(settings(DEMO, results=str(tmp_path)))
     return Model(suite=suite, sizes=Sizes(suite), rates=read_rates(), cores=1)
 
 
@@ -50,7 +51,7 @@ def paper(tmp_path: Path) -> Model:
     """The paper's scale without any data."""
     missing = {"data": {"train": {"folder": str(tmp_path / "no")}}}
     missing["data"]["test"] = {"folder": str(tmp_path / "none")}
-    suite = suite_of(settings(DEMO, PAPER, results=str(tmp_path), **missing))
+    suite = Plan.of(settings(DEMO, PAPER, results=str(tmp_path), **missing))
     return Model(suite=suite, sizes=Sizes(suite), rates=read_rates())
 
 
@@ -245,7 +246,7 @@ def test_frames_of_a_folder_are_counted(tmp_path: Path) -> None:
     from dicface.video.clips import write_clip
 
     write_clip(tmp_path / "own" / "a.mkv", np.zeros((7, 16, 16, 3), np.uint8), fps=25)
-    suite = suite_of(settings(DEMO, test_clips=str(tmp_path / "own"), results=str(tmp_path)))
+    suite = Plan.of(settings(DEMO, test_clips=str(tmp_path / "own"), results=str(tmp_path)))
     assert Sizes(suite).test.frames == 7
 
 

@@ -10,8 +10,9 @@ import yaml
 
 from dicface.base.errors import ClipError, ConfigError, WeightsError
 from dicface.cli import main as cli
+from dicface.config.mapping import overlay
 from dicface.config.networks import network
-from dicface.config.settings import Config, overlay
+from dicface.config.settings import Config
 from dicface.data.datasets.layouts import ALIGNED, LAYOUTS, read_layout
 from dicface.models import build
 from dicface.models.checkpoint import load_network, save_weights
@@ -19,7 +20,7 @@ from dicface.report.run import declare
 from dicface.training.loop import train_stage
 from dicface.video.clips import read_clip
 from dicface.weights import registry
-from dicface.workflow.plan import Plan, plan
+from dicface.workflow.plan import Plan
 from tests.config.test_config import ROOT, snakemake
 from tests.data import _layouts as mini
 from tests.data._layouts import NAMES, RELEASED, FixedDetector
@@ -66,14 +67,14 @@ def changed(raw: dict, *path: str, value: object) -> dict:
 
 
 def test_stages_learn_from_their_own_set(raw):
-    planned = plan(raw)
-    clips = f"{planned.train_folder}/clips"
+    planned = Plan.of(raw)
+    clips = f"{planned.run.train_folder}/clips"
     assert planned.training_index("dicface") == [f"{clips}/train/index.parquet"]
     assert planned.training_index("prior_10") == [f"{clips}/train/index.parquet"]
     assert planned.training_index("vqgan_codes_half") == [f"{clips}/images/index.parquet"]
     assert planned.landmark_shards("train") == {"00000": (NAMES[0],), "00001": (NAMES[1],)}
     assert planned.landmark_shards("images") == {}
-    demo = plan(read("config.yaml"))
+    demo = Plan.of(read("config.yaml"))
     assert demo.training_index("vqgan") == ["results/demo/clips/train/index.parquet"]
     assert (demo.indexed_sets(), demo.rendered_splits()) == ([], ["train", "test"])
 
@@ -81,8 +82,8 @@ def test_stages_learn_from_their_own_set(raw):
 def test_a_folder_of_aligned_clips_is_read_where_it_lies(raw):
     raw = changed(raw, "data", "train", "layout", value="")
     raw = changed(raw, "data", "images", "source", value="train")
-    planned = plan(raw)
-    assert planned.training_clips("vqgan") == raw["data"]["train"]["folder"]
+    planned = Plan.of(raw)
+    assert planned.run.training_clips("vqgan") == Path(raw["data"]["train"]["folder"])
     assert planned.training_index("vqgan") == planned.indexed_sets() == []
     assert planned.landmark_shards("train") == {}
 
@@ -90,7 +91,8 @@ def test_a_folder_of_aligned_clips_is_read_where_it_lies(raw):
 def test_what_a_network_learns_from_is_noticed(raw):
     other = changed(raw, "data", "images", "folder", value="elsewhere")
     facts = [
-        [plan(each).network_facts(name) for name in ("vqgan", "dicface")] for each in (raw, other)
+        [Plan.of(each).network_facts(name) for name in ("vqgan", "dicface")]
+        for each in (raw, other)
     ]
     assert facts[0][0] != facts[1][0]
     assert facts[0][1] == facts[1][1]
@@ -110,7 +112,7 @@ def test_layouts_of_aligned_faces(tmp_path):
     ],
 )
 def test_a_missing_set_can_be_planned_and_not_started(raw, path, value, message):
-    planned = plan(changed(raw, *path, value=value))
+    planned = Plan.of(changed(raw, *path, value=value))
     assert planned.landmark_shards("train") is not None
     assert planned.test_set_facts()
     planned.require_data(["train", "restore"])  # everything is there already
@@ -121,13 +123,13 @@ def test_a_missing_set_can_be_planned_and_not_started(raw, path, value, message)
 def test_released_inputs_that_a_table_needs_are_missed_at_the_start(raw, tmp_path):
     (tmp_path / "released" / "vfhq_test_color_input").rename(tmp_path / "elsewhere")
     with pytest.raises(ClipError, match="no inputs of colorization"):
-        plan(raw).require_data(["import_clips"])
-    plan(changed(raw, "table2", value={})).require_data(["import_clips"])
+        Plan.of(raw).require_data(["import_clips"])
+    Plan.of(changed(raw, "table2", value={})).require_data(["import_clips"])
 
 
 def test_the_released_test_set_needs_its_layout(raw):
     with pytest.raises(ConfigError, match="expected source: folder, layout: released_test"):
-        plan(changed(raw, "data", "test", "layout", value="vfhq_test"))
+        Plan.of(changed(raw, "data", "test", "layout", value="vfhq_test"))
 
 
 def test_the_workflow_plans_a_job_a_shard(raw, tmp_path):
@@ -153,34 +155,36 @@ def test_the_workflow_plans_a_job_a_shard(raw, tmp_path):
 def commands(raw, tmp_path, monkeypatch):
     """Runs `dicface …` on the run's configuration."""
     monkeypatch.setattr("dicface.faces.detect.default_detector", lambda name: FixedDetector())
-    planned = plan(raw)
+    planned = Plan.of(raw)
     for lock in planned.start():
         lock.close()
 
     def run(*arguments: object, config: bool = True) -> None:
-        last = ("--config", planned.run_config) if config else ()
+        last = ("--config", planned.run.folder / "run_config.yaml") if config else ()
         assert cli.main([str(argument) for argument in (*arguments, *last)]) == 0
 
     return run
 
 
 def test_networks_learn_from_sets_on_disk(raw, commands):
-    planned = plan(raw)
+    planned = Plan.of(raw)
     for name in planned.indexed_sets():
         chosen = raw["data"][name]
-        folder = Path(planned.train_folder, "clips", name)
+        folder = Path(planned.run.train_folder, "clips", name)
         which = ("--layout", chosen["layout"], "--folder", chosen["folder"], "--shard-size", 1)
         for shard in planned.landmark_shards(name):
             commands("data", "landmarks", *which, "--shard", shard, "--out", folder, config=False)
         commands("data", "index", *which, "--out", folder, config=False)
     for name in ("vqgan", "dicface"):
-        out = Path(planned.train_folder, "train")
-        commands("train", "--network", name, "--clips", planned.training_clips(name), "--out", out)
+        out = Path(planned.run.train_folder, "train")
+        commands(
+            "train", "--network", name, "--clips", planned.run.training_clips(name), "--out", out
+        )
         assert load_network(out / name / "weights.safetensors")[1]["train"]["steps"] == 2
 
 
 def test_the_released_test_set_is_taken_as_it_is(raw, commands):
-    run = Path(plan(raw).run_folder)
+    run = Path(Plan.of(raw).run.folder)
     truth = run / "clips" / "own"
     commands("import", "--out", truth)
     assert list(pd.read_parquet(truth / "index.parquet")["clip"]) == list(RELEASED)
@@ -196,7 +200,7 @@ def test_the_released_test_set_is_taken_as_it_is(raw, commands):
 
 
 def released_plan(raw: dict) -> tuple[Plan, Config]:
-    planned = plan(changed(raw, "train", "vqgan", "released", value="vqgan_code1024"))
+    planned = Plan.of(changed(raw, "train", "vqgan", "released", value="vqgan_code1024"))
     return planned, planned.config
 
 
@@ -227,7 +231,7 @@ def test_missing_released_weights_say_how_to_get_them(raw, tmp_path, monkeypatch
 
 
 def test_the_paper_starts_from_released_weights_and_trains_smaller_codebooks():
-    planned = plan(overlay(read("config.yaml"), read("paper.yaml")))
+    planned = Plan.of(overlay(read("config.yaml"), read("paper.yaml")))
     assert planned.trained_stages() == ["dicface"]
     lineage, name = [], "codes_half"
     while planned.sources(name):

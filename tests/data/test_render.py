@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dicface.base.errors import ClipError
-from dicface.config.settings import overlay
+from dicface.config.mapping import overlay
 from dicface.data.contact_sheet import contact_sheet
 from dicface.data.demo import PHOTO, render_split
 from dicface.data.photo import astronaut_clip
@@ -19,7 +19,7 @@ from dicface.data.render.clip import TEMPLATE, five_points
 from dicface.data.render.landmarks import EYES, MOUTH, NOSE
 from dicface.data.render.motion import motion
 from dicface.video.clips import list_clips, read_clip
-from dicface.workflow.plan import plan
+from dicface.workflow.plan import Plan
 
 SIZE = 64
 
@@ -209,7 +209,7 @@ def test_clips_that_are_no_longer_wanted_go_and_others_stay(tmp_path):
 
     def rendered(**test) -> set[str]:
         changed = {"num_frames": 1, **test}
-        config = plan(overlay(raw, {"data": {"size": SIZE, "test": changed}})).config
+        config = Plan.of(overlay(raw, {"data": {"size": SIZE, "test": changed}})).config
         render_split(tmp_path, config, "test")
         index = set(pd.read_parquet(tmp_path / "index.parquet")["clip"])
         assert set(pd.read_parquet(tmp_path / "landmarks.parquet")["clip"]) == index - {PHOTO}

@@ -9,7 +9,8 @@ import pytest
 
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
-from dicface.config.settings import TASKS, Config, load
+from dicface.config.load import load
+from dicface.config.settings import TASKS, Config
 from dicface.data.degradation.sets import degrade_set
 from dicface.data.degradation.tasks import task_input
 from dicface.video.clips import read_clip, write_clip

@@ -18,7 +18,7 @@ import torch
 import dicface.methods
 from dicface.base.errors import WeightsError
 from dicface.cli.main import main
-from dicface.config.settings import load
+from dicface.config.load import load
 from dicface.methods import Method, MethodFacts, examples
 from dicface.methods.conformance import Subject, check
 from dicface.methods.input import Input

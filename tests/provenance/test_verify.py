@@ -15,8 +15,8 @@ from dicface.base.files import write_json
 from dicface.base.seeds import numpy_rng
 from dicface.cli import main as cli
 from dicface.cli.main import EXIT_USER_ERROR, main
+from dicface.config.load import load
 from dicface.config.networks import network
-from dicface.config.settings import load
 from dicface.jobs.artefacts import recording
 from dicface.metrics import METRICS
 from dicface.provenance import cards

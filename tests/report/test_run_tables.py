@@ -12,7 +12,7 @@ import yaml
 
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
-from dicface.config.settings import load
+from dicface.config.load import load
 from dicface.metrics import METRICS
 from dicface.report.run import (
     declare,
@@ -24,7 +24,7 @@ from dicface.report.run import (
     write_run_table,
 )
 from dicface.video.clips import write_clip
-from dicface.workflow.plan import plan
+from dicface.workflow.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLIPS = [f"test_{i:03d}" for i in range(5)]
@@ -103,7 +103,7 @@ def test_a_variant_that_failed_says_why_and_the_others_stand(run):
 
 def test_tables_are_partial_when_something_was_done_for_a_row_of_their_own(run):
     raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
-    planned = plan(raw | {"results": str(run.parent)})
+    planned = Plan.of(raw | {"results": str(run.parent)})
     of_table3 = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
     assert planned.partial_tables({*of_table3, ("bfr", "no_temporal")}) == []
     shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")

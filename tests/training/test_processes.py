@@ -18,12 +18,14 @@ from safetensors.torch import load_file
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
 from dicface.cli import main as cli
+from dicface.config.load import load
+from dicface.config.mapping import from_mapping
 from dicface.config.networks import network
-from dicface.config.settings import TrainSettings, from_mapping, load
+from dicface.config.settings import TrainSettings
 from dicface.training.distributed import Shares, launch
 from dicface.training.loop import CHECKPOINT
 from dicface.video.clips import write_clip
-from dicface.workflow.plan import plan
+from dicface.workflow.plan import Plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 STEPS = 6
@@ -68,7 +70,7 @@ def test_missing_gpus_are_named(settings: TrainSettings) -> None:
     raw = yaml.safe_load(CONFIG.read_text()) | {"device": "cuda"}
     raw["compute"]["devices"] = 99
     with pytest.raises(ConfigError, match="99 GPUs were asked for and torch sees"):
-        launch(plan(raw).config, settings)
+        launch(Plan.of(raw).config, settings)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from dicface.training.footprint import describe
 from dicface.training.loop import CHECKPOINT, Ema, learning_rate, train_stage
 from dicface.training.samples import TrainingWindows
 from dicface.video.clips import write_clip
-from dicface.workflow.plan import plan
+from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,7 @@ def clips(tmp_path: Path) -> Path:
 
 
 def config_of(raw: dict) -> Config:
-    return plan(raw).config
+    return Plan.of(raw).config
 
 
 def test_every_stage_starts_from_the_one_before(raw: dict, clips: Path, tmp_path: Path) -> None:

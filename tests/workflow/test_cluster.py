@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from dicface.base.errors import ClusterError
-from dicface.config.settings import overlay
-from dicface.workflow import plan as workflow
+from dicface.config.mapping import overlay
 from dicface.workflow import slurm
+from dicface.workflow.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / "config"
@@ -23,7 +23,7 @@ def raw():
 
 def test_retries_ask_for_more_up_to_the_limits(raw):
     raw["resources"]["limits"] = {"mem_mb": 9000, "runtime": 200}
-    plan = workflow.plan(raw)
+    plan = Plan.of(raw)
     asked = [plan.resources("train", attempt) for attempt in (1, 2, 3)]
     assert [each.mem_mb for each in asked] == [4000, 8000, 9000]
     assert [each.runtime for each in asked] == [120, 200, 200]
@@ -32,9 +32,9 @@ def test_retries_ask_for_more_up_to_the_limits(raw):
 
 def test_gpus_are_asked_for_where_networks_run_on_them(raw):
     cuda = raw | {"device": "cuda", "compute": raw["compute"] | {"devices": 8}}
-    gpus = {rule: workflow.plan(cuda).resources(rule).gpu for rule in ("train", "score", "degrade")}
+    gpus = {rule: Plan.of(cuda).resources(rule).gpu for rule in ("train", "score", "degrade")}
     assert gpus == {"train": 8, "score": 1, "degrade": 0}
-    assert workflow.plan(raw).resources("train").gpu == 0
+    assert Plan.of(raw).resources("train").gpu == 0
 
 
 def test_every_rule_that_is_named_is_there(raw):

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from dicface.base.errors import ConfigError
-from dicface.workflow.plan import plan
+from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,16 +37,16 @@ def entry(folder: Path, **changes: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["input", "gpen", "dicface_trained", "prior_10"])
 def test_a_name_that_another_row_has_is_refused(raw: dict, results: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=f"'{name}', which another row has"):
-        plan(raw | {"methods": [entry(results, name=name)]})
+        Plan.of(raw | {"methods": [entry(results, name=name)]})
 
 
 def test_a_name_may_stand_once_in_each_task(raw: dict, results: Path) -> None:
     other = entry(results, task="inpainting")
-    planned = plan(raw | {"methods": [entry(results), other]})
+    planned = Plan.of(raw | {"methods": [entry(results), other]})
     assert "mine" in planned.scored("bfr")
     assert "mine" in planned.scored("inpainting")
     with pytest.raises(ConfigError, match="'mine', which another row has"):
-        plan(raw | {"methods": [entry(results), entry(results)]})
+        Plan.of(raw | {"methods": [entry(results), entry(results)]})
 
 
 def snakemake(cwd: Path, *arguments: str) -> str:

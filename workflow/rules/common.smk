@@ -5,29 +5,26 @@ import sys
 
 from dicface.base.errors import DicfaceError
 from dicface.config import systems
+from dicface.config.load import with_budget
 from dicface.provenance.manifest import write_run_manifest
-from dicface.workflow import plan as suite
 from dicface.workflow import slurm, triggers
+from dicface.workflow.plan import Plan
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
-    config = suite.with_budget(config, Path(workflow.basedir) / "config" / "budget")
+    config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
     validate(
         config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
     )
-    SUITE = suite.plan(config)
+    SUITE = Plan.of(config)
 except DicfaceError as error:
     raise WorkflowError(str(error)) from None
 
-RUN = SUITE.run_folder
-TRAIN = SUITE.train_folder
-TEST_INDEX = (
-    f"{RUN}/clips/own/index.parquet"
-    if SUITE.imports_test_clips
-    else f"{TRAIN}/clips/test/index.parquet"
-)
-RUN_CONFIG = SUITE.run_config
-TRAIN_CONFIG = SUITE.train_config
+RUN = str(SUITE.run.folder)
+TRAIN = str(SUITE.run.train_folder)
+TEST_INDEX = str(SUITE.run.truth_index)
+RUN_CONFIG = f"{RUN}/run_config.yaml"
+TRAIN_CONFIG = f"{TRAIN}/run_config.yaml"
 DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
 
 

@@ -25,7 +25,7 @@ rule train:
         **asked_by("train"),
     params:
         config=TRAIN_CONFIG,
-        clips=lambda wildcards: SUITE.training_clips(wildcards.network),
+        clips=lambda wildcards: str(SUITE.run.training_clips(wildcards.network)),
         facts=lambda wildcards: SUITE.network_facts(wildcards.network),
     shell:
         "{DICFACE} train --config {params.config} --network {wildcards.network}"

@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.config.settings import Config, from_mapping
+from dicface.config.mapping import from_mapping
+from dicface.config.settings import Config
 from dicface.data.degradation.degrade import BlindDegradation, degrade_clip
 from dicface.data.degradation.masks import (
     BrushMask,

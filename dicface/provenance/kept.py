@@ -1,0 +1,123 @@
+"""What was made from the same is kept: one record for each piece of a set.
+
+A job that makes many pieces (clips, shards, scores) makes only those again whose record says that
+they were made from something else, or whose files are no longer what was written. The record of a
+piece is `<folder>/.made/<piece>.json`: what it was made from, the sha256 of each of its files, and
+what the job wants to remember of it.
+
+    for clip, path in clips.items():
+        with kept(folder, clip, {"source": digest_of(path), **settings}, f"{clip}.mkv") as piece:
+            if piece.todo:
+                piece.facts = make(path, folder / f"{clip}.mkv")
+        rows.append(piece.facts)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dicface.base.files import sha256_of, write_json
+
+FOLDER = ".made"
+"""Where the records of a folder's pieces lie, in that folder."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Piece:
+    """One piece of a set.
+
+    Attributes:
+        todo: Whether it has to be made; else its files are there, as they were written.
+        facts: What the job remembers of it, values of JSON; set by whoever makes it.
+    """
+
+    todo: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def kept(
+    folder: str | Path, name: str, made_from: Mapping[str, Any], *files: str
+) -> Iterator[Piece]:
+    """Yields a piece that is either kept or to be made in the block; a made one is recorded.
+
+    Nothing is recorded if the block raises.
+
+    Args:
+        folder: Of the set.
+        name: Of the piece, for example a clip's.
+        made_from: All that decides its files, values of JSON.
+        *files: Names of its files in the folder, which the block writes.
+    """
+    folder = Path(folder)
+    facts = find(folder, name, made_from)
+    piece = Piece(todo=facts is None, facts=facts or {})
+    yield piece
+    if piece.todo:
+        record = {
+            "made_from": made_from,
+            "files": {file: sha256_of(folder / file) for file in files},
+            "facts": piece.facts,
+        }
+        write_json(_record(folder, name), record)
+
+
+def find(folder: str | Path, name: str, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the facts of a piece that was made from the same and is whole; None otherwise."""
+    folder = Path(folder)
+    record = _read(_record(folder, name))
+    if record is None or record["made_from"] != json.loads(json.dumps(made_from)):
+        return None
+    for file, digest in record["files"].items():
+        path = folder / file
+        if not path.is_file():
+            return None
+        if sha256_of(path) != digest:
+            _log.warning("%s is no longer what was written, and is made again", path)
+            return None
+    return record["facts"]
+
+
+def forget_others(folder: str | Path, wanted: Collection[str]) -> None:
+    """Removes the pieces of a folder that are recorded and no longer wanted, with their files.
+
+    A file that no record names stays: it is not ours.
+
+    Args:
+        folder: Of the set.
+        wanted: Names of its pieces.
+    """
+    folder = Path(folder)
+    for path in sorted((folder / FOLDER).glob("*.json")):
+        name = path.name.removesuffix(".json")
+        if name in wanted:
+            continue
+        record = _read(path)
+        for file in record["files"] if record else ():
+            (folder / file).unlink(missing_ok=True)
+        path.unlink()
+        _log.info("%s: '%s' is no longer wanted, removed", folder, name)
+
+
+def _record(folder: Path, name: str) -> Path:
+    return folder / FOLDER / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _, _, _ = record["made_from"], record["files"].items(), record["facts"].items()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        _log.warning("%s cannot be read (%s): its piece is made again", path, error)
+        return None
+    return record

@@ -1,0 +1,237 @@
+"""The layout of a run on disk: the one place that spells its folders and files.
+
+A run has two folders below `results`: one for its test set, and one for the training clips and
+networks, which all test sets of a scale, budget and seed share. Without test clips of the user the
+two are one.
+
+    run_config.yaml                     the merged, checked configuration
+    clips/{train,images,test,own}/      <clip>.mkv, landmarks.parquet, index.parquet
+    train/<network>/                    weights.safetensors, training.json, stats.jsonl, …
+    <task>/input/                       inputs of the task; degradation.parquet
+    <task>/<method>/                    restored clips, index.json, metrics.parquet, …
+    analysis/                           faces of the true clips; code weights of networks
+    noise_floor.parquet
+    tables/, figures/, report/
+    logs/, benchmarks/
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dicface.base.errors import ConfigError
+from dicface.config.load import check
+from dicface.config.networks import network
+from dicface.config.settings import Config
+from dicface.runs.results import INDEX_FILE, Results
+
+CONFIG_FILE = "run_config.yaml"
+RECORDS_FILE = "degradation.parquet"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """The folder of a network of the run.
+
+    Attributes:
+        folder: `<run>/train/<network>`.
+    """
+
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """Its weights, written last."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def training(self) -> Path:
+        """What it was trained with and for how long, JSON."""
+        return self.folder / "training.json"
+
+    @property
+    def stats(self) -> Path:
+        """One line a logged step, JSON lines."""
+        return self.folder / "stats.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run: its settings, and where everything of it lies.
+
+    Attributes:
+        config: Its settings, checked.
+        raw: The same as plain values.
+        folder: Results on one test set.
+        train_folder: Training clips and networks.
+    """
+
+    config: Config
+    raw: Mapping[str, Any]
+    folder: Path
+    train_folder: Path
+
+    @classmethod
+    def of(cls, merged: dict[str, Any]) -> Run:
+        """Names the folders of a configuration; nothing needs to be there.
+
+        Raises:
+            ConfigError: The configuration cannot be.
+        """
+        config, raw = check(merged)
+        base = config.scale if config.budget == "full" else f"{config.scale}-{config.budget}"
+        train = base if config.seed == 0 else f"{base}-seed{config.seed}"
+        name = train
+        if config.test_clips:
+            clips = Path(os.path.abspath(config.test_clips)).name
+            name = f"{train}-clips-{_UNSAFE.sub('-', clips)}"
+        results = Path(config.results)
+        return cls(config=config, raw=raw, folder=results / name, train_folder=results / train)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Opens a run that was begun, wherever its folder lies now.
+
+        Raises:
+            ConfigError: The folder has no configuration, or one that cannot be.
+        """
+        folder = Path(folder)
+        path = folder / CONFIG_FILE
+        try:
+            merged = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path}: no such file; expected the folder of a run, in which `snakemake` writes "
+                "it. Name the run's folder, such as results/demo."
+            ) from None
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error}); start the run again.") from error
+        if not isinstance(merged, dict):
+            raise ConfigError(f"{path}: found {merged!r:.40}, expected keys and values.")
+        named = cls.of(merged)
+        return cls(
+            config=named.config,
+            raw=named.raw,
+            folder=folder,
+            train_folder=folder.parent / named.train_folder.name
+            if named.train_folder != named.folder
+            else folder,
+        )
+
+    @property
+    def settings_files(self) -> dict[Path, dict[str, Any]]:
+        """The configuration as each folder holds it.
+
+        That of the training folder is without the user's test clips, so that these never train
+        anything anew.
+        """
+        own = {self.train_folder / CONFIG_FILE: {**self.raw, "test_clips": ""}}
+        return own | {self.folder / CONFIG_FILE: dict(self.raw)}
+
+    # Clips
+
+    @property
+    def imports_test_clips(self) -> bool:
+        """Whether the test set is a folder of videos rather than rendered."""
+        return bool(self.config.test_clips) or self.config.data.test.source == "folder"
+
+    @property
+    def truth(self) -> Path:
+        """Folder of the true clips of the test set."""
+        return self.folder / "clips/own" if self.imports_test_clips else self.clips("test")
+
+    @property
+    def truth_index(self) -> Path:
+        """What says that the true clips are all there."""
+        return self.truth / "index.parquet"
+
+    def clips(self, split: str) -> Path:
+        """Folder of the clips, or of the index, of "train", "images" or "test"."""
+        return self.train_folder / "clips" / split
+
+    def training_set(self, name: str) -> str:
+        """Returns which clips a network learns from: "train", or "images" for single frames."""
+        images = network(self.config, name).learns_from_images
+        return "images" if images and self.config.data.images.source != "train" else "train"
+
+    def training_clips(self, name: str) -> Path:
+        """Folder of a network's training clips: in the run, or the user's own."""
+        chosen = self.training_set(name)
+        settings = getattr(self.config.data, chosen)
+        own = settings.source == "folder" and not settings.layout
+        return Path(settings.folder) if own else self.clips(chosen)
+
+    # Networks and results
+
+    @property
+    def networks(self) -> Path:
+        """Folder of all networks."""
+        return self.train_folder / "train"
+
+    def network(self, name: str) -> TrainedNetwork:
+        """The folder of one network."""
+        return TrainedNetwork(folder=self.networks / name)
+
+    def inputs(self, task: str) -> Path:
+        """Folder of a task's inputs."""
+        return self.folder / task / "input"
+
+    def results(self, task: str, method: str) -> Results:
+        """The folder of a method's restored clips and scores; "input" is a method too."""
+        return Results(folder=self.folder / task / method)
+
+    def restored_index(self, task: str, method: str) -> Path:
+        """What says that a method's clips of a task are all there."""
+        index = RECORDS_FILE if method == "input" else INDEX_FILE
+        return self.folder / task / method / index
+
+    # What is measured and shown
+
+    @property
+    def analysis(self) -> Path:
+        """Folder of the analyses of the true clips."""
+        return self.folder / "analysis"
+
+    def code_weights(self, name: str) -> Path:
+        """How a network weights its codes."""
+        return self.analysis / "code_weights" / f"{name}.npz"
+
+    @property
+    def noise_floor(self) -> Path:
+        """What the metrics give on the truth itself."""
+        return self.folder / "noise_floor.parquet"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables."""
+        return self.folder / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.folder / "figures"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the report."""
+        return self.folder / "report"
+
+    def log(self, job: str, *wildcards: str, training: bool = False) -> Path:
+        """Log of a job.
+
+        Args:
+            job: Its name.
+            *wildcards: What tells it from other jobs of that name.
+            training: Whether it belongs to the training folder.
+        """
+        folder = self.train_folder if training else self.folder
+        return folder / "logs" / f"{'_'.join((job, *wildcards))}.log"
