@@ -8,8 +8,9 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,6 +67,22 @@ def digest_of(path: str | Path) -> str:
     files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
     listed = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()
+
+
+def digest_of_names(names: Iterable[str]) -> str:
+    """Returns a short digest of names, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+@cache
+def stamp_of_folder(folder: str | Path) -> str:
+    """Returns a short digest of names, sizes and times of the files below a folder.
+
+    Cheap, so that a changed file is noticed where there are too many bytes to read: one `stat` a
+    file, once in a process. A folder that is not there has no files.
+    """
+    stats = ((path, path.stat()) for path in Path(folder).rglob("*") if path.is_file())
+    return digest_of_names(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
 
 
 def hold_lock(path: str | Path) -> IO[str]:

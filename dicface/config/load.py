@@ -29,6 +29,15 @@ def load(*paths: str | Path) -> Config:
         ConfigError: A file is missing or no YAML, or a key is unknown, missing or of a wrong type;
             the message names the file and the key.
     """
+    return from_mapping(Config, merge(*paths), ", ".join(map(str, paths)))
+
+
+def merge(*paths: str | Path) -> dict[str, Any]:
+    """Reads configuration files as plain values, each laid over those before it.
+
+    Raises:
+        ConfigError: A file is missing or no YAML mapping.
+    """
     merged: dict[str, Any] = {}
     for path in map(Path, paths):
         try:
@@ -43,7 +52,7 @@ def load(*paths: str | Path) -> Config:
         if not isinstance(mapping, dict):
             raise ConfigError(f"{path}: found {mapping!r}, expected keys and values.")
         merged = overlay(merged, mapping)
-    return from_mapping(Config, merged, ", ".join(map(str, paths)))
+    return merged
 
 
 def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:

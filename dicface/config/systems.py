@@ -26,7 +26,15 @@ COMPARISON = {"Input": "input", "CodeFormer": "codeformer_trained", "DicFace": H
 
 #: Figure of qualitative examples -> its task.
 TASK_OF_GRID = {"figure3": "bfr", "figure4": "inpainting", "figure5": "colorization"}
-FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
+FIGURES = (
+    "comparison",
+    *TASK_OF_GRID,
+    "figure6",
+    "figure7",
+    "figure8a",
+    "figure8b",
+    "training_curves",
+)
 
 
 def method_network(config: Config, method: str) -> str | None:
@@ -77,7 +85,8 @@ def job_logs(config: Config, method: str, task: str, run: Path, train: Path) -> 
         networks.insert(0, wanted.pop())
         wanted += [source for source in sources_of(config, networks[0]) if source not in networks]
     logs = [train / f"train_{network}.log" for network in networks]
-    return logs + [run / f"{step}_{task}_{method}.log" for step in ("import", "restore", "score")]
+    steps = ("import_results", "restore", "score")
+    return logs + [run / f"{step}_{task}_{method}.log" for step in steps]
 
 
 def _run_name(config: Config, method: str) -> str | None:

@@ -55,7 +55,7 @@ def plan(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
     )
     ids = {job: number for number, job in enumerate(jobs)}
     return {
-        "config": workflow.globals["SUITE"].raw,
+        "config": workflow.globals["PLAN"].run.raw,
         "jobs": [
             {
                 "rule": job.rule.name,

@@ -1,1 +1,55 @@
-"""The jobs of the workflow."""
+"""The jobs of the workflow, one file a rule. A new one is a file here and a line in `JOBS`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dicface.jobs.analyse_truth import AnalyseTruth
+from dicface.jobs.code_weights import CodeWeights
+from dicface.jobs.degrade import Degrade
+from dicface.jobs.figure import Figure
+from dicface.jobs.import_clips import ImportClips
+from dicface.jobs.import_results import ImportResults
+from dicface.jobs.job import Job
+from dicface.jobs.noise_floor import NoiseFloor
+from dicface.jobs.render_clips import RenderClips
+from dicface.jobs.report_pages import ReportPages
+from dicface.jobs.restore import Restore
+from dicface.jobs.score import Score
+from dicface.jobs.table import Table
+from dicface.jobs.train import Train
+from dicface.jobs.training_index import TrainingIndex
+from dicface.jobs.training_landmarks import TrainingLandmarks
+from dicface.runs.folder import Run
+
+JOBS: dict[str, type[Job]] = {
+    job.name: job
+    for job in (
+        RenderClips,
+        ImportClips,
+        TrainingLandmarks,
+        TrainingIndex,
+        Degrade,
+        Train,
+        Restore,
+        ImportResults,
+        AnalyseTruth,
+        Score,
+        NoiseFloor,
+        CodeWeights,
+        Table,
+        Figure,
+        ReportPages,
+    )
+}
+"""Name -> job, in the order of the work."""
+
+__all__ = ["JOBS", "Job", "files_of_a_run"]
+
+
+def files_of_a_run() -> list[str]:
+    """Returns patterns, in the folder of a run, of the files beside which jobs write a manifest."""
+    # Where a file lies follows from names alone, so that no settings are needed.
+    run = Run(config=None, raw={}, folder=Path(), train_folder=Path())
+    jobs = (job(run=run, **dict.fromkeys(job.wildcards(), "*")) for job in JOBS.values())
+    return sorted({str(job.writes()[0]) for job in jobs})

@@ -6,10 +6,8 @@ unchanged, and when that holds for what it was made from, down to the clips.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dicface.base.errors import DicfaceError
-from dicface.config.settings import TASKS
 from dicface.provenance.graph import Graph, Made
 from dicface.provenance.manifest import (
     RUN_MANIFEST,
@@ -28,24 +25,6 @@ from dicface.provenance.manifest import (
     size_of,
 )
 from dicface.weights.registry import folders
-
-HELP = "Check that files of a run are what their manifests say, and say what no longer fits."
-EXIT_DOES_NOT_FIT = 1
-
-FILES = (
-    "clips/*/index.parquet",
-    "train/*/weights.safetensors",
-    *(f"{task}/input/degradation.parquet" for task in TASKS),
-    *(f"{task}/*/index.json" for task in TASKS),
-    *(f"{task}/*/metrics.parquet" for task in TASKS),
-    "analysis/done.json",
-    "analysis/code_weights/*.npz",
-    "noise_floor.parquet",
-    "tables/*.md",
-    "figures/*.png",
-    "report/index.html",
-)
-"""Files of a run's folder that a manifest must account for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +82,18 @@ class Verdict:
         return "\n".join(lines) + "\n"
 
 
-def verify(paths: Sequence[str | Path], *, quick: bool = False, progress: bool = True) -> Verdict:
+def verify(
+    paths: Sequence[str | Path],
+    *,
+    expected: Sequence[str] = (),
+    quick: bool = False,
+    progress: bool = True,
+) -> Verdict:
     """Checks artefacts, and all that they were made from.
 
     Args:
         paths: Folders of runs or in them, files of artefacts, or manifests.
+        expected: Patterns, in the folder of a run, of files that a manifest must account for.
         quick: Compares sizes alone.
         progress: Show a bar over the files.
 
@@ -138,7 +124,8 @@ def verify(paths: Sequence[str | Path], *, quick: bool = False, progress: bool =
         for path in chosen
         if path in graph.damaged
     ]
-    for finding in (*damaged, *_unaccounted([path for path in paths if path.is_dir()], graph)):
+    asked = [path for path in paths if path.is_dir()]
+    for finding in (*damaged, *_unaccounted(asked, graph, expected)):
         found.setdefault(finding.file, []).append(finding)
     outside = sum(
         not name.startswith("weights/") for each in artefacts for name in each.manifest["outside"]
@@ -284,7 +271,9 @@ def _of_sources(
                 yield Finding(what="stands on", file=finding.file, text=text)
 
 
-def _unaccounted(folders: Sequence[Path], graph: Graph) -> Iterator[Finding]:
+def _unaccounted(
+    folders: Sequence[Path], graph: Graph, expected: Sequence[str]
+) -> Iterator[Finding]:
     """Files of runs that no manifest accounts for, and artefacts of runs that are gone."""
     runs = {made.root for made in graph.artefacts.values()}
 
@@ -292,7 +281,7 @@ def _unaccounted(folders: Sequence[Path], graph: Graph) -> Iterator[Finding]:
         return any(path.is_relative_to(folder) for folder in folders)
 
     for run in sorted(runs):
-        for path in sorted(path for pattern in FILES for path in run.glob(pattern)):
+        for path in sorted(path for pattern in expected for path in run.glob(pattern)):
             if asked(path) and path not in graph.makers and sidecar(path) not in graph.damaged:
                 text = "no manifest: nothing says what it was made from; make it again"
                 yield Finding(what="no manifest", file=graph.name(path), text=text)
@@ -328,17 +317,3 @@ def _notes(artefacts: Iterable[Made], graph: Graph) -> Iterator[str]:
         for name, files in sorted(versions.items(), key=lambda item: -len(item[1])):
             shown = ", ".join(files[:3]) + (", …" if len(files) > 3 else "")
             yield f"made by dicface {name}: {len(files)} ({shown})"
-
-
-def register(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's options to a parser."""
-    parser.set_defaults(command=verify_paths, config=None)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run, folder or file")
-    parser.add_argument("--quick", action="store_true", help="compare sizes alone, not digests")
-
-
-def verify_paths(options: argparse.Namespace) -> int:
-    """Print what no longer fits; the exit status is 1 if something does not."""
-    verdict = verify(options.paths, quick=options.quick, progress=sys.stderr.isatty())
-    sys.stdout.write(verdict.as_text())
-    return 0 if verdict.fits else EXIT_DOES_NOT_FIT

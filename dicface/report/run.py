@@ -13,6 +13,7 @@ from dicface.base.errors import ConfigError
 from dicface.config.settings import TASKS, Config
 from dicface.config.systems import COMPARISON, job_logs, method_network
 from dicface.methods import create
+from dicface.report import PAPER_NUMBERS
 from dicface.report.figures.picture import comparison_picture
 from dicface.report.render.text import to_text
 from dicface.report.render.write import write_table
@@ -23,8 +24,6 @@ from dicface.runs.results import read_index, restored_clips
 from dicface.weights.registry import SEEDED, is_seeded
 
 logger = logging.getLogger(__name__)
-
-PAPER_NUMBERS = Path(__file__).resolve().parents[2] / "config" / "paper_numbers"
 
 SEEDED_NOTE = (
     "seeded weights: drawn at random in the place of the released file, so that this row shows "

@@ -17,6 +17,7 @@ two are one.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping
@@ -27,7 +28,8 @@ from typing import Any
 import yaml
 
 from dicface.base.errors import ConfigError
-from dicface.config.load import check
+from dicface.base.files import atomic_path
+from dicface.config.load import check, merge
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.runs.results import INDEX_FILE, Results
@@ -105,19 +107,12 @@ class Run:
             ConfigError: The folder has no configuration, or one that cannot be.
         """
         folder = Path(folder)
-        path = folder / CONFIG_FILE
-        try:
-            merged = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not (folder / CONFIG_FILE).is_file():
             raise ConfigError(
-                f"{path}: no such file; expected the folder of a run, in which `snakemake` writes "
-                "it. Name the run's folder, such as results/demo."
-            ) from None
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path}: cannot be read ({error}); start the run again.") from error
-        if not isinstance(merged, dict):
-            raise ConfigError(f"{path}: found {merged!r:.40}, expected keys and values.")
-        named = cls.of(merged)
+                f"{folder}: found no {CONFIG_FILE}; expected the folder of a run, in which "
+                "`snakemake` writes it. Name the run's folder, such as results/demo."
+            )
+        named = cls.of(merge(folder / CONFIG_FILE))
         return cls(
             config=named.config,
             raw=named.raw,
@@ -136,6 +131,23 @@ class Run:
         """
         own = {self.train_folder / CONFIG_FILE: {**self.raw, "test_clips": ""}}
         return own | {self.folder / CONFIG_FILE: dict(self.raw)}
+
+    def write_settings(self) -> None:
+        """Writes the configuration into both folders, where it does not stand there yet."""
+        for path, raw in self.settings_files.items():
+            text = yaml.safe_dump(raw, sort_keys=False)
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                with atomic_path(path) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
+
+    @property
+    def training(self) -> Run:
+        """The same run without the user's test clips: what jobs on the training folder see."""
+        if self.folder == self.train_folder:
+            return self
+        raw = {**self.raw, "test_clips": ""}
+        config = dataclasses.replace(self.config, test_clips="")
+        return Run(config=config, raw=raw, folder=self.train_folder, train_folder=self.train_folder)
 
     # Clips
 

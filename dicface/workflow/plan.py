@@ -8,39 +8,40 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
-from dicface.base.errors import ClipError
-from dicface.base.files import atomic_path, hold_lock
+from dicface.base.files import hold_lock
 from dicface.config.mapping import from_mapping
-from dicface.config.networks import network, sources_of, weights_of
-from dicface.config.settings import STAGES, RuleResources
-from dicface.config.systems import COMPARISON, HEADLINE, job_logs, method_network
+from dicface.config.networks import network, weights_of
+from dicface.config.settings import STAGES, Config, RuleResources
+from dicface.config.systems import HEADLINE, job_logs, method_network
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
 from dicface.runs.folder import Run
-from dicface.video.clips import list_clips
-from dicface.workflow.triggers import Facts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(Facts):
-    """What the Snakefile asks of a run."""
+class Plan:
+    """What is to be made in a run, and what its jobs may use.
+
+    Attributes:
+        run: The run.
+    """
+
+    run: Run
 
     @classmethod
     def of(cls, merged: dict[str, Any]) -> Plan:
         """Plans the run of a merged configuration (errors as `Run.of`)."""
         return cls(run=Run.of(merged))
 
+    @property
+    def config(self) -> Config:
+        """Settings of the run."""
+        return self.run.config
+
     def start(self) -> list[IO[str]]:
         """Locks the run's folders for this process and writes the configuration into them."""
-        locks = []
-        for path, raw in self.run.settings_files.items():
-            locks.append(hold_lock(path.parent / ".lock"))
-            text = yaml.safe_dump(raw, sort_keys=False)
-            if not path.is_file() or path.read_text() != text:
-                with atomic_path(path) as temporary:
-                    temporary.write_text(text)
+        locks = [hold_lock(path.parent / ".lock") for path in self.run.settings_files]
+        self.run.write_settings()
         return locks
 
     def resources(self, rule: str, attempt: int = 1) -> RuleResources:
@@ -49,6 +50,8 @@ class Plan(Facts):
         asked = {**settings["defaults"], **settings.get(rule, {})}
         for name, limit in settings["limits"].items():
             asked[name] = min(asked[name] * attempt, limit)
+        if rule in ("train", "restore"):
+            asked["threads"] = max(asked["threads"], self.config.threads)
         if rule == "train":
             asked["gpu"] = self.config.compute.devices
         if self.config.device == "cpu":
@@ -60,14 +63,6 @@ class Plan(Facts):
         own = [name for name in self.config.variants if weights_of(self.config, name) == name]
         return [*STAGES, *own]
 
-    def sources(self, name: str) -> list[str]:
-        """Returns the networks that must be trained before this one."""
-        return sources_of(self.config, name)
-
-    def method_network(self, method: str) -> str | None:
-        """Returns the network whose weights a method needs; None for released systems."""
-        return method_network(self.config, method)
-
     def runnable(self, methods: Iterable[str], task: str = "bfr") -> list[str]:
         """Returns those methods that can run a task on this machine, in their order."""
         from dicface.methods import create
@@ -75,7 +70,7 @@ class Plan(Facts):
         return [
             name
             for name in methods
-            if self.method_network(name)
+            if method_network(self.config, name)
             or create(name, task=task).unavailable(size=self.config.data.size) is None
         ]
 
@@ -85,18 +80,31 @@ class Plan(Facts):
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
 
-    def compared(self) -> list[str]:
-        """Returns the methods of the comparison picture: those of its columns that Table 1 has."""
-        return [method for method in COMPARISON.values() if method in self.config.table1]
+    def tables(self) -> dict[str, str]:
+        """Returns file name of every table -> what the configuration calls it.
 
-    def networks_shown(self, name: str) -> list[str | None]:
-        """Returns the networks whose code weights Figure 8 shows (errors as `figure_facts`)."""
-        self.figure_facts(name)
-        rows = [HEADLINE] if name == "figure8b" else self.config.ablations["table3"].rows
-        return [self.method_network(row) for row in rows]
+        An ablation that is no table of the paper stands in the appendix.
+        """
+        named = {
+            name if name.startswith("table") else f"appendix_{name}": name
+            for name in self.config.ablations
+        }
+        return {"table1": "table1", "table2": "table2", **named}
+
+    def scored_in(self, table: str) -> list[tuple[str, str]]:
+        """Returns task and method of the rows of a table that the run scores.
+
+        Args:
+            table: What the configuration calls it.
+        """
+        if table == "table1":
+            return [("bfr", method) for method in self.scored("bfr")]
+        if table == "table2":
+            return [(task, method) for task in self.config.table2 for method in self.scored(task)]
+        return [("bfr", method) for method in self.config.ablations[table].rows]
 
     def partial_tables(self, undone: Collection[tuple[str, str]]) -> list[str]:
-        """Returns the tables that a run which broke off can show in part.
+        """Returns the file names of the tables that a run which broke off can show in part.
 
         Those with a row in `undone` and a row that has scores, if anything was done for a row of
         their own: the input and the headline stand in all of them.
@@ -104,55 +112,30 @@ class Plan(Facts):
         Args:
             undone: Task and method of every row that the run was to score and did not.
         """
-        rows = {"table1": {("bfr", method) for method in self.scored("bfr")}}
-        rows["table2"] = {(task, m) for task in self.config.table2 for m in self.scored(task)}
-        for name, chosen in self.config.ablations.items():
-            rows[name] = {("bfr", method) for method in chosen.rows}
         partial = []
-        for name, wanted in rows.items():
-            scored = {(task, m) for task, m in wanted.difference(undone) if self._scores(task, m)}
-            tried = {(task, m) for task, m in wanted.intersection(undone) if self._logs(task, m)}
-            own = [m for _, m in scored | tried if m not in ("input", HEADLINE)]
+        for file, table in self.tables().items():
+            wanted = set(self.scored_in(table))
+            scored = {row for row in wanted.difference(undone) if self._has_scores(*row)}
+            tried = {row for row in wanted.intersection(undone) if self._has_logs(*row)}
+            own = [method for _, method in scored | tried if method not in ("input", HEADLINE)]
             if scored and own and wanted.intersection(undone):
-                partial.append(name)
+                partial.append(file)
         return partial
 
-    def _scores(self, task: str, method: str) -> bool:
+    def _has_scores(self, task: str, method: str) -> bool:
         return self.run.results(task, method).metrics.is_file()
 
-    def _logs(self, task: str, method: str) -> bool:
+    def _has_logs(self, task: str, method: str) -> bool:
         run, train = self.run.folder, self.run.train_folder
         shared = job_logs(self.config, HEADLINE, "bfr", run / "logs", train / "logs")
         logs = job_logs(self.config, method, task, run / "logs", train / "logs")
         return any(log.is_file() for log in logs if log not in shared)
 
-    def table_file(self, ablation: str) -> str:
-        """Returns the name of an ablation's files: the paper's tables and the appendix."""
-        return ablation if ablation.startswith("table") else f"appendix_{ablation}"
-
-    def source_files(self) -> list[str]:
-        """Returns the user's test clips, so that a new or changed video is noticed.
-
-        Those of a data set are noticed by their names (`test_set_facts`): their frames are too many
-        to look at. A folder may be missing while a run is only planned; `require_data` says so
-        when it starts.
-
-        Raises:
-            ClipError: `test_clips` names no folder with clips, or `data.test.folder` is there and
-                holds none.
-        """
-        test = self.config.data.test
-        folder = self.config.test_clips or test.folder
-        planned = not self.config.test_clips and (test.layout or not Path(folder).exists())
-        if not self.run.imports_test_clips or planned:
-            return []
-        return [str(path) for path in list_clips(folder).values()]
-
-    def training_index(self, name: str) -> list[str]:
+    def training_index(self, name: str) -> list[Path]:
         """Returns the file that a training waits for; none for the user's own or no training."""
         folder = self.run.training_clips(name)
         mine = folder.is_relative_to(self.run.train_folder)
-        return [f"{folder}/index.parquet"] if mine and not self.is_released(name) else []
+        return [folder / "index.parquet"] if mine and not self.is_released(name) else []
 
     def is_released(self, name: str) -> bool:
         """Whether a network's released weights are taken instead of training it."""
@@ -167,11 +150,6 @@ class Plan(Facts):
         sets = {name: getattr(self.config.data, name) for name in ("train", "images")}
         return [name for name, each in sets.items() if each.source == "folder" and each.layout]
 
-    def rendered_splits(self) -> list[str]:
-        """Returns the splits that are rendered."""
-        sets = {"train": self.config.data.train, "test": self.config.data.test}
-        return [split for split, each in sets.items() if each.source == "render"]
-
     def landmark_shards(self, name: str) -> dict[str, tuple[str, ...]]:
         """Returns id -> clips of the shards whose landmarks are made; none for aligned faces.
 
@@ -182,30 +160,6 @@ class Plan(Facts):
         if name != "train" or train.source != "folder" or train.layout in ("", *ALIGNED):
             return {}
         return _shards(train.layout, train.folder, train.shard_size)
-
-    def require_data(self, rules: Iterable[str]) -> None:
-        """Looks at the data sets that the jobs to come read, before the first one starts.
-
-        Args:
-            rules: Names of the rules that have jobs to run.
-
-        Raises:
-            ClipError: A folder is missing or of another layout, two clips have one name, or the
-                released test set lacks the inputs of a task.
-        """
-        rules, data = set(rules), self.config.data
-        for name in self.indexed_sets():
-            if rules & {"training_index", "training_landmarks"}:
-                settings = getattr(data, name)
-                read_layout(settings.layout, settings.folder).require()
-        if "import_clips" in rules and not self.config.test_clips and data.test.layout:
-            found = read_layout(data.test.layout, data.test.folder).require()
-            tasks = {"bfr", *self.config.table2} if self.config.takes_released_inputs else set()
-            if missing := sorted(tasks - set(found.inputs)):
-                raise ClipError(
-                    f"{data.test.folder}: found no inputs of {', '.join(missing)}; expected their "
-                    "folders (docs/datasets.md), or data.test.test_set: regenerated"
-                )
 
 
 @cache

@@ -1,0 +1,57 @@
+"""Analyses the true clips once, for all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicface.base.files import write_json
+from dicface.jobs.files import found, measuring_weights, true_clips
+from dicface.jobs.job import Job
+from dicface.video.clips import list_clips
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyseTruth(Job):
+    """Find faces, landmarks, identities and video features of the true clips, for all methods."""
+
+    name = "analyse_truth"
+    kind = "analysis"
+    computes = True
+
+    def waits_for(self) -> list[Path]:
+        """The true clips."""
+        return [self.run.truth_index]
+
+    def writes(self) -> list[Path]:
+        """The list of clips that were analysed."""
+        return [self.run.analysis / "done.json"]
+
+    def depends_on(self) -> dict[str, Any]:
+        """What measures."""
+        return {"metrics": self.run.raw["metrics"]}
+
+    def work(self) -> None:
+        """See `analyse_set`."""
+        from dicface.metrics.scorer import analyse_set
+
+        config = self.run.config
+        analyse_set(
+            self.run.truth,
+            self.run.analysis,
+            prefer=config.metrics.backbones,
+            workers=self.workers,
+            device=config.device,
+        )
+        write_json(self.writes()[0], {"clips": list(list_clips(self.run.truth))})
+
+    def reads(self) -> Mapping[str, Iterable[Path]]:
+        """True clips and the networks that measure."""
+        weights = measuring_weights(self.run.config)
+        return {"clips": true_clips(self.run.truth), "weights": weights}
+
+    def leaves(self) -> Iterable[Path]:
+        """One file a clip."""
+        return found(self.run.analysis, "done.json", "*.npz")

@@ -1,0 +1,73 @@
+"""Makes the inputs of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicface.config.settings import TASKS
+from dicface.jobs.files import found, released_inputs, true_clips
+from dicface.jobs.job import Job, wildcard
+from dicface.provenance.cards import inputs_card
+from dicface.runs.folder import RECORDS_FILE
+from dicface.workflow.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Degrade(Job):
+    """Make a task's input of every test clip: degraded, masked or grey; or take released ones."""
+
+    name = "degrade"
+    kind = "inputs"
+
+    task: str = wildcard(", ".join(TASKS))
+
+    @classmethod
+    def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
+        """Every task."""
+        return {"task": TASKS}
+
+    def waits_for(self) -> list[Path]:
+        """The true clips."""
+        return [self.run.truth_index]
+
+    def writes(self) -> list[Path]:
+        """The record of what was drawn for each clip."""
+        return [self.run.inputs(self.task) / RECORDS_FILE]
+
+    def depends_on(self) -> dict[str, Any]:
+        """The task's settings and the seed, or that the inputs are the authors'."""
+        from dicface.data.degradation.tasks import task_input
+
+        config = self.run.config
+        if config.takes_released_inputs:
+            return {"task": self.task, "test_set": "released"}
+        settings = task_input(config, self.task).settings()
+        return {"task": self.task, "seed": config.seed_name, "settings": settings}
+
+    def work(self) -> None:
+        """See `make_inputs`."""
+        from dicface.data.test_clips import make_inputs
+
+        make_inputs(self.run.config, self.task, self.run.truth, self.run.inputs(self.task))
+
+    def reads(self) -> Mapping[str, Iterable[Path]]:
+        """The true clips, and the authors' inputs where these are taken."""
+        config = self.run.config
+        released = released_inputs(config, self.task) if config.takes_released_inputs else []
+        return {"clips": true_clips(self.run.truth), **({"released": released} if released else {})}
+
+    def leaves(self) -> Iterable[Path]:
+        """Inputs and record."""
+        return found(self.run.inputs(self.task), RECORDS_FILE, "*.mkv")
+
+    def seeds(self) -> Sequence[str]:
+        """One name a clip; the authors' draws have none that is known."""
+        config = self.run.config
+        return [] if config.takes_released_inputs else [f"{config.seed_name}|degrade|<clip>"]
+
+    def card(self) -> Callable[[Mapping[str, Any]], str]:
+        """Of a task's inputs."""
+        return lambda manifest: inputs_card(self.run.inputs(self.task), manifest)

@@ -1,0 +1,102 @@
+"""Draws one figure of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicface.base.errors import ConfigError
+from dicface.config.settings import Config
+from dicface.config.systems import FIGURES, HEADLINE, TASK_OF_GRID, method_network
+from dicface.jobs.files import found
+from dicface.jobs.job import Job, wildcard
+from dicface.jobs.table import rows_of
+from dicface.workflow.plan import Plan
+
+
+def figures(config: Config) -> list[str]:
+    """Returns the figures that can be drawn: Figure 8 shows Table 3, its second half our row.
+
+    A configuration without that table goes without them; asked for by name they say so.
+    """
+    table3 = config.ablations.get("table3")
+    able = {"figure8a": table3 is not None, "figure8b": table3 and HEADLINE in table3.rows}
+    return [name for name in FIGURES if able.get(name, True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Job):
+    """Draw one figure as PDF and PNG, with its caption."""
+
+    name = "figure"
+    kind = "figure"
+
+    figure: str = wildcard(", ".join(FIGURES))
+
+    @classmethod
+    def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
+        """Every figure."""
+        return {"figure": FIGURES}
+
+    def require_table(self) -> None:
+        """The table that the figure shows is there.
+
+        Raises:
+            ConfigError: The configuration has it not.
+        """
+        if self.figure not in figures(self.run.config):
+            raise ConfigError(
+                f"{self.figure}: found no ablations.table3 with the networks that it shows"
+                f"{f' ({HEADLINE})' if self.figure == 'figure8b' else ''}; add the table, or its "
+                "row."
+            )
+
+    def networks(self) -> list[str | None]:
+        """The networks whose code weights Figure 8 shows (errors as `require_table`)."""
+        self.require_table()
+        config = self.run.config
+        rows = [HEADLINE] if self.figure == "figure8b" else config.ablations["table3"].rows
+        return [method_network(config, row) for row in rows]
+
+    def waits_for(self) -> list[Path]:
+        """Curves, code weights, or clips and scores of its task."""
+        run, plan = self.run, self.plan
+        if self.figure == "training_curves":
+            return [run.network(stage).weights for stage in plan.trained_stages()]
+        if self.figure in ("figure8a", "figure8b"):
+            return [run.code_weights(network) for network in self.networks()]
+        task = TASK_OF_GRID.get(self.figure, "bfr")
+        scores = [run.results(task, method).metrics for method in plan.scored(task)]
+        return [*scores, run.truth_index]
+
+    def writes(self) -> list[Path]:
+        """Picture, vector graphics, caption."""
+        return [self.run.figures / f"{self.figure}{end}" for end in (".png", ".pdf", ".txt")]
+
+    def depends_on(self) -> dict[str, Any]:
+        """The rows that it shows (errors as `require_table`)."""
+        self.require_table()
+        if self.figure == "training_curves":
+            return {}
+        if self.figure in ("figure8a", "figure8b"):
+            return rows_of(self.run, "table3")
+        is_table1 = TASK_OF_GRID.get(self.figure, "bfr") == "bfr"
+        return rows_of(self.run, "table1" if is_table1 else "table2")
+
+    def work(self) -> None:
+        """See `draw_figure`."""
+        from dicface.report.run_figures import draw_figure
+
+        draw_figure(self.run, self.figure)
+
+    def reads(self) -> Mapping[str, Iterable[Path]]:
+        """What it shows."""
+        from dicface.report.run_figures import figure_inputs
+
+        return {"shown": figure_inputs(self.run, self.figure)}
+
+    def leaves(self) -> Iterable[Path]:
+        """The three files."""
+        return found(self.run.figures, *(path.name for path in self.writes()))

@@ -1,0 +1,58 @@
+"""Measures what the face metrics give on the truth itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicface.jobs.files import found, measuring_weights, true_clips
+from dicface.jobs.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseFloor(Job):
+    """Measure what the face metrics give on the truth itself: detector and re-encoding."""
+
+    name = "noise_floor"
+    kind = "noise floor"
+    computes = True
+
+    def waits_for(self) -> list[Path]:
+        """The true clips and their analysis."""
+        return [self.run.truth_index, self.run.analysis / "done.json"]
+
+    def writes(self) -> list[Path]:
+        """One row a kind of noise and metric."""
+        return [self.run.noise_floor]
+
+    def depends_on(self) -> dict[str, Any]:
+        """What measures."""
+        return {"metrics": self.run.raw["metrics"]}
+
+    def work(self) -> None:
+        """See `measure_noise_floor`."""
+        from dicface.metrics.noise_floor import measure_noise_floor
+
+        config = self.run.config
+        measure_noise_floor(
+            self.run.truth,
+            self.run.analysis,
+            self.run.noise_floor,
+            prefer=config.metrics.backbones,
+            device=config.device,
+        )
+
+    def reads(self) -> Mapping[str, Iterable[Path]]:
+        """True clips with their exact landmarks, analyses, and the networks that measure."""
+        truth = self.run.truth
+        return {
+            "clips": [*true_clips(truth), truth / "landmarks.parquet"],
+            "analysis": found(self.run.analysis, "*.npz"),
+            "weights": measuring_weights(self.run.config),
+        }
+
+    def leaves(self) -> Iterable[Path]:
+        """The one file."""
+        return self.writes()

@@ -1,0 +1,106 @@
+"""Writes one table of the run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicface.base.errors import ConfigError
+from dicface.jobs.files import found
+from dicface.jobs.job import Job, option, wildcard
+from dicface.report import paper_numbers_of
+from dicface.runs.folder import Run
+from dicface.workflow.plan import Plan
+
+
+def rows_of(run: Run, table: str) -> dict[str, Any]:
+    """Returns a table's rows as declared, with their labels and the names that the paper has.
+
+    Raises:
+        ConfigError: There is no such table.
+    """
+    raw, variants = run.raw, run.config.variants
+    if table in ("table1", "table2"):
+        section, facts = raw[table], {"methods": raw["methods"]}
+        tables = section.values() if table == "table2" else [section]
+        rows = [row for each in tables for row in each]
+    elif table in run.config.ablations:
+        section, facts = raw["ablations"][table], {}
+        rows = section["rows"]
+    else:
+        raise ConfigError(f"found no ablations.{table} in the configuration; add the table.")
+    named = {row: variants[row] for row in rows if row in variants}
+    labels = {row: [variant.label, variant.paper_name] for row, variant in named.items()}
+    return {**facts, "table": section, "labels": labels}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Job):
+    """Write a table: Table 1 or 2, or the variants of an ablation beside the headline model."""
+
+    name = "table"
+    kind = "table"
+
+    table: str = wildcard("table1, table2, or the file name of an ablation: appendix_<name>")
+    undone: Sequence[tuple[str, str]] = option(
+        "TASK/METHOD of rows that a run was to score and did not; they say why instead",
+        (),
+        nargs="*",
+        type=lambda row: tuple(row.split("/", 1)),
+    )
+
+    @classmethod
+    def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
+        """Every table of the configuration."""
+        return {"table": plan.tables()}
+
+    @property
+    def declared(self) -> str:
+        """What the configuration calls it: ablations have no prefix there.
+
+        Raises:
+            ConfigError: There is no such table.
+        """
+        tables = self.plan.tables()
+        if self.table not in tables:
+            raise ConfigError(f"no table is named '{self.table}'; there are {', '.join(tables)}.")
+        return tables[self.table]
+
+    def waits_for(self) -> list[Path]:
+        """Scores of all rows that can run here, the noise floor, the paper's numbers."""
+        scored = self.plan.scored_in(self.declared)
+        metrics = [self.run.results(task, method).metrics for task, method in scored]
+        return [*metrics, self.run.noise_floor, *paper_numbers_of(self.table)]
+
+    def writes(self) -> list[Path]:
+        """The table in three formats."""
+        return [self.run.tables / f"{self.table}{end}" for end in (".md", ".csv", ".tex")]
+
+    def depends_on(self) -> dict[str, Any]:
+        """Rows, labels and remarks; the bytes of scores come through `waits_for`."""
+        read = ("remark", "protocol_is_paper")
+        return {**rows_of(self.run, self.declared), **{key: self.run.raw[key] for key in read}}
+
+    def work(self) -> None:
+        """See `write_run_table`; the table is printed too."""
+        from dicface.report.run import write_run_table
+
+        sys.stdout.write(write_run_table(self.run, self.declared, undone=self.undone))
+
+    def reads(self) -> Mapping[str, Iterable[Path]]:
+        """Scores and trainings of its rows."""
+        from dicface.report.run import table_inputs
+
+        return {"scores": table_inputs(self.run, self.declared, undone=self.undone)}
+
+    def leaves(self) -> Iterable[Path]:
+        """The table, its paired differences, and the paper's table beside it."""
+        ends = (".md", ".csv", ".tex", ".json", "_differences.csv", "_paper.md", "_paper.csv")
+        return found(self.run.tables, *(f"{self.table}{end}" for end in ends))
+
+    def seeds(self) -> Sequence[str]:
+        """Resampled clips and flipped signs."""
+        return ["report|bootstrap|<clips>", "report|sign flips|<clips>"]

@@ -1,0 +1,104 @@
+"""Trains one network of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicface.config.networks import network, sources_of
+from dicface.jobs.degrade import Degrade
+from dicface.jobs.files import found
+from dicface.jobs.job import Job, wildcard
+from dicface.provenance.cards import network_card
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Job):
+    """Train one stage or variant, or take its released weights; resumes where it stopped."""
+
+    name = "train"
+    kind = "network"
+    computes = True
+    of_training = True
+
+    network: str = wildcard("a stage or a variant")
+
+    def waits_for(self) -> list[Path]:
+        """The index of its training clips, and the networks that it starts from."""
+        index = self.plan.training_index(self.network)
+        sources = sources_of(self.run.config, self.network)
+        return [*index, *(self.run.network(name).weights for name in sources)]
+
+    def writes(self) -> list[Path]:
+        """Its weights."""
+        return [self.run.network(self.network).weights]
+
+    def depends_on(self) -> dict[str, Any]:
+        """How it learns, from which clips with which inputs, and its sizes."""
+        config, resolved = self.run.config, network(self.run.config, self.network)
+        if resolved.train.released:
+            return {**resolved.facts(), "network": resolved.kind}
+        inputs = {}
+        if resolved.stage != "vqgan":
+            inputs = Degrade(run=self.run, task=resolved.task).depends_on()
+        return {
+            **resolved.facts(),
+            "network": resolved.kind,
+            "seed": config.seed_name,
+            "inputs": inputs,
+            "clips": self.run.raw["data"][self.run.training_set(self.network)],
+        }
+
+    def work(self) -> None:
+        """See `train_stage`."""
+        from dicface.training.loop import train_stage
+
+        train_stage(
+            self.run.config,
+            self.network,
+            clips=self.run.training_clips(self.network),
+            out=self.run.networks,
+        )
+
+    def describe(self) -> str:
+        """Settings as resolved, parameters, samples and estimated memory."""
+        from dicface.training.footprint import describe
+
+        return describe(self.run.config, self.network)
+
+    def reads(self) -> Mapping[str, Iterable[Path]]:
+        """Training clips and the weights that it starts from, or the released file.
+
+        Clips of a data set that an index only points to are not read: there may be terabytes.
+        """
+        from dicface.weights import registry
+
+        config, resolved = self.run.config, network(self.run.config, self.network)
+        if resolved.train.released:
+            file = registry.here(resolved.train.released)
+            return {"weights": [file] if file else []}
+        folder = self.run.training_clips(self.network)
+        index = found(folder, "index.parquet")
+        clips = found(folder, "landmarks/shard_*.parquet", *(["*.mkv"] if index else []))
+        starts = [self.run.network(name).weights for name in sources_of(config, resolved.name)]
+        return {"clips": [*index, *clips], "weights": starts}
+
+    def leaves(self) -> Iterable[Path]:
+        """Weights, settings, what it took, its curve."""
+        names = ("weights.safetensors", "settings.json", "training.json", "stats.jsonl")
+        return found(self.run.network(self.network).folder, *names)
+
+    def seeds(self) -> Sequence[str]:
+        """Start, samples and steps."""
+        config, resolved = self.run.config, network(self.run.config, self.network)
+        if resolved.train.released:
+            return []
+        stage = resolved.stage
+        seeds = [("init", stage), (stage, "sample", "<sample>"), (stage, "step", "<step>")]
+        return ["|".join((config.seed_name, *names)) for names in seeds]
+
+    def card(self) -> Callable[[Mapping[str, Any]], str]:
+        """Of a network."""
+        return lambda manifest: network_card(self.run.network(self.network).folder, manifest)

@@ -1,0 +1,48 @@
+"""This part of the workflow names what one asks for: tables, figures, the report."""
+
+
+def tables(*names):
+    return [f"{RUN}/tables/{name}.{end}" for name in names for end in ("md", "csv", "tex")]
+
+
+rule table1:
+    """Table 1: blind restoration, every system of the paper and what the run trained."""
+    input:
+        tables("table1"),
+        f"{RUN}/figures/comparison.png",
+
+
+rule table2:
+    """Table 2: inpainting and colorization."""
+    input:
+        tables("table2"),
+
+
+rule table3:
+    """Table 3: the prior."""
+    input:
+        tables("table3"),
+
+
+rule table4:
+    """Table 4: how codes are mixed."""
+    input:
+        tables("table4"),
+
+
+rule ablations:
+    """Tables 3, 4 and those of the appendix."""
+    input:
+        tables(*(name for name in PLAN.tables() if name not in ("table1", "table2"))),
+
+
+rule figures:
+    """All figures that the configuration can have."""
+    input:
+        [f"{RUN}/figures/{figure}.pdf" for figure in figures(PLAN.config)],
+
+
+rule report:
+    """The report; `snakemake --report` holds it too."""
+    input:
+        f"{RUN}/report",
