@@ -12,20 +12,8 @@ from dicface.config.load import load
 from dicface.cost.jobs import Job
 from dicface.cost.model import Model
 from dicface.cost.sizes import Sizes
+from dicface.jobs import JOBS
 from dicface.workflow.plan import Plan
-
-#: Rule -> the name of its benchmark files, as the rules give them.
-_BENCHMARKS = {
-    "render_clips": "render_{split}",
-    "import_clips": "import",
-    "training_landmarks": "landmarks_{set}_{shard}",
-    "degrade": "degrade_{task}",
-    "train": "train_{network}",
-    "restore": "restore_{task}_{method}",
-    "analyse_truth": "analyse",
-    "noise_floor": "noise_floor",
-    "score": "score_{task}_{method}",
-}
 
 
 def corrections_from(run: Path, model: Model) -> dict[str, float]:
@@ -75,16 +63,17 @@ def corrections_from(run: Path, model: Model) -> dict[str, float]:
 
 
 def benchmark_of(job: Job) -> str:
-    """Returns the name of a job's benchmark file, without `.tsv`; "" where its rule has none."""
-    return _BENCHMARKS.get(job.rule, "").format(**job.wildcards)
+    """Returns the name of a job's benchmark file, without `.tsv`."""
+    return "_".join((job.rule, *job.wildcards.values()))
 
 
 def job_of(benchmark: str) -> Job | None:
     """Returns the job of a benchmark file; None for one of another rule."""
-    for rule, template in _BENCHMARKS.items():
+    for rule, kind in JOBS.items():
+        names = kind.wildcards()
         # Values of a wildcard hold no underscore, but for the last one.
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^_]+)", template)
-        pattern = re.sub(r"\[\^_\]\+\)$", ".+)", pattern)
-        if found := re.fullmatch(pattern, benchmark):
+        patterns = [f"(?P<{name}>[^_]+)" for name in names[:-1]]
+        patterns += [f"(?P<{name}>.+)" for name in names[-1:]]
+        if found := re.fullmatch("_".join((rule, *patterns)), benchmark):
             return Job(rule=rule, wildcards=found.groupdict())
     return None

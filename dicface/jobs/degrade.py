@@ -45,7 +45,7 @@ class Degrade(Job):
         if config.takes_released_inputs:
             return {"task": self.task, "test_set": "released"}
         settings = task_input(config, self.task).settings()
-        return {"task": self.task, "seed": config.seed_name, "settings": settings}
+        return {"task": self.task, "seed": config.seed_name, **settings}
 
     def work(self) -> None:
         """See `make_inputs`."""

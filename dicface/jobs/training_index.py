@@ -58,13 +58,13 @@ class TrainingIndex(Job):
     def depends_on(self) -> dict[str, Any]:
         """Where the clips are, not, say, in which order a training aligns."""
         section = self.run.raw["data"][self.set]
-        return {"set": {key: section.get(key, 1) for key in ("layout", "folder", "shard_size")}}
+        return {key: section.get(key, 1) for key in ("layout", "folder", "shard_size")}
 
     def work(self) -> None:
         """See `write_index`."""
         from dicface.data.datasets.training_index import write_index
 
-        section = self.depends_on()["set"]
+        section = self.depends_on()
         write_index(
             read_layout(section["layout"], section["folder"]),
             self.run.clips(self.set),

@@ -44,7 +44,7 @@ class TrainingLandmarks(Job):
         """Where the clips are, which they are, and what finds faces."""
         section = self.run.raw["data"][self.set]
         return {
-            "set": {key: section.get(key, 1) for key in ("layout", "folder", "shard_size")},
+            **{key: section.get(key, 1) for key in ("layout", "folder", "shard_size")},
             "detector": self.run.config.data.detector,
             "clips": digest_of_names(self.plan.landmark_shards(self.set)[self.shard]),
         }

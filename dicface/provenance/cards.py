@@ -179,7 +179,8 @@ def inputs_card(folder: Path, manifest: Manifest) -> str:
     import pandas as pd
 
     records = pd.read_parquet(folder / "degradation.parquet")
-    settings = dict(manifest["settings"])
+    named = ("algorithm", "seed")
+    settings = {key: value for key, value in manifest["settings"].items() if key not in named}
     task = settings.pop("task")
     released = settings.pop("test_set", "") == "released"
     drawn = [

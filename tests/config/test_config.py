@@ -17,6 +17,14 @@ from dicface.config.mapping import from_mapping, overlay
 from dicface.config.networks import network
 from dicface.config.settings import STAGES, TrainSettings
 from dicface.config.systems import FIGURES
+from dicface.jobs import Job
+from dicface.jobs.code_weights import CodeWeights
+from dicface.jobs.figure import Figure, figures
+from dicface.jobs.import_clips import ImportClips
+from dicface.jobs.render_clips import RenderClips
+from dicface.jobs.table import Table
+from dicface.jobs.train import Train
+from dicface.runs.folder import Run
 from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +106,8 @@ def test_no_name_of_clips_breaks_a_command_or_takes_another_runs_folder(raw: dic
     # Two folders of one name share the results folder, and each of them is noticed.
     here, there = (Plan.of(raw | {"test_clips": f"{each}/holiday"}) for each in ("/here", "/there"))
     assert here.run.folder == there.run.folder
-    assert here.test_set_facts() != there.test_set_facts()
+    own = (ImportClips(run=each.run).made_from() for each in (here, there))
+    assert next(own) != next(own)
 
 
 @pytest.mark.parametrize("results", ["my results", "-out", "~/out", "a{b}", "", "$HOME", "a'b"])
@@ -138,11 +147,11 @@ def test_network_facts_change_with_what_matters(raw: dict) -> None:
 
 def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) -> None:
     def facts(**data: dict) -> tuple:
-        made = Plan.of(overlay(raw, {"data": data}))
-        own = Plan.of(overlay(raw, {"data": data, "test_clips": "/somewhere/holiday"}))
-        splits = tuple(made.render_facts(split) for split in ("train", "test"))
-        networks = [made.network_facts(name) for name in made.trained()]
-        return (*splits, networks, own.test_set_facts())
+        made = overlay(raw, {"data": data})
+        own = overlay(raw, {"data": data, "test_clips": "/somewhere/holiday"})
+        splits = tuple(made_from(made, RenderClips, split=split) for split in ("train", "test"))
+        networks = [made_from(made, Train, network=name) for name in Plan.of(made).trained()]
+        return (*splits, networks, made_from(own, ImportClips))
 
     def noticed(**data: dict) -> list[bool]:
         """By the training clips, the rendered test clips, the networks, the user's clips."""
@@ -155,17 +164,20 @@ def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) 
     assert noticed(train={"num_clips": 5}) == [True, False, True, False]
     assert noticed(fps=30) == [True, True, False, False]
     assert noticed(size=32) == [True, True, True, True]
-    changed = Plan.of(overlay(raw, {"data": {"images": {"folder": "elsewhere"}}}))
-    assert changed.render_facts("train") == Plan.of(raw).render_facts("train")
+    changed = overlay(raw, {"data": {"images": {"folder": "elsewhere"}}})
+    clips = {"job": RenderClips, "split": "train"}
+    assert made_from(changed, **clips) == made_from(raw, **clips)
 
 
 def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
     def noticed(changes: dict) -> set[str]:
-        before, after = Plan.of(raw), Plan.of(overlay(raw, changes))
-        tables = ("table1", "table2", "table3", "table4")
+        after = overlay(raw, changes)
+        shown = [(Table, "table", f"table{number}") for number in (1, 2, 3, 4)]
+        shown += [(Figure, "figure", name) for name in FIGURES]
         return {
-            *(name for name in tables if before.table_facts(name) != after.table_facts(name)),
-            *(name for name in FIGURES if before.figure_facts(name) != after.figure_facts(name)),
+            name
+            for job, key, name in shown
+            if made_from(raw, job, **{key: name}) != made_from(after, job, **{key: name})
         }
 
     assert noticed({"protocol_is_paper": True}) == {"table1", "table2", "table3", "table4"}
@@ -176,27 +188,45 @@ def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
     }
     named = {"variants": {"prior_10": {"paper_name": "x"}}}
     assert noticed(named) == {"table3", "figure8a", "figure8b"}
-    restore = [Plan.of(overlay(raw, {"restore": each})) for each in ({"samples": 2}, {})]
-    assert restore[0].code_weights_facts() == restore[1].code_weights_facts()
-    first = Plan.of(overlay(raw, {"restore": {"position": "release"}}))
-    assert first.code_weights_facts() != restore[1].code_weights_facts()
+    weights = {"job": CodeWeights, "network": "dicface"}
+    drawn = overlay(raw, {"restore": {"samples": 2}})
+    assert made_from(drawn, **weights) == made_from(raw, **weights)
+    first = overlay(raw, {"restore": {"position": "release"}})
+    assert made_from(first, **weights) != made_from(raw, **weights)
 
 
 def test_figure_8_is_left_out_without_table3(raw: dict) -> None:
-    assert Plan.of(raw).figures() == list(FIGURES)
-    assert Plan.of(raw).networks_shown("figure8b") == ["dicface"]
+    def left_out() -> set[str]:
+        return set(FIGURES) - set(figures(Plan.of(raw).config))
+
+    assert left_out() == set()
+    assert Figure(run=Run.of(raw), figure="figure8b").networks() == ["dicface"]
     raw["ablations"]["table3"]["rows"].remove("dicface_trained")
-    assert set(FIGURES) - set(Plan.of(raw).figures()) == {"figure8b"}
+    assert left_out() == {"figure8b"}
     del raw["ablations"]["table3"]
-    assert set(FIGURES) - set(Plan.of(raw).figures()) == {"figure8a", "figure8b"}
+    assert left_out() == {"figure8a", "figure8b"}
     with pytest.raises(ConfigError, match="figure8a: found no ablations.table3"):
-        Plan.of(raw).networks_shown("figure8a")
-    with pytest.raises(ConfigError, match=r"found no ablations\.table3"):
-        Plan.of(raw).table_facts("table3")
+        Figure(run=Run.of(raw), figure="figure8a").networks()
+    with pytest.raises(ConfigError, match="no table is named 'table3'"):
+        made_from(raw, Table, table="table3")
+
+
+def made_from(raw: dict, job: type[Job], **wildcards: str) -> dict:
+    return job(run=Run.of(raw), **wildcards).made_from()
 
 
 def differs(raw: dict, other: dict, name: str) -> bool:
-    return Plan.of(raw).network_facts(name) != Plan.of(other).network_facts(name)
+    return made_from(raw, Train, network=name) != made_from(other, Train, network=name)
+
+
+def test_a_release_of_the_package_makes_nothing_again(
+    raw: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = made_from(raw, Train, network="dicface")
+    monkeypatch.setattr("dicface.__version__", "99.0")
+    assert made_from(raw, Train, network="dicface") == before
+    monkeypatch.setattr(Train, "algorithm", Train.algorithm + 1)
+    assert made_from(raw, Train, network="dicface") != before
 
 
 def snakemake(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -213,7 +243,7 @@ def snakemake(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
 def test_the_workflow_plans_table1(tmp_path: Path) -> None:
     done = snakemake("-n", "table1", "--config", f"results={tmp_path}", "budget=quick")
     assert done.returncode == 0, done.stderr
-    for rule in ("render_clips", "degrade", "train", "restore", "score", "table1"):
+    for rule in ("render_clips", "degrade", "train", "restore", "score", "table"):
         assert f"rule {rule}:" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -245,7 +275,10 @@ def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
     own.start()
     assert Path(demo.run.train_folder / "run_config.yaml").read_text() == written
     for name in demo.trained():
-        assert own.network_facts(name) == demo.network_facts(name)
+        own_made, demo_made = (
+            Train(run=each.run.training, network=name).made_from() for each in (own, demo)
+        )
+        assert own_made == demo_made
 
 
 def test_a_change_makes_anew_what_depends_on_it_alone(tmp_path: Path) -> None:

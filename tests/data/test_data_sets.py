@@ -11,12 +11,19 @@ import yaml
 from dicface.base.errors import ClipError, ConfigError, WeightsError
 from dicface.cli import main as cli
 from dicface.config.mapping import overlay
-from dicface.config.networks import network
+from dicface.config.networks import network, sources_of
 from dicface.config.settings import Config
 from dicface.data.datasets.layouts import ALIGNED, LAYOUTS, read_layout
+from dicface.jobs import JOBS
+from dicface.jobs.import_clips import ImportClips
+from dicface.jobs.render_clips import RenderClips
+from dicface.jobs.restore import Restore
+from dicface.jobs.train import Train
+from dicface.jobs.training_index import TrainingIndex
 from dicface.models import build
 from dicface.models.checkpoint import load_network, save_weights
 from dicface.report.run import declare
+from dicface.runs.folder import Run
 from dicface.training.loop import train_stage
 from dicface.video.clips import read_clip
 from dicface.weights import registry
@@ -68,15 +75,16 @@ def changed(raw: dict, *path: str, value: object) -> dict:
 
 def test_stages_learn_from_their_own_set(raw):
     planned = Plan.of(raw)
-    clips = f"{planned.run.train_folder}/clips"
-    assert planned.training_index("dicface") == [f"{clips}/train/index.parquet"]
-    assert planned.training_index("prior_10") == [f"{clips}/train/index.parquet"]
-    assert planned.training_index("vqgan_codes_half") == [f"{clips}/images/index.parquet"]
+    clips = planned.run.train_folder / "clips"
+    assert planned.training_index("dicface") == [clips / "train/index.parquet"]
+    assert planned.training_index("prior_10") == [clips / "train/index.parquet"]
+    assert planned.training_index("vqgan_codes_half") == [clips / "images/index.parquet"]
     assert planned.landmark_shards("train") == {"00000": (NAMES[0],), "00001": (NAMES[1],)}
     assert planned.landmark_shards("images") == {}
     demo = Plan.of(read("config.yaml"))
-    assert demo.training_index("vqgan") == ["results/demo/clips/train/index.parquet"]
-    assert (demo.indexed_sets(), demo.rendered_splits()) == ([], ["train", "test"])
+    assert demo.training_index("vqgan") == [Path("results/demo/clips/train/index.parquet")]
+    assert demo.indexed_sets() == []
+    assert RenderClips.constraints(demo) == {"split": ["train", "test"]}
 
 
 def test_a_folder_of_aligned_clips_is_read_where_it_lies(raw):
@@ -91,7 +99,7 @@ def test_a_folder_of_aligned_clips_is_read_where_it_lies(raw):
 def test_what_a_network_learns_from_is_noticed(raw):
     other = changed(raw, "data", "images", "folder", value="elsewhere")
     facts = [
-        [Plan.of(each).network_facts(name) for name in ("vqgan", "dicface")]
+        [Train(run=Run.of(each), network=name).made_from() for name in ("vqgan", "dicface")]
         for each in (raw, other)
     ]
     assert facts[0][0] != facts[1][0]
@@ -114,17 +122,23 @@ def test_layouts_of_aligned_faces(tmp_path):
 def test_a_missing_set_can_be_planned_and_not_started(raw, path, value, message):
     planned = Plan.of(changed(raw, *path, value=value))
     assert planned.landmark_shards("train") is not None
-    assert planned.test_set_facts()
-    planned.require_data(["train", "restore"])  # everything is there already
+    assert ImportClips(run=planned.run).made_from()
+    for job in (Train, Restore):  # everything is there already
+        job.require(planned)
     with pytest.raises(ClipError, match=message):
-        planned.require_data(["training_index", "import_clips"])
+        require(planned)
+
+
+def require(planned: Plan) -> None:
+    for job in (TrainingIndex, ImportClips):
+        job.require(planned)
 
 
 def test_released_inputs_that_a_table_needs_are_missed_at_the_start(raw, tmp_path):
     (tmp_path / "released" / "vfhq_test_color_input").rename(tmp_path / "elsewhere")
     with pytest.raises(ClipError, match="no inputs of colorization"):
-        Plan.of(raw).require_data(["import_clips"])
-    Plan.of(changed(raw, "table2", value={})).require_data(["import_clips"])
+        require(Plan.of(raw))
+    require(Plan.of(changed(raw, "table2", value={})))
 
 
 def test_the_released_test_set_needs_its_layout(raw):
@@ -153,44 +167,40 @@ def test_the_workflow_plans_a_job_a_shard(raw, tmp_path):
 
 @pytest.fixture
 def commands(raw, tmp_path, monkeypatch):
-    """Runs `dicface …` on the run's configuration."""
+    """Does a job of the run, as its rule gives it."""
     monkeypatch.setattr("dicface.faces.detect.default_detector", lambda name: FixedDetector())
     planned = Plan.of(raw)
     for lock in planned.start():
         lock.close()
 
-    def run(*arguments: object, config: bool = True) -> None:
-        last = ("--config", planned.run.folder / "run_config.yaml") if config else ()
-        assert cli.main([str(argument) for argument in (*arguments, *last)]) == 0
+    def job(name: str, **wildcards: str) -> None:
+        run = planned.run.training if JOBS[name].of_training else planned.run
+        words = [word for key, value in wildcards.items() for word in (f"--{key}", value)]
+        assert cli.main(["job", name, "--run", str(run.folder), *words]) == 0
 
-    return run
+    return job
 
 
 def test_networks_learn_from_sets_on_disk(raw, commands):
     planned = Plan.of(raw)
     for name in planned.indexed_sets():
-        chosen = raw["data"][name]
-        folder = Path(planned.run.train_folder, "clips", name)
-        which = ("--layout", chosen["layout"], "--folder", chosen["folder"], "--shard-size", 1)
         for shard in planned.landmark_shards(name):
-            commands("data", "landmarks", *which, "--shard", shard, "--out", folder, config=False)
-        commands("data", "index", *which, "--out", folder, config=False)
+            commands("training_landmarks", set=name, shard=shard)
+        commands("training_index", set=name)
     for name in ("vqgan", "dicface"):
-        out = Path(planned.run.train_folder, "train")
-        commands(
-            "train", "--network", name, "--clips", planned.run.training_clips(name), "--out", out
-        )
-        assert load_network(out / name / "weights.safetensors")[1]["train"]["steps"] == 2
+        commands("train", network=name)
+        weights = planned.run.network(name).weights
+        assert load_network(weights)[1]["train"]["steps"] == 2
 
 
 def test_the_released_test_set_is_taken_as_it_is(raw, commands):
     run = Path(Plan.of(raw).run.folder)
     truth = run / "clips" / "own"
-    commands("import", "--out", truth)
+    commands("import_clips")
     assert list(pd.read_parquet(truth / "index.parquet")["clip"]) == list(RELEASED)
     for task in ("bfr", "inpainting", "colorization"):
         inputs = run / task / "input"
-        commands("degrade", "--task", task, "--clips", truth, "--out", inputs)
+        commands("degrade", task=task)
         made = pd.read_parquet(inputs / "degradation.parquet")
         assert set(made["setting_test_set"]) == {"released"}
         assert read_clip(inputs / f"{RELEASED[0]}.mkv")[0].shape == (3, 64, 64, 3)
@@ -206,7 +216,7 @@ def released_plan(raw: dict) -> tuple[Plan, Config]:
 
 def test_released_weights_take_the_place_of_a_training(raw, tmp_path, monkeypatch):
     planned, config = released_plan(raw)
-    assert planned.training_index("vqgan") == planned.sources("vqgan") == []
+    assert planned.training_index("vqgan") == sources_of(config, "vqgan") == []
     assert planned.trained_stages() == ["codeformer", "fusion", "dicface"]
     given = build("vqgan", **network(config, "vqgan").settings())
     file = tmp_path / "vqgan_code1024.safetensors"
@@ -234,9 +244,9 @@ def test_the_paper_starts_from_released_weights_and_trains_smaller_codebooks():
     planned = Plan.of(overlay(read("config.yaml"), read("paper.yaml")))
     assert planned.trained_stages() == ["dicface"]
     lineage, name = [], "codes_half"
-    while planned.sources(name):
+    while sources := sources_of(planned.config, name):
         lineage.append(name)
-        name = network(planned.config, name).train.init_from or planned.sources(name)[0]
+        name = network(planned.config, name).train.init_from or sources[0]
     assert [*lineage, name] == [
         "codes_half",
         "fusion_codes_half",
@@ -245,5 +255,4 @@ def test_the_paper_starts_from_released_weights_and_trains_smaller_codebooks():
     ]
     assert not any(map(planned.is_released, (*lineage, name)))
     assert network(planned.config, "fusion_codes_half").model["vqgan"]["codebook_size"] == 512
-    assert "codeformer_trained" not in planned.compared()
     assert declare(planned.config, "table1").pairs == (("dicface_trained", "input"),)

@@ -13,7 +13,6 @@ import pytest
 
 from dicface import __version__
 from dicface.base.errors import DicfaceError
-from dicface.jobs.artefacts import OF_COMMAND
 from dicface.provenance.manifest import (
     CARD_MARK,
     RUN_CONFIG,
@@ -239,12 +238,3 @@ def test_code_version_tells_commit_and_changes(tmp_path):
     assert code_version(tmp_path)["changed"] is True
     (tmp_path / "site-packages").mkdir()
     assert code_version(tmp_path / "site-packages")["commit"] is None
-
-
-def test_every_command_of_the_workflow_is_recorded():
-    rules = Path(__file__).resolve().parents[2] / "workflow" / "rules"
-    text = "".join(path.read_text() for path in rules.glob("*.smk"))
-    calls = [part.split() for part in text.split("{DICFACE} ")[1:]]
-    called = {words[1] if words[0] == "data" else words[0].strip('"') for words in calls}
-    named = {name.replace("_", "-") for name in OF_COMMAND} - {"import-clips"} | {"import"}
-    assert called - {"landmarks"} == named

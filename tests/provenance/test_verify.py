@@ -1,43 +1,48 @@
 """`dicface verify` names what no longer fits, down to the table that stands on a changed clip."""
 
+import dataclasses
 import json
 import shutil
-from argparse import Namespace
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from dicface.base.errors import DicfaceError
 from dicface.base.files import write_json
 from dicface.base.seeds import numpy_rng
-from dicface.cli import main as cli
+from dicface.cli.job import command_of
 from dicface.cli.main import EXIT_USER_ERROR, main
-from dicface.config.load import load
+from dicface.cli.verify import EXIT_DOES_NOT_FIT
+from dicface.config.mapping import overlay
 from dicface.config.networks import network
-from dicface.jobs.artefacts import recording
+from dicface.jobs import JOBS, files_of_a_run
 from dicface.metrics import METRICS
 from dicface.provenance import cards
-from dicface.provenance.manifest import RUN_CONFIG, read_manifest, sidecar, write_run_manifest
-from dicface.provenance.verify import EXIT_DOES_NOT_FIT, verify
+from dicface.provenance.manifest import read_manifest, recorded, sidecar, write_run_manifest
+from dicface.provenance.verify import verify
+from dicface.runs.folder import Run
 from dicface.video.clips import write_clip
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 CLIPS = ("test_000", "test_001")
 METHOD = "dicface_trained"
-TINY = """
-data: {size: 32}
-degradation: {scale: 2, kernel_size: 5, blur_sigma: [0.1, 1.0]}
-"""
+TINY = {
+    "scale": "base",
+    "test_clips": "demo",
+    "data": {"size": 32},
+    "degradation": {"scale": 2, "kernel_size": 5, "blur_sigma": [0.1, 1.0]},
+}
 
 
 @contextmanager
-def command(config, name: str, **options):
-    """What the command line records around a command, with the test's own work inside."""
-    options = Namespace(command=getattr(cli, name), **options)
-    with recording(options, config, [name]):
+def job(name: str, run: Run, **wildcards: str):
+    """What the command line records around a job, with the test's own work inside."""
+    made = JOBS[name](run=run, **wildcards)
+    with recorded(made.artefact(), command_of(made)):
         yield
 
 
@@ -73,48 +78,37 @@ def make_scores(folder: Path, method: str) -> None:
     pd.DataFrame(rows).assign(**facts).to_parquet(folder / "metrics.parquet")
 
 
-def make_run(run: Path, train: Path, tiny: Path) -> None:
-    """A run whose files are made by real commands where they are quick, else in their place."""
-    config = load(CONFIG, tiny)
-    typed = ["--config", str(CONFIG), str(tiny)]
-    clips, network_folder = run / "clips" / "test", train / "dicface"
-    for folder in (clips, network_folder):
-        folder.mkdir(parents=True)
-    for folder in {run, train.parent}:
-        (folder / RUN_CONFIG).write_text("scale: demo\n")
-    with command(config, "render", split="test", out=clips):
-        make_clips(clips)
-    degraded = run / "bfr" / "input"
-    assert main(["degrade", *typed, "--clips", str(clips), "--out", str(degraded)]) == 0
-    options = {"network": "dicface", "clips": clips, "out": train, "dry_run": False}
-    with command(config, "train", **options):
-        make_network(config, network_folder)
-    restored, weights = run / "bfr" / METHOD, network_folder / "weights.safetensors"
-    options = {"method": METHOD, "task": "bfr", "weights": weights, "input": degraded}
-    with command(config, "restore", out=restored, **options):
+def make_run(run: Run) -> None:
+    """A run whose files are made by real jobs where they are quick, else in their place."""
+    run.write_settings()
+    with job("render_clips", run.training, split="train"):
+        make_clips(run.training.clips("train"))
+    with job("import_clips", run):
+        make_clips(run.truth)
+    assert main(["job", "degrade", "--run", str(run.folder), "--task", "bfr"]) == 0
+    with job("train", run.training, network="dicface"):
+        make_network(run.config, run.network("dicface").folder)
+    restored = run.results("bfr", METHOD)
+    with job("restore", run, task="bfr", method=METHOD):
         for clip in CLIPS:
-            write_clip(restored / f"{clip}.mkv", frames(clip, "restored"), 25)
-        write_json(restored / "index.json", {"method": METHOD, "clips": CLIPS})
-    for method, folder in (("input", degraded), (METHOD, restored)):
-        options = {"method": method, "task": "bfr", "restored": folder, "out": folder}
-        with command(config, "score_method", truth=clips, analysis=run / "analysis", **options):
-            make_scores(folder, method)
+            write_clip(restored.folder / f"{clip}.mkv", frames(clip, "restored"), 25)
+        write_json(restored.index, {"method": METHOD, "clips": CLIPS})
+    for method in ("input", METHOD):
+        with job("score", run, task="bfr", method=method):
+            make_scores(run.results("bfr", method).folder, method)
     floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
-    options = {"truth": clips, "analysis": run / "analysis", "out": run / "noise_floor.parquet"}
-    with command(config, "noise_floor", **options):
-        floor.to_parquet(run / "noise_floor.parquet")
-    folders = ["--run", str(run), "--train", str(train), "--out", str(run / "tables")]
-    assert main(["table", *typed, *folders]) == 0
+    with job("noise_floor", run):
+        floor.to_parquet(run.noise_floor)
+    assert main(["job", "table", "--run", str(run.folder), "--table", "table1"]) == 0
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A run whose networks lie in another one, as with videos of one's own."""
-    home = tmp_path_factory.mktemp("home")
-    tiny = home / "tiny.yaml"
-    tiny.write_text(TINY)
-    results = home / "results"
-    make_run(results / "demo", results / "base" / "train", tiny)
+    results = tmp_path_factory.mktemp("home") / "results"
+    raw = overlay(yaml.safe_load(CONFIG.read_text()), TINY | {"results": str(results)})
+    named = Run.of(raw)
+    make_run(dataclasses.replace(named, folder=results / "demo"))
     return results
 
 
@@ -127,7 +121,7 @@ def run(made, tmp_path):
 
 def found(*paths: Path, **options) -> dict[str, list[tuple[str, str]]]:
     """Artefact -> (what, file) of its findings, of those that have any."""
-    verdict = verify(paths, progress=False, **options)
+    verdict = verify(paths, expected=files_of_a_run(), progress=False, **options)
     return {
         name: [(each.what, each.file) for each in findings]
         for name, findings in verdict.artefacts.items()
@@ -141,13 +135,13 @@ def change(path: Path, content: bytes = b"other") -> None:
 
 SCORES, TABLE = f"demo/bfr/{METHOD}/metrics.parquet", "demo/tables/table1.md"
 RESTORED, INPUTS = f"demo/bfr/{METHOD}/index.json", "demo/bfr/input/degradation.parquet"
-CLIP, WEIGHTS = "demo/clips/test/test_000.mkv", "base/train/dicface/weights.safetensors"
+CLIP, WEIGHTS = "demo/clips/own/test_000.mkv", "base/train/dicface/weights.safetensors"
 
 
 def test_a_run_that_fits_says_so_in_one_line(run, capsys):
     assert main(["verify", str(run)]) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("8 artefacts, ")
+    assert line.startswith("9 artefacts, ")
     assert line.endswith("files: all fit")
 
 
@@ -156,13 +150,13 @@ def test_a_changed_clip_names_everything_that_stands_on_it(run, capsys):
     assert main(["verify", str(run)]) == EXIT_DOES_NOT_FIT
     text = capsys.readouterr().out
     wrong = found(run)
-    assert wrong["demo/clips/test/index.parquet"] == [("output changed", CLIP)]
+    assert wrong["demo/clips/own/index.parquet"] == [("output changed", CLIP)]
     assert wrong[INPUTS] == wrong[SCORES] == [("input changed", CLIP)]
     assert wrong[RESTORED] == wrong[TABLE] == [("stands on", CLIP)]
-    assert len(wrong) == 8, "the network was trained on that clip, the noise floor measured on it"
+    assert len(wrong) == 7, "the noise floor was measured on it, the network learnt from others"
     assert f"output changed: {CLIP} has 5 bytes, had " in text
     assert f"  stands on {CLIP}, which no longer fits, through " in text
-    assert text.splitlines()[-1].endswith("files: 8 do not fit")
+    assert text.splitlines()[-1].endswith("files: 7 do not fit")
 
 
 def test_a_table_alone_is_checked_down_to_the_clips(run):
@@ -199,24 +193,19 @@ def test_a_missing_output_and_a_table_that_somebody_edited(run):
 
 def test_what_was_made_again_leaves_those_behind_that_were_made_before(run):
     """Clips and their manifest fit each other; inputs and tables are of the clips before."""
-    config = load(CONFIG)
     change(run.parent / CLIP)
-    with command(config, "render", split="test", out=run / "clips" / "test"):
+    with job("import_clips", Run.load(run)):
         pass
     wrong = found(run)
-    assert "demo/clips/test/index.parquet" not in wrong
+    assert "demo/clips/own/index.parquet" not in wrong
     assert wrong[INPUTS] == [("input changed", CLIP)]
     assert wrong[TABLE] == [("stands on", CLIP)]
 
 
 def test_an_input_that_its_maker_did_not_make_is_named(run):
     """The file was changed before it was read: it is as it was then, and not as it was made."""
-    config = load(CONFIG)
-    scores = run / "bfr" / METHOD
-    change(scores / "test_000.mkv")
-    options = {"method": METHOD, "task": "bfr", "restored": scores, "out": scores}
-    options |= {"truth": run / "clips" / "test", "analysis": run / "analysis"}
-    with command(config, "score_method", **options):
+    change(run / "bfr" / METHOD / "test_000.mkv")
+    with job("score", Run.load(run), task="bfr", method=METHOD):
         pass
     file = f"demo/bfr/{METHOD}/test_000.mkv"
     assert found(run)[SCORES] == [("input changed", file)]
@@ -288,7 +277,7 @@ def test_another_commit_is_a_note_and_nothing_wrong(run):
     ],
 )
 def test_what_cannot_be_verified_is_one_message(run, name, said, capsys):
-    (run / "logs").mkdir()
+    (run / "logs").mkdir(exist_ok=True)
     assert main(["verify", str(run.parent / name)]) == EXIT_USER_ERROR
     message = capsys.readouterr().err
     assert message.startswith("dicface verify: ")
@@ -297,7 +286,7 @@ def test_what_cannot_be_verified_is_one_message(run, name, said, capsys):
 
 def test_no_manifest_or_card_holds_where_the_run_was_made(made):
     texts = [*made.rglob("*.manifest.json"), *made.rglob("README.md")]
-    assert len(texts) == 8 + 3
+    assert len(texts) == 9 + 4
     for path in texts:
         assert str(made.parent) not in path.read_text()
 
@@ -308,7 +297,7 @@ def test_the_cards_say_what_the_files_are(made):
     for part in (
         "1,234,567 parameters",
         "7 of 4 samples",
-        "2 rendered ones of 8 frames, in `../demo/clips/test`",
+        "2 rendered ones of 8 frames, in `clips/train`",
         "| l1 | 0.25 |",
         "| codebook_size | 256 |",
         "rendered heads alone, 7 steps",
@@ -317,11 +306,11 @@ def test_the_cards_say_what_the_files_are(made):
         "Apache-2.0",
     ):
         assert part in card, part
-    clips = (run / "clips" / "test" / "README.md").read_text()
+    clips = (run / "clips" / "own" / "README.md").read_text()
     for part in ("2 × rendered", "6, 3 a clip", "32 × 32 px", "| test_001 | 3 |", "show nobody"):
         assert part in clips, part
     inputs = (run / "bfr" / "input" / "README.md").read_text()
-    for part in ("| kernel_size | 5 |", "`demo-0|degrade|<clip>`", "| crf | ", "| clip |"):
+    for part in ("| kernel_size | 5 |", "`base-0|degrade|<clip>`", "| crf | ", "| clip |"):
         assert part in inputs, part
 
 

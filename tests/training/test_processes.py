@@ -22,6 +22,7 @@ from dicface.config.load import load
 from dicface.config.mapping import from_mapping
 from dicface.config.networks import network
 from dicface.config.settings import TrainSettings
+from dicface.runs.folder import CONFIG_FILE
 from dicface.training.distributed import Shares, launch
 from dicface.training.loop import CHECKPOINT
 from dicface.video.clips import write_clip
@@ -83,7 +84,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(folder: Path, clips: Path, micro_batch: int = 0, devices: int = 1) -> list[str]:
-    """The command that trains a small DicFace in `folder`."""
+    """The command that trains a small DicFace in the run `folder`."""
     raw = yaml.safe_load(CONFIG.read_text())
     raw["data"]["size"] = 16
     raw["degradation"] |= {"scale": 2, "kernel_size": 5}
@@ -93,11 +94,11 @@ def command(folder: Path, clips: Path, micro_batch: int = 0, devices: int = 1) -
     raw["train"]["dicface"] |= {"init_from": "", "steps": STEPS, "save_every": 2, "log_every": 1}
     raw["train"]["dicface"]["micro_batch"] = micro_batch
     raw["compute"]["devices"] = devices
+    raw["data"]["train"] |= {"source": "folder", "folder": str(clips)}
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(raw))
-    train = [sys.executable, "-m", "dicface.cli", "train", "--network", "dicface"]
-    return [*train, "--config", str(config), "--clips", str(clips), "--out", str(folder)]
+    (folder / CONFIG_FILE).write_text(yaml.safe_dump(raw))
+    train = [sys.executable, "-m", "dicface.cli", "job", "train", "--run", str(folder)]
+    return [*train, "--network", "dicface"]
 
 
 def train(folder: Path, clips: Path, **how: int) -> list[float]:
@@ -108,7 +109,7 @@ def train(folder: Path, clips: Path, **how: int) -> list[float]:
     else:
         done = subprocess.run(arguments, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    lines = (folder / "dicface" / "stats.jsonl").read_text().splitlines()
+    lines = (folder / "train/dicface/stats.jsonl").read_text().splitlines()
     return [json.loads(line)["l1"] for line in lines]
 
 
@@ -116,10 +117,10 @@ def test_two_processes_learn_as_one_and_a_killed_one_ends_both(clips: Path, tmp_
     one = train(tmp_path / "one", clips)
     np.testing.assert_allclose(train(tmp_path / "parts", clips, micro_batch=2), one, atol=1e-5)
     np.testing.assert_allclose(train(tmp_path / "two", clips, devices=2), one, atol=1e-5)
-    facts = json.loads((tmp_path / "two/dicface/training.json").read_text())
+    facts = json.loads((tmp_path / "two/train/dicface/training.json").read_text())
     assert facts["processes"] == 2
     weights, others = (
-        load_file(tmp_path / name / "dicface" / "weights.safetensors") for name in ("one", "two")
+        load_file(tmp_path / name / "train/dicface/weights.safetensors") for name in ("one", "two")
     )
     # Adam makes a step of the whole rate of a gradient that is rounding alone.
     assert max(float((weights[key] - others[key]).abs().max()) for key in weights) < 1e-3
@@ -130,13 +131,15 @@ def test_two_processes_learn_as_one_and_a_killed_one_ends_both(clips: Path, tmp_
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     running = subprocess.Popen(command(cut, clips, devices=2), **quiet)
     try:
-        wait_for(lambda: (cut / "dicface" / CHECKPOINT).is_file() or running.poll() is not None)
+        wait_for(
+            lambda: (cut / "train/dicface" / CHECKPOINT).is_file() or running.poll() is not None
+        )
         (worker,) = psutil.Process(running.pid).children()
         os.kill(worker.pid, signal.SIGKILL)
         assert running.wait(timeout=60) != 0
     finally:
         running.kill()
-    assert not (cut / "dicface" / "weights.safetensors").exists()
+    assert not (cut / "train/dicface/weights.safetensors").exists()
     np.testing.assert_allclose(train(cut, clips), one, atol=1e-5)
 
 
