@@ -1,1 +1,1 @@
-"""What everything stands on: errors, files, seeds, names. Imports nothing of dicface."""
+"""Errors, files and digests, seeds from names: what everything stands on."""

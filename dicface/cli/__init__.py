@@ -1,1 +1,1 @@
-"""The command line: `dicface …`."""
+"""The command line: what people call by hand, and `dicface job` for the workflow."""

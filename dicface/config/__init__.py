@@ -1,1 +1,1 @@
-"""The configuration: typed settings, networks and rows resolved by name."""
+"""The configuration: typed settings, overlays and checks, networks and rows by name."""

@@ -1,1 +1,1 @@
-"""Data: demo clips, prior images, degradations and training windows."""
+"""Clips and inputs: the renderer, the photograph, degradation, data sets on disk."""

@@ -1,1 +1,1 @@
-"""Faces: detection, five-point alignment, paste-back, offline landmarks and identity."""
+"""Faces: detection, tracks, alignment, import of videos, paste-back, dlib's models."""

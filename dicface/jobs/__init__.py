@@ -1,4 +1,7 @@
-"""The jobs of the workflow, one file a rule. A new one is a file here and a line in `JOBS`."""
+"""The jobs of the workflow, one file each: what it reads, writes, depends on, and does.
+
+A new one is a file here and a line in `JOBS`.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where files come from, and whether that still holds."""
+"""Where files come from: records of what is kept, manifests, cards, `dicface verify`."""

@@ -1,7 +1,4 @@
-"""Tables, their statistics, the comparison picture and the run's manifest.
-
-Only `statistics`, `scores` and `tables` read numbers; `render_table` and `latex` write them out.
-"""
+"""Tables with their statistics, figures, and the report's pages."""
 
 from __future__ import annotations
 

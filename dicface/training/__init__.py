@@ -1,1 +1,1 @@
-"""Training of the networks: stages, losses, samples, one loop."""
+"""Training: stages, losses, samples, and one loop for all of them."""

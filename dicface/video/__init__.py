@@ -1,1 +1,1 @@
-"""Reading and writing clips, videos and folders of frames."""
+"""Clips, videos and folders of frames: reading, writing, random access, the H.264 step."""

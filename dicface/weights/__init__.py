@@ -1,1 +1,1 @@
-"""The registry of weights files: lookup, download, conversion, loading."""
+"""Weights files: the registry, download, conversion to safetensors, loading."""

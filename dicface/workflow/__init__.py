@@ -1,1 +1,1 @@
-"""What Snakemake asks: plans, triggers, Slurm."""
+"""What Snakemake asks: which rows can run here, what jobs may use, Slurm."""
