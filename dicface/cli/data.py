@@ -1,4 +1,4 @@
-"""`dicface data check | landmarks | index | export`: data sets on the command line."""
+"""`dicface data check | align | landmarks | index | export`: clips and data sets by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dicface.data.datasets.layouts import LAYOUTS, Layout, read_layout
 
-HELP = "Check data sets, and make landmarks and the index of a training set."
+HELP = "Check data sets, align clips, and make landmarks and the index of a training set."
 EXIT_MUST_BE_FIXED = 1
+DETECTORS = ("auto", "retinaface", "dlib")
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +28,21 @@ def register(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("--tasks", type=int, default=3, help="tasks of the run (default 3)")
     checking.add_argument("--methods", type=int, default=9, help="methods of the run (default 9)")
 
+    aligning = actions.add_parser("align", help=align.__doc__, description=align.__doc__)
+    aligning.set_defaults(command=align)
+    aligning.add_argument("--folder", type=Path, required=True, help="videos with a face each")
+    aligning.add_argument("--out", type=Path, required=True, help="folder of the aligned clips")
+    aligning.add_argument("--size", type=int, default=512, help="side of frames, px (default 512)")
+    aligning.add_argument("--detector", choices=DETECTORS, default="auto")
+    aligning.add_argument("--max-frames", type=int, default=0, help="of each clip (default all)")
+
     marking = actions.add_parser("landmarks", help=landmarks.__doc__, description=landmarks.__doc__)
     marking.set_defaults(command=landmarks)
     _add_set(marking)
     _add_shard_size(marking)
     marking.add_argument("--shard", required=True, help="which one: 00000, 00001, …")
     marking.add_argument("--out", type=Path, required=True, help="folder of the training data")
-    marking.add_argument("--detector", choices=("auto", "retinaface", "dlib"), default="auto")
+    marking.add_argument("--detector", choices=DETECTORS, default="auto")
     marking.add_argument("--batch-size", type=int, default=16, help="frames at once (default 16)")
 
     indexing = actions.add_parser("index", help=index.__doc__, description=index.__doc__)
@@ -68,6 +77,19 @@ def check(options: argparse.Namespace) -> int:
     report = check_layout(_layout(options), settings)
     sys.stdout.write(report.as_text())
     return EXIT_MUST_BE_FIXED if report.must_be_fixed else 0
+
+
+def align(options: argparse.Namespace) -> None:
+    """Find, smooth and align the face in every video of a folder."""
+    from dicface.faces.importer import import_folder
+
+    import_folder(
+        options.folder,
+        options.out,
+        size=options.size,
+        detector=options.detector,
+        max_frames=options.max_frames or None,
+    )
 
 
 def landmarks(options: argparse.Namespace) -> None:

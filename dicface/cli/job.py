@@ -11,7 +11,6 @@ from pathlib import Path
 
 from dicface.base.errors import ConfigError
 from dicface.config.load import merge
-from dicface.config.settings import Config
 from dicface.jobs import JOBS, Job
 from dicface.provenance.manifest import recorded
 from dicface.runs.folder import Run
@@ -58,7 +57,7 @@ def carry_out(options: argparse.Namespace) -> None:
     if not options.run:
         run.write_settings()
     if kind.computes:
-        set_threads(run.config)
+        use_torch(run.config.threads, run.config.device)
     if is_first_process():
         with recorded(job.artefact(), ["dicface", *command_of(job)]):
             job.work()
@@ -72,8 +71,8 @@ def command_of(job: Job) -> Sequence[str]:
     return words + [w for name in job.wildcards() for w in (f"--{name}", getattr(job, name))]
 
 
-def set_threads(config: Config) -> None:
-    """Gives torch the run's number of threads, and looks whether its device is there.
+def use_torch(threads: int, device: str) -> None:
+    """Gives torch its number of threads, and looks whether its device is there.
 
     A fixed number, so that results repeat bit for bit whatever --cores says, and jobs side by side
     do not each take every core.
@@ -81,13 +80,13 @@ def set_threads(config: Config) -> None:
     Raises:
         ConfigError: The device is not there.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     import torch
 
-    torch.set_num_threads(config.threads)
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
+    torch.set_num_threads(threads)
+    if device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(
-            f"device: '{config.device}' was asked for and torch sees no CUDA device. "
+            f"device: '{device}' was asked for and torch sees no CUDA device. "
             "Set device: cpu, or install a driver that fits this torch."
         )
 

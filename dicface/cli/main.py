@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from dicface import __version__
 from dicface.base.errors import DicfaceError
-from dicface.cli import data, job, methods, plan, score, verify, weights
+from dicface.cli import data, job, methods, plan, restore, score, verify, weights
 
 EXIT_USER_ERROR = 2
 
 COMMANDS = {
+    "restore": restore,
     "score": score,
     "verify": verify,
     "plan": plan,

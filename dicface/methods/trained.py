@@ -97,7 +97,7 @@ def load_trained(path: Path, name: str) -> Module:
         name: What it must hold, "codeformer" or "dicface".
 
     Raises:
-        WeightsError: The file is damaged, was not written by `dicface train`, or holds another
+        WeightsError: The file is damaged, was not written by a training, or holds another
             network.
     """
     from dicface.models.checkpoint import load_network, read_facts

@@ -36,7 +36,7 @@ def face_frame(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if height != width:
         raise MetricError(
             f"frames are {width}×{height} px; face metrics need square frames with an aligned "
-            "face. Align the clips first (`dicface import`)."
+            "face. Align the clips first (`dicface data align`)."
         )
     return resize(frame, FACE_SIZE)
 

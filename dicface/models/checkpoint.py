@@ -35,7 +35,7 @@ def read_facts(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(
             f"{path}: no such weights file. Train the network first: `snakemake table1` does, or "
-            "`dicface train --network …` by hand."
+            "`dicface job train --run … --network …` by hand."
         )
     try:
         with safe_open(path, framework="pt") as file:

@@ -38,7 +38,7 @@ def network_card(folder: Path, manifest: Manifest) -> str:
     """Model card of a trained network.
 
     Args:
-        folder: Of the network, as `dicface train` left it.
+        folder: Of the network, as `dicface job train` left it.
         manifest: Of its weights.
     """
     settings, training = _json(folder / "settings.json"), _json(folder / "training.json")

@@ -94,7 +94,7 @@ def measure_code_weights(
     and memory does not grow with the clips.
 
     Args:
-        weights: A weights file of `dicface train`, stage dicface.
+        weights: A weights file of `dicface job train`, stage dicface.
         inputs: Folder of degraded clips.
         out: The .npz file to write.
         position: Which frame of a window is kept, as in restoration.

@@ -290,7 +290,7 @@ def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
         if size is None and method.facts.size is not None:
             raise MethodError(
                 f"{info.path}: frames are {info.width}×{info.height}; {method.facts.label} needs "
-                "square ones. Align the clip first (dicface import)."
+                "square ones. Align the clip first (dicface data align)."
             )
         reason = method.unavailable(size=size)
         if reason:
