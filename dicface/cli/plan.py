@@ -65,10 +65,10 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def plan(options: argparse.Namespace) -> None:
     """Print what a run will cost before it starts."""
+    from dicface.cost.estimate import TARGETS, cost_of_targets
     from dicface.cost.jobs import ask_snakemake
     from dicface.cost.measured import corrections_from
     from dicface.cost.model import DEFAULT_GPU, Model
-    from dicface.cost.plan import TARGETS, cost_of_targets
     from dicface.cost.rates import TABLE, read_rates
     from dicface.cost.sizes import Sizes
     from dicface.cost.text import as_json, as_text
@@ -88,13 +88,13 @@ def plan(options: argparse.Namespace) -> None:
         config=settings_of(options.settings),
         missing_rows=not options.no_missing_rows,
     )
-    suite = Plan.of(graph.config)
-    gpus = suite.config.compute.devices if options.gpus is None else options.gpus
-    on_cpu = not suite.config.device.startswith("cuda")
+    plan = Plan.of(graph.config)
+    gpus = plan.config.compute.devices if options.gpus is None else options.gpus
+    on_cpu = not plan.config.device.startswith("cuda")
     cores = options.cores or (os.cpu_count() if on_cpu else CORES_OF_A_GPU * max(1, gpus)) or 1
     if gpus < 0 or cores < 1:
         raise ConfigError(f"found {gpus} GPUs and {cores} cores; expected 0 and 1 or more.")
-    model = Model(suite=suite, sizes=Sizes(suite), rates=rates, gpu=gpu, cores=cores)
+    model = Model(plan=plan, sizes=Sizes(plan), rates=rates, gpu=gpu, cores=cores)
     corrections = corrections_from(options.measured, model) if options.measured else None
     answer = cost_of_targets(graph, model, targets, gpus=gpus, corrections=corrections)
     sys.stdout.write(as_json(answer, rates) if options.json else as_text(answer))

@@ -42,55 +42,49 @@ class Download:
     optional: bool = False
 
 
-def downloads(suite: Plan, jobs: Iterable[Job], rates: Rates) -> list[Download]:
+def downloads(plan: Plan, jobs: Iterable[Job], rates: Rates) -> list[Download]:
     """Returns what jobs need and what is not here: files, optional files, data sets."""
     jobs = [job for job in jobs if job.runs]
-    files = _required_files(suite, jobs)
-    optional = {
-        name: why for name, why in _optional_files(suite, jobs).items() if name not in files
-    }
+    files = _required_files(plan, jobs)
+    optional = {name: why for name, why in _optional_files(plan, jobs).items() if name not in files}
     found = [_file(name, why, rates) for name, why in files.items() if _missing(name)]
     found += [
         _file(name, why, rates, optional=True) for name, why in optional.items() if _missing(name)
     ]
-    return found + _sets(suite, jobs)
+    return found + _sets(plan, jobs)
 
 
-def _required_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
+def _required_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
     files: dict[str, list[str]] = {}
     for job in jobs:
         if job.rule == "restore":
             for name in job.waits_for:
                 files.setdefault(name, []).append(job.wildcards["method"])
         if job.rule == "train":
-            plan = network(suite.config, job.wildcards["network"])
-            if plan.train.released:
-                files.setdefault(plan.train.released, []).append(f"network {plan.name}")
-            elif plan.train.lpips_weight > 0 and plan.stage != "codeformer":
+            resolved = network(plan.config, job.wildcards["network"])
+            if resolved.train.released:
+                files.setdefault(resolved.train.released, []).append(f"network {resolved.name}")
+            elif resolved.train.lpips_weight > 0 and resolved.stage != "codeformer":
                 files.setdefault("vgg16", []).append("training with LPIPS")
-    if suite.config.metrics.backbones == "official" and _has(jobs, "score"):
+    if plan.config.metrics.backbones == "official" and _has(jobs, "score"):
         for name in OFFICIAL_BACKBONES:
             files.setdefault(name, []).append("official metrics")
     return {name: ", ".join(dict.fromkeys(reasons)) for name, reasons in files.items()}
 
 
-def _optional_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
+def _optional_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
     files = {}
-    if suite.config.metrics.backbones == "auto" and _has(jobs, "score"):
+    if plan.config.metrics.backbones == "auto" and _has(jobs, "score"):
         files = dict.fromkeys(OFFICIAL_BACKBONES, "official metrics; offline networks without it")
     looks_for_faces = _has(jobs, "import_clips", "training_landmarks")
     # The smaller RetinaFace does too.
-    if (
-        looks_for_faces
-        and suite.config.data.detector != "dlib"
-        and _missing("retinaface_mobilenet")
-    ):
+    if looks_for_faces and plan.config.data.detector != "dlib" and _missing("retinaface_mobilenet"):
         files[DETECTOR] = "finds faces; dlib does without it"
     return files
 
 
-def _sets(suite: Plan, jobs: Iterable[Job]) -> list[Download]:
-    data = suite.config.data
+def _sets(plan: Plan, jobs: Iterable[Job]) -> list[Download]:
+    data = plan.config.data
     found = []
 
     def add(folder: str, name: str, why: str, size: int | None, source: str) -> None:
@@ -105,8 +99,8 @@ def _sets(suite: Plan, jobs: Iterable[Job]) -> list[Download]:
                 )
             )
 
-    if _has(jobs, "import_clips") and not suite.config.test_clips:
-        released = suite.config.takes_released_inputs
+    if _has(jobs, "import_clips") and not plan.config.test_clips:
+        released = plan.config.takes_released_inputs
         add(
             data.test.folder,
             "released test set of DicFace" if released else "VFHQ-Test",
@@ -114,20 +108,20 @@ def _sets(suite: Plan, jobs: Iterable[Job]) -> list[Download]:
             None if released else 2_370_000_000,
             "" if released else "a user's README (flexavatar), docs/datasets.md",
         )
-    if any(_learns_here(suite, job, "train") for job in jobs):
+    if any(_learns_here(plan, job, "train") for job in jobs):
         why = "data.train.folder; videos by their YouTube ids, size not published"
         add(data.train.folder, "VFHQ training clips", why, None, "")
-    if any(_learns_here(suite, job, "images") for job in jobs):
+    if any(_learns_here(plan, job, "images") for job in jobs):
         add(data.images.folder, "FFHQ", "data.images.folder; 70,000 images", None, "")
     return found
 
 
-def _learns_here(suite: Plan, job: Job, name: str) -> bool:
+def _learns_here(plan: Plan, job: Job, name: str) -> bool:
     """Whether a job trains on a set of a folder."""
-    if job.rule != "train" or getattr(suite.config.data, name).source != "folder":
+    if job.rule != "train" or getattr(plan.config.data, name).source != "folder":
         return False
     network_name = job.wildcards["network"]
-    return not suite.is_released(network_name) and suite.run.training_set(network_name) == name
+    return not plan.is_released(network_name) and plan.run.training_set(network_name) == name
 
 
 def _has(jobs: Iterable[Job], *rules: str) -> bool:

@@ -37,19 +37,19 @@ def corrections_from(run: Path, model: Model) -> dict[str, float]:
             f"{run}: found no run_config.yaml with benchmarks/*.tsv; --measured takes the folder "
             "of a run that the workflow made."
         )
-    suite = Plan.of(dataclasses.asdict(load(config)))
-    if suite.config.device != model.suite.config.device:
+    plan = Plan.of(dataclasses.asdict(load(config)))
+    if plan.config.device != model.plan.config.device:
         raise ConfigError(
-            f"{run}: ran on {suite.config.device}, the plan is for {model.suite.config.device}; "
+            f"{run}: ran on {plan.config.device}, the plan is for {model.plan.config.device}; "
             "measured seconds count on their own device only."
         )
-    theirs = dataclasses.replace(model, suite=suite, sizes=Sizes(suite))
+    theirs = dataclasses.replace(model, plan=plan, sizes=Sizes(plan))
     measured: dict[str, list[tuple[float, float]]] = {}
     for path in benchmarks:
         job = job_of(path.stem)
         if job is None:
             continue
-        asked = suite.resources(job.rule)
+        asked = plan.resources(job.rule)
         said = theirs.cost(dataclasses.replace(job, threads=asked.threads, gpus=asked.gpu)).seconds
         with open(path, newline="") as file:
             seconds = [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dicface.config.networks import network, restore_settings
-from dicface.config.systems import method_class
+from dicface.config.systems import method_class, method_network
 from dicface.cost import flops
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rate, Rates
@@ -64,14 +64,14 @@ class Model:
     """Turns jobs into costs.
 
     Attributes:
-        suite: The run.
+        plan: The run.
         sizes: Of its sets.
         rates: The table.
         gpu: Name of the GPU in the table, where the run's device is cuda.
         cores: Cores of the machine; a job gets no more than these.
     """
 
-    suite: Plan
+    plan: Plan
     sizes: Sizes
     rates: Rates
     gpu: str = DEFAULT_GPU
@@ -80,7 +80,7 @@ class Model:
     @property
     def on_gpu(self) -> bool:
         """Whether networks run on a GPU."""
-        return self.suite.config.device.startswith("cuda")
+        return self.plan.config.device.startswith("cuda")
 
     def cost(self, job: Job) -> Cost:
         """Returns what a job costs.
@@ -138,32 +138,32 @@ class Model:
         self._spend(work, "index", count.clips)
 
     def _train(self, job: Job, work: _Work) -> None:
-        plan = network(self.suite.config, job.wildcards["network"])
-        parameters = flops.parts_of(plan.kind, plan.settings()).parameters
+        resolved = network(self.plan.config, job.wildcards["network"])
+        parameters = flops.parts_of(resolved.kind, resolved.settings()).parameters
         work.disk += _FLOAT32 * parameters
-        if plan.train.released:
+        if resolved.train.released:
             return
         self._spend(work, "train.start", 1)
         work.scratch += _FLOAT32 * _NUMBERS_OF_A_CHECKPOINT * parameters
-        if plan.stage in ("vqgan", "fusion") and plan.train.gan_weight > 0:
-            work.scratch += _FLOAT32 * 3 * flops.discriminator(plan.size).parameters
-        frames = plan.train.steps * plan.train.batch_size * plan.frames
-        operations = frames * flops.training(plan)
+        if resolved.stage in ("vqgan", "fusion") and resolved.train.gan_weight > 0:
+            work.scratch += _FLOAT32 * 3 * flops.discriminator(resolved.size).parameters
+        frames = resolved.train.steps * resolved.train.batch_size * resolved.frames
+        operations = frames * flops.training(resolved)
         if self.on_gpu:
-            speed = self._gpu_speed(work, plan.train.precision, "train") * max(1, job.gpus)
+            speed = self._gpu_speed(work, resolved.train.precision, "train") * max(1, job.gpus)
         else:
-            speed = self._rate(work, f"train.{plan.stage}").value * 1e9
+            speed = self._rate(work, f"train.{resolved.stage}").value * 1e9
         work.seconds += operations / speed
 
     def _restore(self, job: Job, work: _Work) -> None:
         frames, method = self.sizes.test.frames, job.wildcards["method"]
         self._spend(work, "restore.io", frames)
         self._clips(work, frames)
-        own = self.suite.method_network(method)
+        own = method_network(self.plan.config, method)
         if own:
             kind, settings = self._network(own)
-            run_name = method if method in self.suite.config.variants else own
-            skips = restore_settings(self.suite.config, run_name).fidelity_w > 0
+            run_name = method if method in self.plan.config.variants else own
+            skips = restore_settings(self.plan.config, run_name).fidelity_w > 0
             operations = flops.restoring(flops.parts_of(kind, settings), skips=skips)
             work.seconds += frames * operations / self._own_speed(work, kind)
         else:
@@ -172,12 +172,12 @@ class Model:
     def _released(self, job: Job, work: _Work) -> None:
         """A released system: seconds a frame on a core, operations a frame on a GPU."""
         frames, task = self.sizes.test.frames, job.wildcards["task"]
-        name = method_class(self.suite.config, job.wildcards["method"])
+        name = method_class(self.plan.config, job.wildcards["method"])
         what = "operations" if self.on_gpu else "seconds"
         # Where tasks differ, the table says it for each.
         names = (f"restore.{name}.{task}.{what}", f"restore.{name}.{what}")
         device = self.gpu if self.on_gpu else "cpu"
-        known = (n for n in names if self.rates.find(n, device, self.suite.config.data.size))
+        known = (n for n in names if self.rates.find(n, device, self.plan.config.data.size))
         rate = self._rate(work, next(known, names[-1]), device)
         if self.on_gpu:
             speed = self._gpu_speed(work, "32-true", "restore")
@@ -200,7 +200,7 @@ class Model:
         work.disk += self.sizes.test.frames * self._rate(work, "disk.scores").value
 
     def _metrics(self, what: str, work: _Work) -> None:
-        frames, size = self.sizes.test.frames, self.suite.config.data.size
+        frames, size = self.sizes.test.frames, self.plan.config.data.size
         self._spend(work, "metrics.start", 1)
         if not self.on_gpu:
             self._spend(work, what, frames)
@@ -231,8 +231,8 @@ class Model:
     # What the rules share.
 
     def _network(self, name: str) -> tuple[str, dict]:
-        plan = network(self.suite.config, name)
-        return plan.kind, plan.settings()
+        resolved = network(self.plan.config, name)
+        return resolved.kind, resolved.settings()
 
     def _own_speed(self, work: _Work, kind: str) -> float:
         """Operations a second of a run's own networks at inference."""
@@ -248,14 +248,14 @@ class Model:
         return peak.value * 1e12 * share.value
 
     def _clips(self, work: _Work, frames: int) -> None:
-        raw = 3 * self.suite.config.data.size**2
+        raw = 3 * self.plan.config.data.size**2
         work.disk += frames * raw * self._rate(work, "disk.lossless").value
 
     def _spend(self, work: _Work, what: str, amount: float) -> None:
         work.seconds += amount * self._rate(work, what).value
 
     def _rate(self, work: _Work, what: str, device: str = "cpu") -> Rate:
-        found = self.rates.find(what, device, self.suite.config.data.size)
+        found = self.rates.find(what, device, self.plan.config.data.size)
         if found is None:
             raise UnknownRateError(what)
         work.used.append(found)

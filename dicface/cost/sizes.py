@@ -44,7 +44,7 @@ class Count:
 class Sizes:
     """The sets of a run, looked at when they are first asked for."""
 
-    suite: Plan
+    plan: Plan
 
     @cached_property
     def test(self) -> Count:
@@ -53,11 +53,11 @@ class Sizes:
         Raises:
             ClipError: Its clips are there and cannot be read.
         """
-        config, test = self.suite.config, self.suite.config.data.test
-        if not self.suite.run.imports_test_clips:
+        config, test = self.plan.config, self.plan.config.data.test
+        if not self.plan.run.imports_test_clips:
             clips = test.num_clips + test.photo
             return Count(clips, clips * test.num_frames, "rendered, as the configuration says")
-        index = self.suite.run.truth_index
+        index = self.plan.run.truth_index
         if index.is_file():
             frames = _column(index, "num_frames")
             return Count(len(frames), sum(frames), str(index))
@@ -81,7 +81,7 @@ class Sizes:
     @cached_property
     def train(self) -> Count:
         """The training clips; frames of a data set as the clips' names announce them."""
-        train = self.suite.config.data.train
+        train = self.plan.config.data.train
         if train.source == "render":
             frames = train.num_clips * train.num_frames
             return Count(train.num_clips, frames, "rendered, as the configuration says")
@@ -101,7 +101,7 @@ class Sizes:
     @cached_property
     def images(self) -> Count:
         """The faces that stages I to III learn from."""
-        images = self.suite.config.data.images
+        images = self.plan.config.data.images
         if images.source == "train":
             return self.train
         folder = Path(images.folder)
@@ -126,7 +126,7 @@ class Sizes:
         if shard in self.missing_shards:
             clips = self.missing_shards[shard]
             return Count(clips, clips * FRAMES_OF_A_VFHQ_CLIP, self.train.source, assumed=True)
-        names = self.suite.landmark_shards(name)[shard]
+        names = self.plan.landmark_shards(name)[shard]
         return Count(len(names), self.frames_by_name(names), "names of the clips")
 
     @cached_property
@@ -135,7 +135,7 @@ class Sizes:
 
         Landmarks of VFHQ's training clips are made one job a shard.
         """
-        train = self.suite.config.data.train
+        train = self.plan.config.data.train
         if train.source != "folder" or train.layout != "vfhq_train" or not self.train.assumed:
             return {}
         starts = range(0, self.train.clips, train.shard_size)

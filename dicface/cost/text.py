@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from dicface.cost.plan import Answer, Sum
+from dicface.cost.estimate import Answer, Sum
 from dicface.cost.rates import Rates
 
 _NETWORKS_SHOWN = 30

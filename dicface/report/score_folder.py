@@ -93,8 +93,8 @@ def score_folder(
         task: Goes into the rows of `metrics.parquet`.
         input_folder: Degraded clips that the page shows beside the results; they are not scored.
         align: Side in px of the faces that are cut out of whole frames: found and aligned in the
-            true clips as by `dicface data align`, and cut out of the others at the same places; None
-            takes frames as they are.
+            true clips as by `dicface data align`, and cut out of the others at the same places;
+            None takes frames as they are.
         prefer: Which backbones measure.
         workers: Processes.
         device: torch device of the networks.

@@ -17,10 +17,10 @@ from dicface.config.mapping import overlay
 from dicface.config.networks import network
 from dicface.cost import flops
 from dicface.cost.downloads import OFFICIAL_BACKBONES, downloads
+from dicface.cost.estimate import cost_of_targets, with_missing_shards
 from dicface.cost.jobs import Graph, Job
 from dicface.cost.measured import benchmark_of, corrections_from, job_of
 from dicface.cost.model import _RULES, Model
-from dicface.cost.plan import cost_of_targets, with_missing_shards
 from dicface.cost.rates import COLUMNS, Rates, read_rates
 from dicface.cost.schedule import wall_seconds
 from dicface.cost.sizes import FRAMES_OF_A_VFHQ_CLIP, Sizes
@@ -42,8 +42,8 @@ def settings(*paths: Path, **changes: object) -> dict:
 @pytest.fixture
 def demo(tmp_path: Path) -> Model:
     """The demo on one core."""
-    suite = Plan.of(settings(DEMO, results=str(tmp_path)))
-    return Model(suite=suite, sizes=Sizes(suite), rates=read_rates(), cores=1)
+    plan = Plan.of(settings(DEMO, results=str(tmp_path)))
+    return Model(plan=plan, sizes=Sizes(plan), rates=read_rates(), cores=1)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def paper(tmp_path: Path) -> Model:
     """The paper's scale without any data."""
     missing = {"data": {"train": {"folder": str(tmp_path / "no")}}}
     missing["data"]["test"] = {"folder": str(tmp_path / "none")}
-    suite = Plan.of(settings(DEMO, PAPER, results=str(tmp_path), **missing))
-    return Model(suite=suite, sizes=Sizes(suite), rates=read_rates())
+    plan = Plan.of(settings(DEMO, PAPER, results=str(tmp_path), **missing))
+    return Model(plan=plan, sizes=Sizes(plan), rates=read_rates())
 
 
 # Operations
@@ -191,7 +191,7 @@ def test_a_kind_of_work_without_a_rate_is_not_free_of_charge(demo: Model) -> Non
 
 
 def test_a_training_on_a_cpu(demo: Model) -> None:
-    plan = network(demo.suite.config, "fusion")
+    plan = network(demo.plan.config, "fusion")
     cost = demo.cost(Job(rule="train", wildcards={"network": "fusion"}))
     operations = plan.train.steps * plan.train.batch_size * flops.training(plan)
     expected = operations / demo.rates.find("train.fusion", "cpu", 64).value / 1e9
@@ -205,7 +205,7 @@ def test_a_training_on_a_cpu(demo: Model) -> None:
 def test_a_training_on_gpus_is_an_estimate(paper: Model) -> None:
     job = Job(rule="train", wildcards={"network": "dicface"}, threads=16, gpus=1)
     one, eight = paper.cost(job), paper.cost(replace(job, gpus=8))
-    steps = 100_000 * 16 * 5 * flops.training(network(paper.suite.config, "dicface"))
+    steps = 100_000 * 16 * 5 * flops.training(network(paper.plan.config, "dicface"))
     assert one.estimate
     assert one.gpu_seconds == pytest.approx(steps / (156e12 * 0.45), rel=1e-3)
     assert eight.gpu_seconds == pytest.approx(one.gpu_seconds, rel=1e-3)
@@ -216,7 +216,7 @@ def test_a_training_on_gpus_is_an_estimate(paper: Model) -> None:
 def test_released_weights_are_not_trained(paper: Model) -> None:
     job = Job(rule="train", wildcards={"network": "fusion"}, gpus=1)
     assert paper.cost(job).seconds < 60
-    assert downloads(paper.suite, [job], paper.rates)[0].name == "codeformer"
+    assert downloads(paper.plan, [job], paper.rates)[0].name == "codeformer"
 
 
 def test_restored_clips_take_their_share_of_raw_bytes(paper: Model) -> None:
@@ -246,8 +246,8 @@ def test_frames_of_a_folder_are_counted(tmp_path: Path) -> None:
     from dicface.video.clips import write_clip
 
     write_clip(tmp_path / "own" / "a.mkv", np.zeros((7, 16, 16, 3), np.uint8), fps=25)
-    suite = Plan.of(settings(DEMO, test_clips=str(tmp_path / "own"), results=str(tmp_path)))
-    assert Sizes(suite).test.frames == 7
+    plan = Plan.of(settings(DEMO, test_clips=str(tmp_path / "own"), results=str(tmp_path)))
+    assert Sizes(plan).test.frames == 7
 
 
 # All jobs

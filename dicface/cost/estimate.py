@@ -91,7 +91,7 @@ def with_missing_shards(graph: Graph, model: Model) -> Graph:
         if job.rule == "training_index" and job.wildcards["set"] == "train"
     ]
     shards = model.sizes.missing_shards if index else {}
-    asked = model.suite.resources("training_landmarks")
+    asked = model.plan.resources("training_landmarks")
     first = len(jobs)
     jobs += [
         Job(
@@ -127,14 +127,14 @@ def cost_of_targets(
     """
     graph = with_missing_shards(graph, model)
     costs = _corrected(graph, [model.cost(job) for job in graph.jobs], corrections or {})
-    suite = model.suite
+    plan = model.plan
 
     def sum_of(name: str, numbers: Iterable[int], *, whole: bool) -> Sum:
         numbers = sorted(n for n in numbers if graph.jobs[n].runs)
         summed = _sum(name, graph, costs, numbers)
         if not whole:
             return summed
-        found = downloads(suite, [graph.jobs[n] for n in numbers], model.rates)
+        found = downloads(plan, [graph.jobs[n] for n in numbers], model.rates)
         needed = [each for each in found if not each.optional]
         return dataclasses.replace(
             summed,
@@ -153,7 +153,7 @@ def cost_of_targets(
         if graph.jobs[n].runs:
             by_rule.setdefault(graph.jobs[n].rule, []).append(n)
     trainings = {n: graph.jobs[n].wildcards["network"] for n in by_rule.get("train", [])}
-    trainings = {n: name for n, name in trainings.items() if not suite.is_released(name)}
+    trainings = {n: name for n, name in trainings.items() if not plan.is_released(name)}
     unknown = {
         rule: count
         for rule, numbers in by_rule.items()
@@ -169,11 +169,11 @@ def cost_of_targets(
                 key=lambda each: (-each.gpu_seconds - each.core_seconds, each.name),
             )
         ),
-        downloads=tuple(downloads(suite, [graph.jobs[n] for n in everything], model.rates)),
+        downloads=tuple(downloads(plan, [graph.jobs[n] for n in everything], model.rates)),
         scratch=max((costs[n].scratch for n in everything), default=0.0),
         unknown=unknown,
         assumed=_assumed(model.sizes, by_rule),
-        device=f"{suite.config.device} ({model.gpu})" if model.on_gpu else suite.config.device,
+        device=f"{plan.config.device} ({model.gpu})" if model.on_gpu else plan.config.device,
         cores=model.cores,
         gpus=gpus if model.on_gpu else 0,
         other_gpus=_on_other_gpus(model, [graph.jobs[n] for n in everything]),
