@@ -9,7 +9,7 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.config.settings import Config
-from dicface.config.systems import FIGURES, HEADLINE, TASK_OF_GRID, method_network
+from dicface.config.systems import COMPARISON, FIGURES, HEADLINE, TASK_OF_GRID, method_network
 from dicface.jobs.files import found
 from dicface.jobs.job import Job, wildcard
 from dicface.jobs.table import rows_of
@@ -68,7 +68,10 @@ class Figure(Job):
         if self.figure in ("figure8a", "figure8b"):
             return [run.code_weights(network) for network in self.networks()]
         task = TASK_OF_GRID.get(self.figure, "bfr")
-        scores = [run.results(task, method).metrics for method in plan.scored(task)]
+        methods = plan.scored(task)
+        if self.figure == "comparison":
+            methods = [method for method in COMPARISON.values() if method in methods]
+        scores = [run.results(task, method).metrics for method in methods]
         return [*scores, run.truth_index]
 
     def writes(self) -> list[Path]:

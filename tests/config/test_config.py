@@ -28,7 +28,7 @@ from dicface.runs.folder import Run
 from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPER_NUMBERS = ROOT / "config" / "paper_numbers"
+PAPER_NUMBERS_ = ROOT / "config" / "paper_numbers"
 
 
 @pytest.fixture
