@@ -48,7 +48,10 @@ def register(parser: argparse.ArgumentParser) -> None:
 def carry_out(options: argparse.Namespace) -> None:
     """Does the job and records what it made."""
     kind = JOBS[options.job]
-    run = Run.load(options.run) if options.run else Run.of(merge(*options.config))
+    if options.run:
+        run = Run.load(options.run)
+    else:
+        run = Run.of(merge(*options.config), ", ".join(map(str, options.config)))
     chosen = {each.name for each in dataclasses.fields(kind)} - {"run"}
     job = kind(run=run, **{name: getattr(options, name) for name in chosen})
     if options.dry_run:

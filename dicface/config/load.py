@@ -71,11 +71,12 @@ def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     return overlay(config, yaml.safe_load(path.read_text()))
 
 
-def check(merged: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
+def check(merged: dict[str, Any], where: str) -> tuple[Config, dict[str, Any]]:
     """Checks a merged configuration.
 
     Args:
         merged: What files and the command line say together, as Snakemake or YAML gives it.
+        where: The files that it comes from, for messages.
 
     Returns:
         Typed settings, and the same as plain values that YAML can write.
@@ -87,7 +88,7 @@ def check(merged: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
     raw = json.loads(json.dumps(merged, default=str))
     # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
     raw["test_clips"] = str(raw.get("test_clips", ""))
-    checked = from_mapping(Config, raw, "configuration")
+    checked = from_mapping(Config, raw, where)
     for name in (*STAGES, *checked.variants):
         sources_of(checked, name)
         restore_settings(checked, name)

@@ -83,13 +83,17 @@ class Run:
     train_folder: Path
 
     @classmethod
-    def of(cls, merged: dict[str, Any]) -> Run:
+    def of(cls, merged: dict[str, Any], where: str = "configuration") -> Run:
         """Names the folders of a configuration; nothing needs to be there.
+
+        Args:
+            merged: What files and the command line say together.
+            where: The files that it comes from, for messages.
 
         Raises:
             ConfigError: The configuration cannot be.
         """
-        config, raw = check(merged)
+        config, raw = check(merged, where)
         base = config.scale if config.budget == "full" else f"{config.scale}-{config.budget}"
         train = base if config.seed == 0 else f"{base}-seed{config.seed}"
         name = train
@@ -112,7 +116,7 @@ class Run:
                 f"{folder}: found no {CONFIG_FILE}; expected the folder of a run, in which "
                 "`snakemake` writes it. Name the run's folder, such as results/demo."
             )
-        named = cls.of(merge(folder / CONFIG_FILE))
+        named = cls.of(merge(folder / CONFIG_FILE), str(folder / CONFIG_FILE))
         return cls(
             config=named.config,
             raw=named.raw,

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dicface.cli.main import EXIT_USER_ERROR, main
+from dicface.runs.folder import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = str(ROOT / "config" / "config.yaml")
@@ -15,17 +17,22 @@ CONFIG = str(ROOT / "config" / "config.yaml")
 def test_a_missing_configuration_is_one_message(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    status = main(["degrade", "--config", "none.yaml", "--clips", "a", "--out", str(tmp_path)])
-    assert status == EXIT_USER_ERROR
+    wanted = ["job", "degrade", "--task", "bfr"]
+    assert main([*wanted, "--config", "none.yaml"]) == EXIT_USER_ERROR
     message = capsys.readouterr().err
-    assert message.startswith("dicface degrade: none.yaml: no such file")
+    assert message.startswith("dicface job degrade: none.yaml: no such file")
+    assert len(message.splitlines()) == 1
+    assert main([*wanted, "--run", str(tmp_path)]) == EXIT_USER_ERROR
+    message = capsys.readouterr().err
+    assert message.startswith(f"dicface job degrade: {tmp_path}: found no run_config.yaml")
     assert len(message.splitlines()) == 1
 
 
 def test_an_unknown_key_names_file_and_key(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "mine.yaml").write_text("colour: blue\n")
     mine = str(tmp_path / "mine.yaml")
-    status = main(["train", "--network", "vqgan", "--dry-run", "--config", CONFIG, mine])
+    wanted = ["job", "train", "--network", "vqgan", "--dry-run"]
+    status = main([*wanted, "--config", CONFIG, mine])
     assert status == EXIT_USER_ERROR
     message = capsys.readouterr().err
     assert "mine.yaml: unknown key 'colour'" in message
@@ -34,17 +41,36 @@ def test_an_unknown_key_names_file_and_key(tmp_path: Path, capsys: pytest.Captur
 def test_a_folder_without_clips_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    clips, out = tmp_path / "clips", tmp_path / "out"
-    clips.mkdir()
-    status = main(["degrade", "--config", CONFIG, "--clips", str(clips), "--out", str(out)])
-    assert status == EXIT_USER_ERROR
+    run = Run.of(yaml.safe_load(Path(CONFIG).read_text()) | {"results": str(tmp_path)})
+    run.write_settings()
+    run.truth.mkdir(parents=True)
+    assert main(["job", "degrade", "--run", str(run.folder), "--task", "bfr"]) == EXIT_USER_ERROR
     assert "found no clip" in capsys.readouterr().err
+    out = run.inputs("bfr")
     assert not out.exists() or not list(out.iterdir())
+
+
+def test_a_dry_run_says_what_a_job_would_do(capsys: pytest.CaptureFixture) -> None:
+    wanted = ["job", "score", "--task", "bfr", "--method", "input", "--dry-run"]
+    assert main([*wanted, "--config", CONFIG]) == 0
+    said = yaml.safe_load(capsys.readouterr().out)
+    assert said["writes"] == ["results/demo/bfr/input/metrics.parquet"]
+    assert "results/demo/analysis/done.json" in said["waits for"]
+    assert said["made from"]["metrics"] == {"backbones": "auto"}
+
+
+def test_a_job_of_a_name_that_is_none_lists_those_there_are(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["job", "degarde", "--run", "results/demo"])
+    said = capsys.readouterr().err
+    assert "degarde" in said
+    assert "'degrade'" in said
 
 
 def test_a_later_file_is_laid_over_an_earlier_one(capsys: pytest.CaptureFixture) -> None:
     paper = str(ROOT / "config" / "paper.yaml")
-    assert main(["train", "--network", "dicface", "--dry-run", "--config", CONFIG, paper]) == 0
+    wanted = ["job", "train", "--network", "dicface", "--dry-run"]
+    assert main([*wanted, "--config", CONFIG, paper]) == 0
     text = capsys.readouterr().out
     assert "parameters: 116187075" in text
     assert "codebook_size: 1024" in text
@@ -59,4 +85,4 @@ def test_help_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "train" in done.stdout
+    assert "restore" in done.stdout

@@ -24,11 +24,11 @@ from dicface.jobs.import_clips import ImportClips
 from dicface.jobs.render_clips import RenderClips
 from dicface.jobs.table import Table
 from dicface.jobs.train import Train
+from dicface.report import PAPER_NUMBERS
 from dicface.runs.folder import Run
 from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPER_NUMBERS_ = ROOT / "config" / "paper_numbers"
 
 
 @pytest.fixture

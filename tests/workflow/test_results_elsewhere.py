@@ -80,6 +80,6 @@ def test_a_frame_that_was_made_again_or_another_folder_is_noticed(
     snakemake(tmp_path, "--touch", "--forceall")
     assert remade() == []
     Image.fromarray(np.ones((8, 9, 3), np.uint8)).save(results / "test_000" / "0001.png")
-    assert remade() == ["import_results", "score", "table"]
+    assert remade() == ["import_results", "score", "table", "table1"]
     configure(results.rename(tmp_path / "results b"))
-    assert remade() == ["import_results", "score", "table"]
+    assert remade() == ["import_results", "score", "table", "table1"]
