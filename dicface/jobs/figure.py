@@ -60,6 +60,10 @@ class Figure(Job):
         rows = [HEADLINE] if self.figure == "figure8b" else config.ablations["table3"].rows
         return [method_network(config, row) for row in rows]
 
+    def columns(self) -> list[str]:
+        """The methods that the comparison shows: those of its columns that Table 1 has."""
+        return [name for name in COMPARISON.values() if name in self.run.config.table1]
+
     def waits_for(self) -> list[Path]:
         """Curves, code weights, or clips and scores of its task."""
         run, plan = self.run, self.plan
@@ -70,7 +74,7 @@ class Figure(Job):
         task = TASK_OF_GRID.get(self.figure, "bfr")
         methods = plan.scored(task)
         if self.figure == "comparison":
-            methods = [method for method in COMPARISON.values() if method in methods]
+            methods = self.columns()
         scores = [run.results(task, method).metrics for method in methods]
         return [*scores, run.truth_index]
 
@@ -83,6 +87,8 @@ class Figure(Job):
         self.require_table()
         if self.figure == "training_curves":
             return {}
+        if self.figure == "comparison":
+            return {"columns": self.columns()}
         if self.figure in ("figure8a", "figure8b"):
             return rows_of(self.run, "table3")
         is_table1 = TASK_OF_GRID.get(self.figure, "bfr") == "bfr"
