@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from dicface.base.errors import ConfigError
+from dicface.report import PAPER_NUMBERS
 from dicface.report.render.latex import to_latex
 from dicface.report.render.paper import to_paper_csv, to_paper_markdown
 from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
@@ -20,14 +21,13 @@ from dicface.report.tables.statistics import holm, sign_flip_test
 from tests.report.test_tables import (
     CLIPS,
     FACTS,
-    REPOSITORY,
     cell,
     frechet,
     table1_row,
     write_scores,
 )
 
-NUMBERS = REPOSITORY / "config" / "paper_numbers"
+NUMBERS = PAPER_NUMBERS
 LEVEL_OF = {"prior_none": "input", "prior_10": "codeformer_trained"}
 VARIANTS = (
     RowSpec(method="prior_none", label="w/o prior", paper_name="w/o"),
