@@ -50,14 +50,14 @@ def render(options: argparse.Namespace, config: Config) -> None:
 
 def import_clips(options: argparse.Namespace, config: Config) -> None:
     """Align the test clips of a folder or data set, by the faces in them or released landmarks."""
-    from dicface.data.test_clips import import_test_clips
+    from dicface.data.prepare import import_test_clips
 
     import_test_clips(config, options.out)
 
 
 def degrade(options: argparse.Namespace, config: Config) -> None:
     """Make a task's input of every test clip, or take the released ones."""
-    from dicface.data.test_clips import make_inputs
+    from dicface.data.prepare import make_inputs
 
     make_inputs(config, options.task, options.clips, options.out)
 

@@ -22,6 +22,9 @@ FACE_POINTS = np.array(
     ]
 )
 """Eye centres, nose tip and mouth corners in the photograph, px (dlib's 68 points, averaged)."""
+MOTION = 1
+"""Number of the camera motion, raised whenever the clip gets other frames."""
+
 _OVERSAMPLE = 4
 
 

@@ -30,8 +30,6 @@ BORDERS_RGB: dict[Border, tuple[int, int, int]] = {
 """Colour outside the source. The release's trainer and its inference helper give one constant in
 opposite channel orders; the trainer's is what the networks saw, and the default here."""
 
-_GREY_VARIANCE = 10.0
-
 
 def template(size: int = 512) -> NDArray[np.float64]:
     """The five target points in an aligned face of `size` px, (5, 2)."""
@@ -120,18 +118,6 @@ def enlarge_small(frame: NDArray[np.uint8], short_side_px: int = 512) -> NDArray
         return frame
     size = (int(width * scale), int(height * scale))
     return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-
-
-def is_grey(frame: NDArray[np.uint8], threshold: float = _GREY_VARIANCE) -> bool:
-    """Whether a picture has hardly any colour: mean variance of channel differences ≤ threshold.
-
-    Args:
-        frame: (H, W, 3) uint8, any channel order.
-        threshold: in squared grey levels; the release's is 10.
-    """
-    channels = frame.astype(np.int16)
-    differences = channels - np.roll(channels, -1, axis=2)
-    return float(differences.var(axis=(0, 1)).mean()) <= threshold
 
 
 def grey_of(frame: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -7,7 +7,6 @@ and smooth the landmarks of its largest face, once to align and write the frames
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, ConfigError, FaceError
-from dicface.base.files import atomic_path, write_json
+from dicface.base.files import stamp_of, write_parquet
 from dicface.faces.align import Border, estimate_affine, warp
 from dicface.faces.detect import Detector, DetectorName, default_detector
 from dicface.faces.track import (
@@ -31,14 +30,8 @@ from dicface.faces.track import (
     smooth_track,
     track_faces,
 )
-from dicface.video.clips import (
-    ClipInfo,
-    forget_others,
-    frame_rate,
-    list_clips,
-    read_frames,
-    write_clip,
-)
+from dicface.provenance.kept import FOLDER, forget_others, kept
+from dicface.video.clips import ClipInfo, frame_rate, list_clips, read_frames, write_clip
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +47,6 @@ INDEX_COLUMNS = (
     "detector",
     "detector_sha256",
 )
-_RECORDS = ".imported"
 _AFFINE_COLUMNS = [f"a{row}{column}" for row in range(2) for column in range(3)]
 
 _FULL_SIZE = 512
@@ -242,7 +234,7 @@ def import_folder(
     if isinstance(detector, str):
         detector = default_detector(detector)
     (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again
-    forget_others(out_folder, clips, _RECORDS)
+    forget_others(out_folder, clips)
     index_rows, faces, errors = [], [], []
     bar = tqdm(clips.items(), desc="import", unit="clip", disable=not progress)
     for name, source in bar:
@@ -258,8 +250,8 @@ def import_folder(
         count = "" if len(errors) == 1 else f"{len(errors)} of {len(clips)} clips failed:\n"
         raise type(errors[0])(count + "\n".join(str(error) for error in errors)) from errors[0]
     index = pd.DataFrame(index_rows, columns=list(INDEX_COLUMNS))
-    _write_parquet(pd.concat(faces, ignore_index=True), out_folder / FACES_FILE)
-    _write_parquet(index, out_folder / INDEX_FILE)
+    write_parquet(out_folder / FACES_FILE, pd.concat(faces, ignore_index=True))
+    write_parquet(out_folder / INDEX_FILE, index)
     return index
 
 
@@ -271,40 +263,32 @@ def _import_or_keep(
     detector: Detector,
     progress: bool,
 ) -> tuple[dict[str, str | int | float], pd.DataFrame]:
-    """The index row and faces of one clip, from its record if nothing it depends on has changed."""
-    record, table = (out_folder / _RECORDS / f"{name}{end}" for end in (".json", ".parquet"))
-    wanted = {
+    """Returns the index row and the faces of one clip, which is kept if made from the same."""
+    made_from = {
         "settings": dataclasses.asdict(settings),
         "detector": [detector.name, detector.sha256],
-        "source": _stamp(source),
+        "source": stamp_of(source),
     }
-    if record.is_file() and table.is_file() and (out_folder / f"{name}.mkv").is_file():
-        known = json.loads(record.read_text())
-        if known["made_from"] == wanted:
+    clip_file, faces_file = f"{name}.mkv", f"{FOLDER}/{name}.parquet"
+    with kept(out_folder, name, made_from, clip_file, faces_file) as piece:
+        if not piece.todo:
             logger.info("%s: already aligned, kept", name)
-            return known["row"], pd.read_parquet(table)
-    clip = import_clip(
-        source, name, out_folder, settings=settings, detector=detector, progress=progress
-    )
-    row = {
-        "clip": name,
-        "num_frames": clip.info.num_frames,
-        "fps": float(clip.info.fps),
-        "identity": name,
-        "source": str(source),
-        "num_interpolated": clip.num_interpolated,
-        "detector": detector.name,
-        "detector_sha256": detector.sha256,
-    }
-    _write_parquet(clip.faces, table)
-    write_json(record, {"made_from": wanted, "row": row})
-    return row, clip.faces
-
-
-def _stamp(source: Path) -> list[list[str | int]]:
-    """Name, size and time of change of every file of a clip."""
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+            return piece.facts, pd.read_parquet(out_folder / faces_file)
+        clip = import_clip(
+            source, name, out_folder, settings=settings, detector=detector, progress=progress
+        )
+        write_parquet(out_folder / faces_file, clip.faces)
+        piece.facts = {
+            "clip": name,
+            "num_frames": clip.info.num_frames,
+            "fps": float(clip.info.fps),
+            "identity": name,
+            "source": source.name,
+            "num_interpolated": clip.num_interpolated,
+            "detector": detector.name,
+            "detector_sha256": detector.sha256,
+        }
+    return piece.facts, clip.faces
 
 
 def faces_table(
@@ -347,8 +331,3 @@ def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
         str(name): rows.sort_values("frame")[_AFFINE_COLUMNS].to_numpy().reshape(-1, 2, 3)
         for name, rows in table.groupby("clip")
     }
-
-
-def _write_parquet(table: pd.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False)

@@ -13,11 +13,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, DicfaceError, FaceError
+from dicface.data.datasets.expected import crop_of, expected_frames
 from dicface.data.datasets.layouts import Layout, Problem, SourceClip
 from dicface.data.datasets.layouts.text import read_landmarks, read_meta
 from dicface.data.datasets.shard_landmarks import read_header
 from dicface.video.clips import probe
-from dicface.video.sources import SourceInfo, crop_of, expected_frames, look
+from dicface.video.formats import is_frame
+from dicface.video.sources import SourceInfo, look
 
 LOSSLESS_SHARE = 0.25
 """Bytes of a lossless face clip (FFV1) by those of its raw frames; see docs/datasets.md."""
@@ -344,7 +346,7 @@ def _disk(out: Path, needed: int) -> tuple[int, list[Problem]]:
 
 
 def _is_image(clip: SourceClip) -> bool:
-    return clip.source.suffix.lower() in (".png", ".jpg", ".jpeg") and clip.source.is_file()
+    return is_frame(clip.source) and clip.source.is_file()
 
 
 def _of_error(severity: str, where: str, error: DicfaceError) -> Problem:

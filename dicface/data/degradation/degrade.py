@@ -129,21 +129,6 @@ class DrawnDegradation:
         return dataclasses.asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DegradedClip:
-    """A degraded clip.
-
-    Attributes:
-        frames: (T, H, W, 3) uint8 RGB at the size of the truth.
-        drawn: what was drawn.
-        low_resolution: (T, h, w, 3) uint8 RGB before up-sampling, or None if not asked for.
-    """
-
-    frames: NDArray[np.uint8]
-    drawn: DrawnDegradation
-    low_resolution: NDArray[np.uint8] | None = None
-
-
 def draw_degradation(settings: BlindDegradation, *seed_names: str | int) -> DrawnDegradation:
     """Draws a clip's kernel, interpolation and rate factor from its names."""
     seed = seed_of(*seed_names)
@@ -250,36 +235,32 @@ def low_resolution_frames(
     )
 
 
-def degrade_clip(
-    frames: NDArray[np.uint8],
-    settings: BlindDegradation,
-    *seed_names: str | int,
-    return_low_resolution: bool = False,
-) -> DegradedClip:
-    """Degrades a clip held in memory as one H.264 stream.
+def degraded_frames(
+    frames: Iterable[NDArray[np.uint8]], settings: BlindDegradation, drawn: DrawnDegradation
+) -> Iterator[NDArray[np.uint8]]:
+    """The whole degradation of a clip, up-sampling included, frame by frame.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB, T ≥ 1.
-        settings: the degradation.
-        *seed_names: names that seed every draw, such as scale, stage and clip.
-        return_low_resolution: also keep the frames before up-sampling.
+        frames: (H, W, 3) uint8 RGB, all of one size.
+        settings: The degradation.
+        drawn: The clip's draws.
 
-    Returns:
-        Degraded frames, draws and, if asked for, low-resolution frames.
+    Yields:
+        (H, W, 3) uint8 RGB.
 
     Raises:
-        ClipError: no frame, or frames that are not uint8 RGB.
-        ConfigError: the frames are too small for the scale.
+        ClipError: There is no frame, or one is not uint8 RGB or has another size.
+        ConfigError: The frames are too small for the scale.
     """
-    drawn = draw_degradation(settings, *seed_names)
-    low = list(low_resolution_frames(frames, settings, drawn))
-    height, width = frames.shape[1:3]
-    degraded = [upsample(frame, height, width, drawn.interpolation) for frame in low]
-    return DegradedClip(
-        frames=np.stack(degraded),
-        drawn=drawn,
-        low_resolution=np.stack(low) if return_low_resolution else None,
-    )
+    size: list[int] = []
+
+    def sized() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
+            size[:] = frame.shape[:2]
+            yield frame
+
+    for frame in low_resolution_frames(sized(), settings, drawn):
+        yield upsample(frame, *size, drawn.interpolation)
 
 
 def _is_range(values: tuple[float, ...], low: float, high: float) -> bool:

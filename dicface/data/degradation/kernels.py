@@ -74,25 +74,6 @@ def draw_blur(
     return kernel_type, sigma_x, sigma_y, float(numpy_rng.uniform(*theta_range))
 
 
-def random_kernel(
-    python_rng: random.Random,
-    numpy_rng: np.random.Generator | np.random.RandomState,
-    *,
-    iso_prob: float = 0.7,
-    sigma_range_px: tuple[float, float] = (0.1, 10.0),
-    size: int = 21,
-) -> NDArray[np.float64]:
-    """A random isotropic or anisotropic Gaussian kernel, (size, size) float64, sum 1.
-
-    With ``random.Random(s)`` and ``np.random.RandomState(s)`` it equals what the release draws
-    after seeding both global generators with s.
-    """
-    _, sigma_x, sigma_y, theta = draw_blur(
-        python_rng, numpy_rng, iso_prob=iso_prob, sigma_range_px=sigma_range_px
-    )
-    return gaussian_kernel(sigma_x, sigma_y, theta, size)
-
-
 def blur(frame: NDArray, kernel: NDArray[np.float64]) -> NDArray[np.floating]:
     """Filters with ``kernel`` and reflect-101 borders, as OpenCV's ``filter2D`` does.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dicface.data.datasets.layouts.layout import Layout, Problem, SourceClip, frame_files
+from dicface.data.datasets.layouts.layout import Layout, Problem, SourceClip
+from dicface.video.formats import frame_files
 
 NUM_IMAGES = 70_000
 

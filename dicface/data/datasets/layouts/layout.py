@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from dicface.base.errors import ClipError
+from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video
 
-# As in `dicface.video.clips`, which imports PyAV and would slow down every command.
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".webm", ".m4v")
-FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 _ARCHIVES = (
     ".zip",
     ".tar",
@@ -139,7 +137,7 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
                 )
             )
             continue
-        if not is_folder and path.suffix.lower() not in VIDEO_SUFFIXES:
+        if not is_folder and not is_video(path):
             continue
         clip = name if is_folder else path.stem
         if clip in clips:
@@ -163,17 +161,6 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
             )
         )
     return dict(sorted(clips.items())), problems
-
-
-def frame_files(folder: Path) -> list[Path]:
-    """Returns the frames of a folder in the order of their names."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
-    return [
-        folder / name
-        for name in sorted(names)
-        if name.lower().endswith(FRAME_SUFFIXES) and not name.startswith(".")
-    ]
 
 
 def descend(folder: Path) -> Path:
