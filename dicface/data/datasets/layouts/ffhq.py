@@ -11,8 +11,8 @@ from dicface.video.formats import frame_files
 NUM_IMAGES = 70_000
 
 
-def ffhq(folder: Path) -> Layout:
-    """FFHQ's images, `<00000>.png`, in the folder itself or in its subfolders of a thousand."""
+def read(folder: Path) -> Layout:
+    """Describes FFHQ: `<00000>.png`, in the folder itself or in its subfolders of a thousand."""
     problems: list[Problem] = []
     clips: dict[str, SourceClip] = {}
     folders = []
@@ -40,12 +40,10 @@ def ffhq(folder: Path) -> Layout:
             Problem("error", str(folder), "found no image; expected 00000.png … or 00000/00000.png")
         )
     return Layout(
-        kind="ffhq",
         folder=folder,
         clips=dict(sorted(clips.items())),
         clips_folder=folder,
         num_expected=NUM_IMAGES,
         expected_from="FFHQ",
-        aligned=True,
         problems=tuple(problems),
     )
