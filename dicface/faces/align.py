@@ -43,13 +43,13 @@ def estimate_affine(points: NDArray[np.floating], size: int = 512) -> NDArray[np
 
     Args:
         points: (5, 2) x and y in the source, px.
-        size: side of the aligned face, px.
+        size: Side of the aligned face, px.
 
     Returns:
         (2, 3) float64, source px → aligned px.
 
     Raises:
-        FaceError: the points are not finite or coincide.
+        FaceError: The points are not finite or coincide.
     """
     if np.shape(points) == (5, 2) and np.isfinite(points).all():
         affine, _ = cv2.estimateAffinePartial2D(points, template(size), method=cv2.LMEDS)
@@ -79,9 +79,9 @@ def warp(
     Args:
         frame: (H, W, 3) uint8 RGB.
         affine: (2, 3) source px → aligned px.
-        size: side of the aligned face, px.
-        border: colour outside the frame.
-        antialias: average instead of skipping.
+        size: Side of the aligned face, px.
+        border: Colour outside the frame.
+        antialias: Whether to average pixels instead of skipping some.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -107,7 +107,7 @@ def enlarge_small(frame: NDArray[np.uint8], short_side_px: int = 512) -> NDArray
 
     Args:
         frame: (H, W, 3) uint8.
-        short_side_px: smallest short side, px.
+        short_side_px: Smallest short side, px.
 
     Returns:
         (H', W', 3) uint8.

@@ -58,12 +58,12 @@ class ImportSettings:
     """How clips are aligned.
 
     Attributes:
-        size: side of the aligned frames, px.
-        max_frames: frames kept of each clip, from its start; None keeps all.
-        choice: which face of several: `largest` (release) or `nearest` to the last frame's.
-        smoothing_sigma_frames: temporal smoothing of the landmarks (release: 5).
+        size: Side of the aligned frames, px.
+        max_frames: Frames kept of each clip, from its start; None keeps all.
+        choice: Which face of several: `largest` (release) or `nearest` to the last frame's.
+        smoothing_sigma_frames: Temporal smoothing of the landmarks (release: 5).
         smoothing_ends: `reflect` (release) or `extrapolate` (see `smooth_track`).
-        border: colour outside the source frame: `trainer` or `helper`, as in the release.
+        border: Colour outside the source frame: `trainer` or `helper`, as in the release.
     """
 
     size: int
@@ -77,7 +77,7 @@ class ImportSettings:
         """Checks sizes.
 
         Raises:
-            ConfigError: a size is out of its range.
+            ConfigError: A size is out of its range.
         """
         if self.size < 16 or self.size % 2:
             raise ConfigError(f"size: found {self.size}, expected an even number of px, 16 or more")
@@ -90,8 +90,8 @@ class ImportedClip:
     """An aligned clip and how it was aligned.
 
     Attributes:
-        info: the written clip.
-        faces: one row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face), x0 … y4
+        info: Facts of the written clip.
+        faces: One row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face), x0 … y4
             (filled and smoothed; px of the source), a00 … a12 (affine, source px → aligned px).
     """
 
@@ -116,20 +116,20 @@ def import_clip(
     """Aligns one clip and writes `<clip_name>.mkv`.
 
     Args:
-        source_path: a video of any size, frame rate and length, or a folder of images.
-        clip_name: name of the result.
-        out_folder: where it goes.
-        settings: how it is aligned.
-        detector: finds the faces.
-        progress: show a bar over the frames.
+        source_path: A video of any size, frame rate and length, or a folder of images.
+        clip_name: Name of the aligned clip.
+        out_folder: Folder that the aligned clip goes to.
+        settings: How the clip is aligned.
+        detector: What finds the faces.
+        progress: Whether to show a bar over the frames.
 
     Returns:
         The clip and its landmarks.
 
     Raises:
-        ClipError: the source cannot be read.
-        FaceError: no frame has a face, or the landmarks of one are degenerate.
-        DicfaceError: the disk is full.
+        ClipError: The source cannot be read.
+        FaceError: No frame has a face, or the landmarks of one are degenerate.
+        DicfaceError: The disk is full.
     """
     source_path, out_folder = Path(source_path), Path(out_folder)
 
@@ -173,8 +173,8 @@ def cut_out(
     Args:
         frames: (H, W, 3) uint8 RGB.
         affines: (2, 3) source px → aligned px, one a frame.
-        size: side of the aligned frames, px.
-        border: colour outside the source frame.
+        size: Side of the aligned frames, px.
+        border: Colour outside the source frame.
 
     Yields:
         (size, size, 3) uint8 RGB.
@@ -201,26 +201,26 @@ def import_folder(
     kept. Clips that fail do not stop the others; they are all named in the error at the end.
 
     Args:
-        folder: videos and folders of images.
-        out_folder: where the aligned clips go.
-        size: side of the aligned frames, px.
-        detector: a detector or the name of one (see `default_detector`).
-        max_frames: frames kept of each clip; None keeps all.
-        choice: which face of several.
-        smoothing_ends: how the landmarks' track goes on beyond its ends.
-        border: colour outside the source frame.
-        progress: show bars.
+        folder: Folder of videos and folders of images.
+        out_folder: Folder that the aligned clips go to.
+        size: Side of the aligned frames, px.
+        detector: A detector or the name of one (see `default_detector`).
+        max_frames: Frames kept of each clip; None keeps all.
+        choice: Which face of several is taken.
+        smoothing_ends: How the landmarks' track goes on beyond its ends.
+        border: Colour outside the source frame.
+        progress: Whether to show bars.
 
     Returns:
         The index: one row a clip with clip, num_frames, fps, identity (the clip's name: who is in
         it is not known), source, num_interpolated, detector, detector_sha256.
 
     Raises:
-        ClipError: the folder is missing, empty, or has two clips of one name; clips are unreadable.
-        ConfigError: a setting is out of its range.
-        FaceError: clips without a face.
-        WeightsError: the detector's weights are missing or damaged.
-        DicfaceError: the disk is full.
+        ClipError: The folder is missing, empty, or has two clips of one name; clips are unreadable.
+        ConfigError: A setting is out of its range.
+        FaceError: There are clips without a face.
+        WeightsError: The detector's weights are missing or damaged.
+        DicfaceError: The disk is full.
     """
     folder, out_folder = Path(folder), Path(out_folder)
     settings = ImportSettings(
@@ -297,9 +297,9 @@ def faces_table(
     """The rows of `faces.parquet` of one clip (see `ImportedClip.faces`).
 
     Args:
-        name: the clip's.
-        raw: (T, 5, 2) as found, NaN without a face.
-        track: filled and smoothed.
+        name: Name of the clip.
+        raw: (T, 5, 2), points as found, px; NaN without a face.
+        track: The same points filled and smoothed.
         affines: (T, 2, 3) source px → aligned px.
     """
     coordinates = [f"{axis}{point}" for point in range(5) for axis in "xy"]
@@ -321,7 +321,7 @@ def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
         Clip -> (T, 2, 3) source px → aligned px.
 
     Raises:
-        FaceError: the file is missing.
+        FaceError: The file is missing.
     """
     path = Path(folder) / FACES_FILE
     if not path.is_file():

@@ -16,8 +16,8 @@ class WindowSampling:
     """How training windows are drawn; the defaults are the release's but for one quirk.
 
     Attributes:
-        window: consecutive frames.
-        reverse_prob: probability that the frames run backwards in time.
+        window: Number of consecutive frames.
+        reverse_prob: Probability that the frames run backwards in time.
         landmark_order: `frames` takes each frame's own landmarks; `forward` is the release's quirk,
             which takes the landmarks of frame start + k for the k-th frame of a reversed window.
     """
@@ -30,7 +30,7 @@ class WindowSampling:
         """Checks every field.
 
         Raises:
-            ConfigError: a field is out of its range.
+            ConfigError: A field is out of its range.
         """
         expected = {
             "window": ("a whole number ≥ 1", self.window >= 1),
@@ -60,7 +60,7 @@ def sample_window(num_frames: int, sampling: WindowSampling, rng: random.Random)
     redrawing a centre that does not fit.
 
     Raises:
-        ClipError: the clip is shorter than the window.
+        ClipError: The clip is shorter than the window.
     """
     if num_frames < sampling.window:
         raise ClipError(

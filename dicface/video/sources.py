@@ -28,11 +28,11 @@ class SourceInfo:
     """What headers say of a source.
 
     Attributes:
-        num_frames: frames.
-        height: px.
-        width: px.
-        fps: frames a second.
-        slack: frames by which a header that gives only a duration may be wrong.
+        num_frames: Number of frames.
+        height: Height of a frame, px.
+        width: Width of a frame, px.
+        fps: Frames a second.
+        slack: Frames by which a header that gives only a duration may be wrong.
     """
 
     num_frames: int
@@ -46,7 +46,7 @@ def look(source: Path) -> SourceInfo:
     """Reads headers: one folder listing and two images, or both ends of a video.
 
     Raises:
-        ClipError: it is missing, empty, unreadable or cut short, or numbers of frames are missing.
+        ClipError: It is missing, empty, unreadable or cut short, or numbers of frames are missing.
     """
     if source.is_dir():
         return _look_into_folder(source)
@@ -80,7 +80,7 @@ def frame_times(video: Path) -> NDArray[np.int64]:
     """Time stamps of a video's frames in order, in units of the stream; packets are not decoded.
 
     Raises:
-        ClipError: it cannot be read or has frames without a time stamp.
+        ClipError: It cannot be read or has frames without a time stamp.
     """
     with open_video(video) as container:
         packets = container.demux(container.streams.video[0])
@@ -102,7 +102,7 @@ def read_at(source: Path, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
     of them to the last.
 
     Raises:
-        ClipError: there is no such frame, or it cannot be read.
+        ClipError: There is no such frame, or it cannot be read.
     """
     if not source.is_dir() and not is_frame(source):
         return _read_video_at(source, frames)

@@ -18,8 +18,8 @@ class ExpectedFrames:
 
     Attributes:
         count: 0 if nothing says.
-        said_by: a list file, a meta file or the clip's name.
-        slack: the largest difference that still is no difference.
+        said_by: What says so: a list file, a meta file or the clip's name.
+        slack: The largest difference that does not count as one.
     """
 
     count: int
@@ -31,7 +31,7 @@ def expected_frames(clip: SourceClip) -> ExpectedFrames:
     """Returns how many frames a clip should have: by its list file, its meta file, or its name.
 
     Raises:
-        ClipError: the meta file is damaged.
+        ClipError: The meta file is damaged.
     """
     if clip.num_frames:
         return ExpectedFrames(count=clip.num_frames, said_by="the clip list")
@@ -48,7 +48,7 @@ def crop_of(meta: ClipMeta | None, info: SourceInfo, name: str) -> tuple[int, in
     cropped already.
 
     Raises:
-        ClipError: frames are of neither size.
+        ClipError: The frames have neither size.
     """
     if meta is None:
         return None

@@ -60,20 +60,20 @@ def import_released_truth(
     set). Resumable: a clip that was made from the same files is kept.
 
     Args:
-        layout: of kind `released_test`.
-        out: folder of the run's true clips.
+        layout: A layout of the kind `released_test`.
+        out: Folder of the run's true clips.
         size: S, side of the aligned frames, px.
-        max_frames: frames kept of each clip, from its start; None keeps all.
-        border: colour outside the source; the release prepares its test set with `helper`.
-        progress: show a bar.
+        max_frames: Frames kept of each clip, from its start; None keeps all.
+        border: Colour outside the source; the release prepares its test set with `helper`.
+        progress: Whether to show a bar.
 
     Returns:
         The index, which is written last.
 
     Raises:
-        ClipError: the set is incomplete, or a clip cannot be read.
-        FaceError: landmarks do not fit their clip.
-        DicfaceError: the disk is full or read-only.
+        ClipError: The set is incomplete, or a clip cannot be read.
+        FaceError: Landmarks do not fit their clip.
+        DicfaceError: The disk is full or read-only.
     """
     layout.require()
     (out / INDEX_FILE).unlink(missing_ok=True)
@@ -119,23 +119,23 @@ def import_released_inputs(
     the whole set and recorded. Resumable: a clip that was made from the same files is kept.
 
     Args:
-        layout: of kind `released_test`.
+        layout: A layout of the kind `released_test`.
         task: `bfr`, `inpainting` or `colorization`.
-        truth: folder that `import_released_truth` wrote.
-        out: folder of the task's inputs.
+        truth: Folder that `import_released_truth` wrote.
+        out: Folder of the task's inputs.
         size: S, px.
-        border: colour outside the source.
-        progress: show a bar.
+        border: Colour outside the source.
+        progress: Whether to show a bar.
 
     Returns:
         Path of `degradation.parquet`, written last: clip, source, source_sha256 (of the file, or of
         all names and digests of a folder's frames), num_frames, alignment, setting_test_set.
 
     Raises:
-        ClipError: the set has no such inputs, or one is unreadable, of another length than the
+        ClipError: The set has no such inputs, or one is unreadable, of another length than the
             truth, or of another clip.
-        FaceError: the truth's landmarks are missing.
-        DicfaceError: the disk is full or read-only.
+        FaceError: The truth's landmarks are missing.
+        DicfaceError: The disk is full or read-only.
     """
     layout.require()
     if task not in layout.inputs:

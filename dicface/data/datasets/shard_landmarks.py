@@ -62,10 +62,10 @@ class LandmarkSettings:
     """How landmarks are made.
 
     Attributes:
-        choice: which face of several: `largest` (release) or `nearest` to the last frame's.
-        smoothing_sigma_frames: temporal smoothing (release, inference: 5).
+        choice: Which face of several: `largest` (release) or `nearest` to the last frame's.
+        smoothing_sigma_frames: Temporal smoothing (release, inference: 5).
         smoothing_ends: `reflect` (release) or `extrapolate`.
-        batch_size: frames that the detector takes at once; decides speed and memory alone.
+        batch_size: Number of frames that the detector takes at once; decides only speed and memory.
     """
 
     choice: Choice = "largest"
@@ -103,18 +103,18 @@ def landmarks_of_shard(
     the same clips with the same detector and settings is kept.
 
     Args:
-        clips: of the shard.
-        out: the file, `landmarks/shard_<id>.parquet` in the training data's folder of the run.
-        detector: finds the faces.
-        settings: the release's by default.
-        progress: show bars.
+        clips: The shard's clips.
+        out: The file, `landmarks/shard_<id>.parquet` in the run's folder of training data.
+        detector: What finds the faces.
+        settings: How landmarks are made; as in the release by default.
+        progress: Whether to show bars.
 
     Returns:
         The file, with a row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face),
         x0 … y4 (filled and smoothed), in px of the clip's frame, cropped if its meta file says so.
 
     Raises:
-        DicfaceError: the disk is full or read-only.
+        DicfaceError: The disk is full or read-only.
     """
     settings = settings or LandmarkSettings()
     made_from = {
@@ -174,8 +174,8 @@ def landmarks_of_clip(
     """Finds or reads the landmarks of one clip, frame by frame.
 
     Raises:
-        ClipError: it cannot be read, or has another number of frames than its meta file says.
-        FaceError: no frame has a face, or its landmark file does not fit it.
+        ClipError: It cannot be read, or has another number of frames than its meta file says.
+        FaceError: No frame has a face, or its landmark file does not fit it.
     """
     info = look(clip.source)
     meta = read_meta(clip.meta) if clip.meta else None
@@ -231,7 +231,7 @@ def fitting_landmarks(path: Path, num_frames: int) -> NDArray[np.float64]:
     """Reads a landmark file of a clip with that many frames: (T, 5, 2) px of a 512-px frame.
 
     Raises:
-        FaceError: it has another number of lines, or is no landmark file.
+        FaceError: It has another number of lines, or is no landmark file.
     """
     points = read_landmarks(path)
     if len(points) != num_frames:
@@ -247,7 +247,7 @@ def read_header(path: Path) -> dict[str, Any]:
     """Reads the header of a shard's landmarks: clips (facts by name) and left_out.
 
     Raises:
-        ClipError: the file is missing, damaged or of another kind.
+        ClipError: The file is missing, damaged or of another kind.
     """
     try:
         return json.loads((pq.read_schema(path).metadata or {})[_HEADER])

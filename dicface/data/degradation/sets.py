@@ -34,19 +34,19 @@ def degrade_set(
     of clips that are gone are removed. The record `degradation.parquet` is written last.
 
     Args:
-        source: folder of true clips.
-        destination: folder of inputs, `<clip>.mkv`.
-        task: how inputs are made (`dicface.data.degradation.tasks`).
-        seed_name: what every seed of the run starts from.
-        progress: show a bar.
+        source: Folder of true clips.
+        destination: Folder of inputs, `<clip>.mkv`.
+        task: How inputs are made (`dicface.data.degradation.tasks`).
+        seed_name: What every seed of the run starts from.
+        progress: Whether to show a bar.
 
     Returns:
         Path of the record: one row a clip, with its draws and all settings.
 
     Raises:
-        ClipError: the folder holds no clip, or a clip cannot be read.
-        ConfigError: frames are too small for the scale.
-        DicfaceError: the disk is full.
+        ClipError: The folder holds no clip, or a clip cannot be read.
+        ConfigError: Frames are too small for the scale.
+        DicfaceError: The disk is full.
     """
     clips = list_clips(source)
     forget_others(destination, clips)
