@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from dicface.base.errors import DicfaceError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -49,10 +52,27 @@ def write_json(path: str | Path, value: Any) -> None:  # noqa: ANN401 - anything
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
+def write_parquet(path: str | Path, table: pd.DataFrame) -> None:
+    """Writes a table without its row labels, atomically."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
 def sha256_of(path: str | Path) -> str:
     """Returns the hexadecimal sha256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp_of(path: str | Path) -> str:
+    """Returns a digest of the name, size and time of change of a file, or of a folder's files.
+
+    For sources that may be huge: it costs one `stat` a file. Hidden files do not count.
+    """
+    path = Path(path)
+    stats = [(file.name, file.stat()) for file in _files_of(path)]
+    listed = "".join(f"{name} {stat.st_size} {stat.st_mtime_ns}\n" for name, stat in stats)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def digest_of(path: str | Path) -> str:
@@ -64,8 +84,7 @@ def digest_of(path: str | Path) -> str:
     path = Path(path)
     if not path.is_dir():
         return sha256_of(path)
-    files = sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
-    listed = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    listed = "".join(f"{sha256_of(file)}  {file.name}\n" for file in _files_of(path))
     return hashlib.sha256(listed.encode()).hexdigest()
 
 
@@ -83,6 +102,13 @@ def stamp_of_folder(folder: str | Path) -> str:
     """
     stats = ((path, path.stat()) for path in Path(folder).rglob("*") if path.is_file())
     return digest_of_names(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """A file itself, or the files in a folder but for hidden ones."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
 
 
 def hold_lock(path: str | Path) -> IO[str]:

@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dicface.base import names
+from dicface.config.data_sets import layouts_for
+
 STAGES = ("vqgan", "codeformer", "fusion", "dicface")
-TASKS = ("bfr", "inpainting", "colorization")
+TASKS = tuple(names.TASKS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class TrainSet(ClipSet):
         order: `aligned` aligns, then degrades; `release` degrades, then aligns both.
     """
 
-    layout: Literal["", "vfhq_train", "ffhq", "aligned"]
+    layout: Literal["", *layouts_for("train")]
     shard_size: int
     order: Literal["aligned", "release"]
 
@@ -58,7 +61,7 @@ class ImageSet:
 
     source: Literal["train", "folder"]
     folder: str
-    layout: Literal["", "ffhq", "aligned"]
+    layout: Literal["", *layouts_for("images")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ class TestSet(ClipSet):
         max_frames: frames taken of each clip of a folder; 0 takes all.
     """
 
-    layout: Literal["", "vfhq_test", "released_test"]
+    layout: Literal["", *layouts_for("test")]
     test_set: Literal["regenerated", "released"]
     photo: bool
     max_frames: int
@@ -226,7 +229,7 @@ class Variant:
     of: str
     label: str
     paper_name: str = ""
-    task: Literal["", "bfr", "inpainting", "colorization"] = ""
+    task: Literal["", *TASKS] = ""
     train: dict[str, Any] = field(default_factory=dict)
     model: dict[str, dict[str, Any]] = field(default_factory=dict)
     restore: dict[str, Any] = field(default_factory=dict)
@@ -268,7 +271,7 @@ class ResultsElsewhere:
     name: str
     restored: str
     label: str = ""
-    task: Literal["bfr", "inpainting", "colorization"] = "bfr"
+    task: Literal[*TASKS] = "bfr"
 
 
 @dataclass(frozen=True, kw_only=True)

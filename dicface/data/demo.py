@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dicface.base.files import atomic_path, write_json
+from dicface.base.files import write_parquet
 from dicface.config.settings import Config
-from dicface.data.photo import astronaut_clip
+from dicface.data.photo import MOTION, astronaut_clip
 from dicface.data.render import render_set
+from dicface.provenance.kept import kept
 from dicface.video.clips import write_clip
 
 PHOTO = "astronaut"
@@ -32,6 +33,7 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
     """
     folder, data = Path(folder), config.data
     clips = data.train if split == "train" else data.test
+    with_photo = split == "test" and data.test.photo
     render_set(
         folder,
         clips=[
@@ -42,15 +44,14 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
         size=data.size,
         fps=data.fps,
         workers=workers,
+        beside=[PHOTO] if with_photo else [],
     )
-    if split == "test" and data.test.photo:
-        # Says that the photograph's clip is ours, for `forget_others`: it has no landmarks.
-        write_json(folder / ".photograph" / f"{PHOTO}.json", {"source": "photograph"})
-        frames = astronaut_clip(clips.num_frames, data.size, fps=data.fps)
-        write_clip(folder / f"{PHOTO}.mkv", frames, data.fps)
+    if with_photo:
+        settings = {"num_frames": clips.num_frames, "size": data.size, "fps": data.fps}
+        with kept(folder, PHOTO, {"motion": MOTION, **settings}, f"{PHOTO}.mkv") as piece:
+            if piece.todo:
+                write_clip(folder / f"{PHOTO}.mkv", astronaut_clip(**settings), data.fps)
         index = pd.read_parquet(folder / "index.parquet")
-        index = index[index["clip"] != PHOTO]
         photo = index.iloc[[0]].assign(clip=PHOTO, identity=PHOTO, source="photograph")
         index = pd.concat([index, photo], ignore_index=True).sort_values("clip")
-        with atomic_path(folder / "index.parquet") as temporary:
-            index.to_parquet(temporary, index=False)
+        write_parquet(folder / "index.parquet", index)

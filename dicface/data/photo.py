@@ -22,6 +22,9 @@ FACE_POINTS = np.array(
     ]
 )
 """Eye centres, nose tip and mouth corners in the photograph, px (dlib's 68 points, averaged)."""
+MOTION = 1
+"""Number of the camera motion, raised whenever the clip gets other frames."""
+
 _OVERSAMPLE = 4
 
 
@@ -39,16 +42,16 @@ def astronaut_clip(
     Args:
         num_frames: T.
         size: S, px a side.
-        aligned: frame the face as an aligned face, with the small motion that alignment leaves
+        aligned: Frames the face as an aligned face, with the small motion that alignment leaves
             (zoom 4 %, shift 2 %, roll 3 degrees); otherwise frame head and shoulders, with half as
             much motion again.
-        fps: frames a second.
+        fps: Frames a second.
 
     Returns:
         (T, S, S, 3) uint8 RGB; the same bytes on every call.
 
     Raises:
-        ClipError: for less than one frame or 16 px.
+        ClipError: Less than one frame or 16 px is asked for.
     """
     if num_frames < 1 or size < 16:
         raise ClipError(

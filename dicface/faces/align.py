@@ -30,8 +30,6 @@ BORDERS_RGB: dict[Border, tuple[int, int, int]] = {
 """Colour outside the source. The release's trainer and its inference helper give one constant in
 opposite channel orders; the trainer's is what the networks saw, and the default here."""
 
-_GREY_VARIANCE = 10.0
-
 
 def template(size: int = 512) -> NDArray[np.float64]:
     """The five target points in an aligned face of `size` px, (5, 2)."""
@@ -45,13 +43,13 @@ def estimate_affine(points: NDArray[np.floating], size: int = 512) -> NDArray[np
 
     Args:
         points: (5, 2) x and y in the source, px.
-        size: side of the aligned face, px.
+        size: Side of the aligned face, px.
 
     Returns:
         (2, 3) float64, source px → aligned px.
 
     Raises:
-        FaceError: the points are not finite or coincide.
+        FaceError: The points are not finite or coincide.
     """
     if np.shape(points) == (5, 2) and np.isfinite(points).all():
         affine, _ = cv2.estimateAffinePartial2D(points, template(size), method=cv2.LMEDS)
@@ -81,9 +79,9 @@ def warp(
     Args:
         frame: (H, W, 3) uint8 RGB.
         affine: (2, 3) source px → aligned px.
-        size: side of the aligned face, px.
-        border: colour outside the frame.
-        antialias: average instead of skipping.
+        size: Side of the aligned face, px.
+        border: Colour outside the frame.
+        antialias: Whether to average pixels instead of skipping some.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -109,7 +107,7 @@ def enlarge_small(frame: NDArray[np.uint8], short_side_px: int = 512) -> NDArray
 
     Args:
         frame: (H, W, 3) uint8.
-        short_side_px: smallest short side, px.
+        short_side_px: Smallest short side, px.
 
     Returns:
         (H', W', 3) uint8.
@@ -120,18 +118,6 @@ def enlarge_small(frame: NDArray[np.uint8], short_side_px: int = 512) -> NDArray
         return frame
     size = (int(width * scale), int(height * scale))
     return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-
-
-def is_grey(frame: NDArray[np.uint8], threshold: float = _GREY_VARIANCE) -> bool:
-    """Whether a picture has hardly any colour: mean variance of channel differences ≤ threshold.
-
-    Args:
-        frame: (H, W, 3) uint8, any channel order.
-        threshold: in squared grey levels; the release's is 10.
-    """
-    channels = frame.astype(np.int16)
-    differences = channels - np.roll(channels, -1, axis=2)
-    return float(differences.var(axis=(0, 1)).mean()) <= threshold
 
 
 def grey_of(frame: NDArray[np.floating]) -> NDArray[np.floating]:

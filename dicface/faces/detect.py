@@ -49,8 +49,8 @@ class Face:
     """One detected face, in px of the frame given to the detector.
 
     Attributes:
-        box: its box.
-        score: the detector's confidence; comparable within one detector only.
+        box: The box around it.
+        score: The detector's confidence; comparable within one detector only.
         points: (5, 2) float64 x, y of the left eye, right eye, nose tip, left and right mouth
             corner; left and right as seen in the picture.
     """
@@ -64,8 +64,8 @@ class Detector(Protocol):
     """Finds faces in a frame.
 
     Attributes:
-        name: what it is, for records.
-        sha256: digest of its weights.
+        name: Name of the detector, for records.
+        sha256: Digest of its weights.
     """
 
     name: str
@@ -80,15 +80,15 @@ class RetinaFaceDetector:
     """RetinaFace (Deng et al., CVPR 2020) as facexlib builds it, with weights from a given file.
 
     Args:
-        path: state dict of the network.
-        network: its backbone.
-        short_side_px: frames with a smaller short side are enlarged to it.
-        confidence: smallest score.
-        nms: largest overlap (IoU) of two faces.
-        device: torch device; CUDA where there is one, by default.
+        path: File with the state dict of the network.
+        network: Backbone of the network.
+        short_side_px: Frames with a smaller short side are enlarged to it.
+        confidence: Smallest score.
+        nms: Largest overlap (IoU) of two faces.
+        device: The torch device; by default CUDA where there is one.
 
     Raises:
-        WeightsError: the file is missing, corrupted or of another network.
+        WeightsError: The file is missing, corrupted or of another network.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class DlibDetector:
     `short_sides_px[0]` to `[1]`; where nothing is found, once more at twice that resolution.
 
     Args:
-        short_sides_px: smallest and largest short side of the first search, px.
+        short_sides_px: Smallest and largest short side of the first search, px.
         threshold: HOG score above which a box counts; dlib's default is 0.
     """
 
@@ -185,7 +185,7 @@ class DlibDetector:
         """All frontal faces of an (H, W, 3) uint8 RGB frame.
 
         Raises:
-            WeightsError: dlib's landmark file is missing or corrupted.
+            WeightsError: Dlib's landmark file is missing or corrupted.
         """
         short_side = min(frame.shape[:2])
         scale = float(np.clip(short_side, *self.short_sides_px)) / short_side
@@ -210,8 +210,9 @@ def detect_all(
 
     Args:
         frames: (H, W, 3) uint8 RGB, of one size.
-        detector: its `detect_batch`, where it has one, takes several frames at once.
-        batch_size: frames at once.
+        detector: What finds the faces; its `detect_batch`, where it has one, takes several frames
+            at once.
+        batch_size: Number of frames given to it at once.
     """
     together = getattr(detector, "detect_batch", None)
     source = iter(frames)
@@ -225,7 +226,7 @@ def five_points(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Eyes (mean of six contour points each), nose tip and mouth corners of 68 iBUG landmarks.
 
     Args:
-        landmarks: (68, 2) x and y.
+        landmarks: (68, 2), x and y.
 
     Returns:
         (5, 2): left eye, right eye, nose, left mouth, right mouth, as seen in the picture.
@@ -246,10 +247,10 @@ def default_detector(name: DetectorName = "auto") -> Detector:
 
     Args:
         name: `retinaface` takes ResNet-50 weights or, failing these, MobileNet ones; `dlib` needs
-            no download; `auto` is RetinaFace where its weights are at hand and dlib elsewhere.
+            no download; `auto` is RetinaFace where its weights are present and dlib elsewhere.
 
     Raises:
-        ConfigError: an unknown name.
+        ConfigError: There is no detector of that name.
         WeightsError: `retinaface` is asked for and its weights are missing, or a file is corrupted.
     """
     if name not in ("auto", "retinaface", "dlib"):

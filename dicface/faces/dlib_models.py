@@ -49,10 +49,10 @@ class Box:
     """An axis-aligned face box in pixels.
 
     Attributes:
-        left: x of the left edge, px.
-        top: y of the top edge, px.
-        right: x of the right edge, px (inclusive, as dlib counts).
-        bottom: y of the bottom edge, px (inclusive).
+        left: The left edge, x in px.
+        top: The top edge, y in px.
+        right: The right edge, x in px (inclusive, as dlib counts).
+        bottom: The bottom edge, y in px (inclusive).
     """
 
     left: float
@@ -92,13 +92,13 @@ def model_path(name: str) -> Path:
     """Finds and verifies one of dlib's model files.
 
     Args:
-        name: a key of ``SHA256``.
+        name: A key of ``SHA256``.
 
     Returns:
         Path of the file inside the installed ``face_recognition_models`` package.
 
     Raises:
-        WeightsError: the package or file is missing, or its sha256 is not the expected one.
+        WeightsError: The package or file is missing, or its sha256 is not the expected one.
     """
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
@@ -151,14 +151,14 @@ def landmarks_68(frame: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
 
     Args:
         frame: (H, W, 3) uint8 RGB.
-        box: face box in px of ``frame``; rounded to whole pixels.
+        box: Face box in px of ``frame``; rounded to whole pixels.
 
     Returns:
         (68, 2) float64, x and y in px of ``frame``.
 
     Raises:
         FaceError: ``frame`` is not an RGB uint8 image.
-        WeightsError: the model file is missing or corrupted.
+        WeightsError: The model file is missing or corrupted.
     """
     frame = _checked(frame)
     edges = (round(edge) for edge in (box.left, box.top, box.right, box.bottom))
@@ -184,7 +184,7 @@ def identity_embedding(
 
     Raises:
         FaceError: ``frame`` is not an RGB uint8 image, or ``landmarks`` is not (68, 2) and finite.
-        WeightsError: the model file is missing or corrupted.
+        WeightsError: The model file is missing or corrupted.
     """
     frame = _checked(frame)
     if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():

@@ -7,7 +7,6 @@ and smooth the landmarks of its largest face, once to align and write the frames
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, ConfigError, FaceError
-from dicface.base.files import atomic_path, write_json
+from dicface.base.files import stamp_of, write_parquet
 from dicface.faces.align import Border, estimate_affine, warp
 from dicface.faces.detect import Detector, DetectorName, default_detector
 from dicface.faces.track import (
@@ -31,14 +30,8 @@ from dicface.faces.track import (
     smooth_track,
     track_faces,
 )
-from dicface.video.clips import (
-    ClipInfo,
-    forget_others,
-    frame_rate,
-    list_clips,
-    read_frames,
-    write_clip,
-)
+from dicface.provenance.kept import FOLDER, forget_others, kept
+from dicface.video.clips import ClipInfo, frame_rate, list_clips, read_frames, write_clip
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +47,6 @@ INDEX_COLUMNS = (
     "detector",
     "detector_sha256",
 )
-_RECORDS = ".imported"
 _AFFINE_COLUMNS = [f"a{row}{column}" for row in range(2) for column in range(3)]
 
 _FULL_SIZE = 512
@@ -66,12 +58,12 @@ class ImportSettings:
     """How clips are aligned.
 
     Attributes:
-        size: side of the aligned frames, px.
-        max_frames: frames kept of each clip, from its start; None keeps all.
-        choice: which face of several: `largest` (release) or `nearest` to the last frame's.
-        smoothing_sigma_frames: temporal smoothing of the landmarks (release: 5).
+        size: Side of the aligned frames, px.
+        max_frames: Frames kept of each clip, from its start; None keeps all.
+        choice: Which face of several: `largest` (release) or `nearest` to the last frame's.
+        smoothing_sigma_frames: Temporal smoothing of the landmarks (release: 5).
         smoothing_ends: `reflect` (release) or `extrapolate` (see `smooth_track`).
-        border: colour outside the source frame: `trainer` or `helper`, as in the release.
+        border: Colour outside the source frame: `trainer` or `helper`, as in the release.
     """
 
     size: int
@@ -85,7 +77,7 @@ class ImportSettings:
         """Checks sizes.
 
         Raises:
-            ConfigError: a size is out of its range.
+            ConfigError: A size is out of its range.
         """
         if self.size < 16 or self.size % 2:
             raise ConfigError(f"size: found {self.size}, expected an even number of px, 16 or more")
@@ -98,8 +90,8 @@ class ImportedClip:
     """An aligned clip and how it was aligned.
 
     Attributes:
-        info: the written clip.
-        faces: one row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face), x0 … y4
+        info: Facts of the written clip.
+        faces: One row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face), x0 … y4
             (filled and smoothed; px of the source), a00 … a12 (affine, source px → aligned px).
     """
 
@@ -124,20 +116,20 @@ def import_clip(
     """Aligns one clip and writes `<clip_name>.mkv`.
 
     Args:
-        source_path: a video of any size, frame rate and length, or a folder of images.
-        clip_name: name of the result.
-        out_folder: where it goes.
-        settings: how it is aligned.
-        detector: finds the faces.
-        progress: show a bar over the frames.
+        source_path: A video of any size, frame rate and length, or a folder of images.
+        clip_name: Name of the aligned clip.
+        out_folder: Folder that the aligned clip goes to.
+        settings: How the clip is aligned.
+        detector: What finds the faces.
+        progress: Whether to show a bar over the frames.
 
     Returns:
         The clip and its landmarks.
 
     Raises:
-        ClipError: the source cannot be read.
-        FaceError: no frame has a face, or the landmarks of one are degenerate.
-        DicfaceError: the disk is full.
+        ClipError: The source cannot be read.
+        FaceError: No frame has a face, or the landmarks of one are degenerate.
+        DicfaceError: The disk is full.
     """
     source_path, out_folder = Path(source_path), Path(out_folder)
 
@@ -181,8 +173,8 @@ def cut_out(
     Args:
         frames: (H, W, 3) uint8 RGB.
         affines: (2, 3) source px → aligned px, one a frame.
-        size: side of the aligned frames, px.
-        border: colour outside the source frame.
+        size: Side of the aligned frames, px.
+        border: Colour outside the source frame.
 
     Yields:
         (size, size, 3) uint8 RGB.
@@ -209,26 +201,26 @@ def import_folder(
     kept. Clips that fail do not stop the others; they are all named in the error at the end.
 
     Args:
-        folder: videos and folders of images.
-        out_folder: where the aligned clips go.
-        size: side of the aligned frames, px.
-        detector: a detector or the name of one (see `default_detector`).
-        max_frames: frames kept of each clip; None keeps all.
-        choice: which face of several.
-        smoothing_ends: how the landmarks' track goes on beyond its ends.
-        border: colour outside the source frame.
-        progress: show bars.
+        folder: Folder of videos and folders of images.
+        out_folder: Folder that the aligned clips go to.
+        size: Side of the aligned frames, px.
+        detector: A detector or the name of one (see `default_detector`).
+        max_frames: Frames kept of each clip; None keeps all.
+        choice: Which face of several is taken.
+        smoothing_ends: How the landmarks' track goes on beyond its ends.
+        border: Colour outside the source frame.
+        progress: Whether to show bars.
 
     Returns:
         The index: one row a clip with clip, num_frames, fps, identity (the clip's name: who is in
         it is not known), source, num_interpolated, detector, detector_sha256.
 
     Raises:
-        ClipError: the folder is missing, empty, or has two clips of one name; clips are unreadable.
-        ConfigError: a setting is out of its range.
-        FaceError: clips without a face.
-        WeightsError: the detector's weights are missing or damaged.
-        DicfaceError: the disk is full.
+        ClipError: The folder is missing, empty, or has two clips of one name; clips are unreadable.
+        ConfigError: A setting is out of its range.
+        FaceError: There are clips without a face.
+        WeightsError: The detector's weights are missing or damaged.
+        DicfaceError: The disk is full.
     """
     folder, out_folder = Path(folder), Path(out_folder)
     settings = ImportSettings(
@@ -242,7 +234,7 @@ def import_folder(
     if isinstance(detector, str):
         detector = default_detector(detector)
     (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again
-    forget_others(out_folder, clips, _RECORDS)
+    forget_others(out_folder, clips)
     index_rows, faces, errors = [], [], []
     bar = tqdm(clips.items(), desc="import", unit="clip", disable=not progress)
     for name, source in bar:
@@ -258,8 +250,8 @@ def import_folder(
         count = "" if len(errors) == 1 else f"{len(errors)} of {len(clips)} clips failed:\n"
         raise type(errors[0])(count + "\n".join(str(error) for error in errors)) from errors[0]
     index = pd.DataFrame(index_rows, columns=list(INDEX_COLUMNS))
-    _write_parquet(pd.concat(faces, ignore_index=True), out_folder / FACES_FILE)
-    _write_parquet(index, out_folder / INDEX_FILE)
+    write_parquet(out_folder / FACES_FILE, pd.concat(faces, ignore_index=True))
+    write_parquet(out_folder / INDEX_FILE, index)
     return index
 
 
@@ -271,40 +263,32 @@ def _import_or_keep(
     detector: Detector,
     progress: bool,
 ) -> tuple[dict[str, str | int | float], pd.DataFrame]:
-    """The index row and faces of one clip, from its record if nothing it depends on has changed."""
-    record, table = (out_folder / _RECORDS / f"{name}{end}" for end in (".json", ".parquet"))
-    wanted = {
+    """Returns the index row and the faces of one clip, which is kept if made from the same."""
+    made_from = {
         "settings": dataclasses.asdict(settings),
         "detector": [detector.name, detector.sha256],
-        "source": _stamp(source),
+        "source": stamp_of(source),
     }
-    if record.is_file() and table.is_file() and (out_folder / f"{name}.mkv").is_file():
-        known = json.loads(record.read_text())
-        if known["made_from"] == wanted:
+    clip_file, faces_file = f"{name}.mkv", f"{FOLDER}/{name}.parquet"
+    with kept(out_folder, name, made_from, clip_file, faces_file) as piece:
+        if not piece.todo:
             logger.info("%s: already aligned, kept", name)
-            return known["row"], pd.read_parquet(table)
-    clip = import_clip(
-        source, name, out_folder, settings=settings, detector=detector, progress=progress
-    )
-    row = {
-        "clip": name,
-        "num_frames": clip.info.num_frames,
-        "fps": float(clip.info.fps),
-        "identity": name,
-        "source": str(source),
-        "num_interpolated": clip.num_interpolated,
-        "detector": detector.name,
-        "detector_sha256": detector.sha256,
-    }
-    _write_parquet(clip.faces, table)
-    write_json(record, {"made_from": wanted, "row": row})
-    return row, clip.faces
-
-
-def _stamp(source: Path) -> list[list[str | int]]:
-    """Name, size and time of change of every file of a clip."""
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+            return piece.facts, pd.read_parquet(out_folder / faces_file)
+        clip = import_clip(
+            source, name, out_folder, settings=settings, detector=detector, progress=progress
+        )
+        write_parquet(out_folder / faces_file, clip.faces)
+        piece.facts = {
+            "clip": name,
+            "num_frames": clip.info.num_frames,
+            "fps": float(clip.info.fps),
+            "identity": name,
+            "source": source.name,
+            "num_interpolated": clip.num_interpolated,
+            "detector": detector.name,
+            "detector_sha256": detector.sha256,
+        }
+    return piece.facts, clip.faces
 
 
 def faces_table(
@@ -313,9 +297,9 @@ def faces_table(
     """The rows of `faces.parquet` of one clip (see `ImportedClip.faces`).
 
     Args:
-        name: the clip's.
-        raw: (T, 5, 2) as found, NaN without a face.
-        track: filled and smoothed.
+        name: Name of the clip.
+        raw: (T, 5, 2), points as found, px; NaN without a face.
+        track: The same points filled and smoothed.
         affines: (T, 2, 3) source px → aligned px.
     """
     coordinates = [f"{axis}{point}" for point in range(5) for axis in "xy"]
@@ -337,7 +321,7 @@ def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
         Clip -> (T, 2, 3) source px → aligned px.
 
     Raises:
-        FaceError: the file is missing.
+        FaceError: The file is missing.
     """
     path = Path(folder) / FACES_FILE
     if not path.is_file():
@@ -347,8 +331,3 @@ def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
         str(name): rows.sort_values("frame")[_AFFINE_COLUMNS].to_numpy().reshape(-1, 2, 3)
         for name, rows in table.groupby("clip")
     }
-
-
-def _write_parquet(table: pd.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False)

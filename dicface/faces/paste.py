@@ -45,9 +45,9 @@ def paste_face(
         frame: (H, W, 3) uint8 RGB, the frame the face was aligned from.
         face: (S, S, 3) uint8 RGB, the restored aligned face.
         affine: (2, 3), frame px → aligned px.
-        upscale: whole enlargement of the output.
-        parser: class map of the face, to keep hair and background of the frame; None blends the
-            whole square.
+        upscale: Whole number of times that the output is enlarged.
+        parser: Gives a class map of the face, to keep hair and background of the frame; None
+            blends the whole square.
         background: (H·upscale, W·upscale, 3) uint8 RGB to paste into, such as a restored
             background; by default the frame, enlarged bilinearly.
 
@@ -55,7 +55,7 @@ def paste_face(
         (H·upscale, W·upscale, 3) uint8 RGB, truncated, not rounded.
 
     Raises:
-        FaceError: face or background have another shape.
+        FaceError: Face or background have another shape.
     """
     height, width = frame.shape[0] * upscale, frame.shape[1] * upscale
     if background is None:
@@ -104,7 +104,7 @@ def parsenet_parser() -> Parser:
     """The face parser of the release: facexlib's ParseNet with its released weights.
 
     Raises:
-        WeightsError: the weights are not at hand or damaged.
+        WeightsError: The weights are missing or damaged.
     """
     from facexlib.parsing.parsenet import ParseNet
 

@@ -1,4 +1,7 @@
-"""Cuts faces out of whole frames where an import found them in other clips: results like truth."""
+"""Re-applies the alignment of imported clips to other versions of them.
+
+Results are thus cropped exactly like the truth.
+"""
 
 from __future__ import annotations
 

@@ -33,13 +33,13 @@ def choose_face(
     """The face of a frame that is followed.
 
     Args:
-        faces: detections of the frame.
-        height: of the frame, px.
-        width: of the frame, px.
+        faces: Detections in the frame.
+        height: Height of the frame, px.
+        width: Width of the frame, px.
         choice: `largest` (release): the largest area inside the frame. `nearest`: among faces of at
             least half the largest area, the one nearest to `previous`; steadier where two faces of
             similar size are in view.
-        previous: the face of the last frame that had one.
+        previous: The face of the last frame that had one.
 
     Returns:
         The face, or None if there is none.
@@ -69,9 +69,9 @@ def track_faces(
 
     Args:
         frames: (H, W, 3) uint8 RGB.
-        detector: finds the faces.
-        choice: which face of several (see `choose_face`).
-        batch_size: frames that a detector which can takes at once.
+        detector: What finds the faces.
+        choice: Which face of several is taken (see `choose_face`).
+        batch_size: Number of frames given at once to a detector that can take several.
 
     Returns:
         (T, 5, 2) float64 in px of the frames; NaN where no face was found.
@@ -115,8 +115,8 @@ def smooth_track(
 
     Args:
         raw: (T, 5, 2) px, NaN where no face was found.
-        clip_name: for the error message.
-        sigma_frames: standard deviation of the Gaussian, frames; 0 leaves the track as it is.
+        clip_name: Name of the clip, for the error message.
+        sigma_frames: Standard deviation of the Gaussian, frames; 0 leaves the track as it is.
         ends: `reflect` (release; SciPy's `reflect`) mirrors the track in time, which holds a moving
             face back at both ends of the clip, by four frames' motion at sigma 5. `extrapolate`
             mirrors it through its end points, which leaves steady motion as it is.
@@ -125,7 +125,7 @@ def smooth_track(
         The track and which frames were detected.
 
     Raises:
-        FaceError: no frame has a face.
+        FaceError: No frame has a face.
     """
     detected = np.isfinite(raw).all(axis=(1, 2))
     if not detected.any():

@@ -49,7 +49,7 @@ class Degrade(Job):
 
     def work(self) -> None:
         """See `make_inputs`."""
-        from dicface.data.test_clips import make_inputs
+        from dicface.data.prepare import make_inputs
 
         make_inputs(self.run.config, self.task, self.run.truth, self.run.inputs(self.task))
 

@@ -89,7 +89,7 @@ class ImportClips(Job):
 
     def work(self) -> None:
         """See `import_test_clips`."""
-        from dicface.data.test_clips import import_test_clips
+        from dicface.data.prepare import import_test_clips
 
         import_test_clips(self.run.config, self.run.truth)
 

@@ -12,15 +12,8 @@ from pathlib import Path
 
 from dicface.base.errors import ClipError, MetricError
 from dicface.metrics.scorer import NOT_RESTORED
-from dicface.video.clips import (
-    FRAME_SUFFIXES,
-    VIDEO_SUFFIXES,
-    ClipInfo,
-    frame_rate,
-    list_clips,
-    named,
-    read_frames,
-)
+from dicface.video.clips import ClipInfo, list_clips, named, probe
+from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +70,7 @@ def match_folders(
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
     usable, sizes, unusable, notes = {}, {}, {}, {}
     for clip, path in truths.items():
-        truth = look_at(path)
+        truth = probe(path)
         sizes[clip] = (truth.width, truth.height)
         if truth.width != truth.height and not whole_frames:
             raise MetricError(
@@ -89,7 +82,7 @@ def match_folders(
             unusable[clip] = _why_missing(Path(restored_folder), clip)
             continue
         try:
-            ours = look_at(restored[clip])
+            ours = probe(restored[clip])
         except ClipError as error:
             unusable[clip] = str(error)
             continue
@@ -139,25 +132,6 @@ def _by_text(texts: Mapping[str, str]) -> dict[str, list[str]]:
     for clip, text in texts.items():
         found.setdefault(text, []).append(clip)
     return found
-
-
-def look_at(path: Path) -> ClipInfo:
-    """What a clip holds.
-
-    Raises:
-        ClipError: It cannot be read, or its frames differ in size.
-    """
-    num_frames, shape = 0, (0, 0, 3)
-    for frame in read_frames(path):
-        if num_frames and frame.shape != shape:
-            raise ClipError(
-                f"{path}: frame {num_frames} is {frame.shape[1]}×{frame.shape[0]} px, those before "
-                f"it {shape[1]}×{shape[0]}. Expected frames of one size: make it again."
-            )
-        num_frames, shape = num_frames + 1, frame.shape
-    return ClipInfo(
-        path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=frame_rate(path)
-    )
 
 
 def _unlike(ours: ClipInfo, truth: ClipInfo, whole_frames: bool) -> str:

@@ -18,7 +18,7 @@ from dicface.base.files import write_json
 from dicface.faces.importer import import_folder
 from dicface.faces.realign import Alignment
 from dicface.metrics.backbones import Prefer
-from dicface.metrics.matching import Match, look_at, match_folders
+from dicface.metrics.matching import Match, match_folders
 from dicface.metrics.scorer import SetScore, score_clips
 from dicface.provenance.manifest import Artefact, recorded
 from dicface.report.render.write import write_table
@@ -29,7 +29,7 @@ from dicface.report.site.table_pages import read_table_pages
 from dicface.report.tables.build import Table
 from dicface.report.tables.spec import RowSpec, TableSpec, build
 from dicface.runs.results import INDEX_FILE
-from dicface.video.clips import list_clips
+from dicface.video.clips import list_clips, probe
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 SCORE_FILES = ("metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz")
@@ -216,7 +216,7 @@ def _inputs(folder: str | Path | None, match: Match) -> _Inputs:
             missing[clip] = NO_CLIP
             continue
         try:
-            look_at(found[clip])
+            probe(found[clip])
         except ClipError as error:
             missing[clip] = str(error)
             continue

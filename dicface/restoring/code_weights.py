@@ -36,8 +36,8 @@ class CodeWeights:
             E[ŵ]; NaN where the network's weights have no distribution.
         drawn: (N,) mean over the positions of the sorted entries of one draw ŵ ~ Dir(α̂), which is
             what the release mixes the codes with; E[ŵ] as the network mixes them otherwise.
-        facts: network, sha256 (of the weights), prior (α; None without divergence), aggregation,
-            position, clips and positions (how many).
+        facts: What was measured: network, sha256 (of the weights), prior (α; None without
+            divergence), aggregation, position, clips and positions (how many).
     """
 
     mean: NDArray[np.float64]
@@ -99,7 +99,7 @@ def measure_code_weights(
         out: The .npz file to write.
         position: Which frame of a window is kept, as in restoration.
         clips: Names of clips; all by default.
-        device: torch device of the network.
+        device: Torch device of the network.
         progress: Whether to show a bar.
 
     Raises:

@@ -27,7 +27,7 @@ def low_resolution_input(frame: Tensor, scale: int, *, clip: str, label: str) ->
         frame: (3, H, W) float RGB in [0, 1].
         scale: What the method enlarges by, 1 or more.
         clip: Name or path of the clip, for messages.
-        label: Of the method, for messages.
+        label: The method's label, for messages.
 
     Returns:
         (3, H / scale, W / scale), the means of scale × scale pixels; `frame` itself at 1.

@@ -7,7 +7,6 @@ frame rate.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, MethodError
-from dicface.base.files import sha256_of, write_json
+from dicface.base.files import digest_of, write_json
 from dicface.models.fast import num_parameters, prepare_for_inference
 from dicface.models.streaming import (
     Position,
@@ -31,6 +30,7 @@ from dicface.models.streaming import (
     stream,
     stream_alpha,
 )
+from dicface.provenance.kept import find, kept
 from dicface.restoring.low_resolution import low_resolution_input
 from dicface.runs.results import COST_FILE
 from dicface.video.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
@@ -52,7 +52,6 @@ __all__ = [
     "to_uint8",
 ]
 
-RECORD = "restored.json"
 # Output a hair outside [0, 1] is rounding; anything more is a method that forgot to clamp.
 RANGE_SLACK = 1e-3
 
@@ -88,7 +87,7 @@ def restore_clip(
     """
     input_path = Path(input_path)
     name = clip or (input_path.name if input_path.is_dir() else input_path.stem)
-    counted = _Counted(_one_size(input_path))
+    counted = _Counted(read_frames(input_path, one_size=True))
     given = _reduced(counted, input_path, method)
     restored = method.restore(given, clip=name)
     return write_clip(
@@ -108,13 +107,13 @@ def restore_set(
 ) -> dict[str, Path]:
     """Restores every clip of a folder that is not restored yet.
 
-    A clip counts as restored if its file has the input's number of frames and `restored.json`
-    beside it says that it was made from the same input by the same method, settings and weights.
+    A clip counts as restored if it was made from the same input by the same method, settings and
+    weights, and its file is as it was written (see `dicface.provenance.kept`).
 
     Args:
         method: What restores them.
         input_folder: A folder of clips.
-        output_folder: Gets one `<clip>.mkv` each, `restored.json`, and what it took
+        output_folder: Gets one `<clip>.mkv` each, and what it took
             (`dicface.runs.results.COST_FILE`).
         clips: Names of the clips to restore; all by default.
         progress: Whether to show a bar with frames a second and the time left.
@@ -128,40 +127,37 @@ def restore_set(
         DicfaceError: The disk is full; what was restored before stays.
     """
     output_folder = Path(output_folder)
-    inputs = _chosen(list_clips(input_folder), clips, Path(input_folder))
-    facts = {name: probe(path) for name, path in inputs.items()}
-    _require_available(method, facts.values())
-    fingerprint = method.fingerprint()
-    outputs = {name: output_folder / f"{name}.mkv" for name in inputs}
-    record = _read_record(output_folder / RECORD)
-    stamps = {name: _stamp(fingerprint, path) for name, path in inputs.items()}
-    done = {
-        name
-        for name in inputs
-        if record.get(name) == stamps[name] and _has_frames(outputs[name], facts[name].num_frames)
-    }
-    left = [name for name in inputs if name not in done]
-    cost = _cost_before(output_folder / COST_FILE, left)
+    inputs = _of_names(list_clips(input_folder), clips, Path(input_folder))
+    # A method that cannot run says why below, with the size of the clips.
+    fingerprint = {} if method.unavailable() else method.fingerprint()
+    made_from = {name: _made_from(fingerprint, path) for name, path in inputs.items()}
+    found = {name: find(output_folder, name, made_from[name]) for name in inputs}
+    done = {name: spent for name, spent in found.items() if spent is not None}
+    left = {name: probe(path) for name, path in inputs.items() if name not in done}
+    _require_available(method, left.values())
+    cost = _cost_before(output_folder / COST_FILE)
+    cost["clips"] = {name: c for name, c in cost["clips"].items() if name not in left} | done
     if left:
         cost |= _parameters(method)
-    total = sum(info.num_frames for info in facts.values())
+    num_done = sum(spent["frames"] for spent in done.values())
     with tqdm(
-        total=total,
-        initial=sum(facts[name].num_frames for name in done),
+        total=num_done + sum(info.num_frames for info in left.values()),
+        initial=num_done,
         desc=method.facts.label,
         unit="frame",
         disable=not progress,
     ) as bar:
-        for name in left:
+        for name, info in left.items():
             bar.set_postfix_str(name)
-            with _measured(method.device) as spent:
-                restore_clip(method, inputs[name], outputs[name], clip=name, on_frame=bar.update)
-            # Before the record: a clip that counts as restored has its cost.
-            cost["clips"][name] = {"frames": facts[name].num_frames, **spent}
-            write_json(output_folder / COST_FILE, cost)
-            record[name] = stamps[name]
-            write_json(output_folder / RECORD, record)
-    return outputs
+            output = output_folder / f"{name}.mkv"
+            with kept(output_folder, name, made_from[name], output.name) as piece:
+                with _measured(method.device) as spent:
+                    restore_clip(method, inputs[name], output, clip=name, on_frame=bar.update)
+                piece.facts = {"frames": info.num_frames, **spent}
+                # Before the record: a clip that counts as restored has its cost.
+                cost["clips"][name] = piece.facts
+                write_json(output_folder / COST_FILE, cost)
+    return {name: output_folder / f"{name}.mkv" for name in inputs}
 
 
 def per_frame(
@@ -218,19 +214,6 @@ def _reduced(frames: Iterable[np.ndarray], path: Path, method: Method) -> Iterat
         yield low_resolution_input(to_tensor(frame), facts.scale, clip=str(path), label=facts.label)
 
 
-def _one_size(path: Path) -> Iterator[np.ndarray]:
-    first: tuple[int, ...] | None = None
-    for index, frame in enumerate(read_frames(path)):
-        first = first or frame.shape
-        if frame.shape != first:
-            raise ClipError(
-                f"{path}: frame {index} is {frame.shape[1]}×{frame.shape[0]}, the first one is "
-                f"{first[1]}×{first[0]}. All frames of a clip must have one size: resize or "
-                "split it."
-            )
-        yield frame
-
-
 def _checked(
     restored: Iterable[Tensor],
     source: _Counted,
@@ -272,16 +255,16 @@ def _checked(
         )
 
 
-def _chosen(found: dict[str, Path], clips: Iterable[str] | None, folder: Path) -> dict[str, Path]:
-    if clips is None:
+def _of_names(found: dict[str, Path], names: Iterable[str] | None, folder: Path) -> dict[str, Path]:
+    if names is None:
         return found
-    chosen = list(clips)
-    missing = [name for name in chosen if name not in found]
+    names = list(names)
+    missing = [name for name in names if name not in found]
     if missing:
         raise ClipError(
             f"{folder}: holds no clip named {', '.join(missing)}; found {', '.join(found)}."
         )
-    return {name: found[name] for name in chosen}
+    return {name: found[name] for name in names}
 
 
 def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
@@ -297,10 +280,12 @@ def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
             raise MethodError(f"{method.facts.label} cannot restore {info.path}: {reason}.")
 
 
-def _cost_before(path: Path, left: Iterable[str]) -> dict[str, Any]:
-    """What the clips took that are not restored again."""
-    clips = _read_record(path).get("clips", {})
-    return {"clips": {name: spent for name, spent in clips.items() if name not in set(left)}}
+def _cost_before(path: Path) -> dict[str, Any]:
+    """What earlier calls took; nothing where that cannot be read."""
+    try:
+        return {"clips": json.loads(path.read_text(encoding="utf-8"))["clips"]}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {"clips": {}}
 
 
 def _parameters(method: Method) -> dict[str, int]:
@@ -329,25 +314,6 @@ def _measured(device: str) -> Iterator[dict[str, float]]:
         spent["gpu_bytes"] = torch.cuda.max_memory_allocated(device)
 
 
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _stamp(fingerprint: dict[str, object], path: Path) -> str:
-    """Digest of all that a restored clip depends on: method, settings, weights and input."""
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    content = [fingerprint, [[file.name, sha256_of(file)] for file in files]]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _has_frames(path: Path, num_frames: int) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        return probe(path).num_frames == num_frames
-    except ClipError:
-        return False
+def _made_from(fingerprint: dict[str, object], path: Path) -> dict[str, object]:
+    """All that a restored clip depends on: method, settings, weights and input."""
+    return {"method": json.loads(json.dumps(fingerprint, default=str)), "input": digest_of(path)}

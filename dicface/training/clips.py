@@ -33,7 +33,7 @@ class ClipSource(Protocol):
     """Clips that windows are drawn from.
 
     Attributes:
-        names: of the clips, sorted; what seeds are made of.
+        names: Names of the clips, sorted; seeds are made of them.
     """
 
     names: Sequence[str]
@@ -56,14 +56,14 @@ def open_clips(
     """Opens a folder of training clips: one with the index of a data set, or aligned clips.
 
     Args:
-        folder: holds `index.parquet` as `dicface data index` writes it, or aligned clips.
+        folder: Holds `index.parquet` as `dicface data index` writes it, or aligned clips.
         size: S, side of the frames given, px.
-        window: the shortest clip that is used, frames.
-        order: of alignment and degradation, see `IndexedClips`.
-        cache: keeps decoded clips in memory; aligned clips alone.
+        window: The shortest clip that is used, frames.
+        order: Order of alignment and degradation, see `IndexedClips`.
+        cache: Whether to keep decoded clips in memory; aligned clips alone.
 
     Raises:
-        ClipError: there is no clip, or the index is damaged.
+        ClipError: There is no clip, or the index is damaged.
         ConfigError: `cache` is asked for clips of an index.
     """
     folder = Path(folder)
@@ -81,11 +81,11 @@ class AlignedClips:
     """Clips of a folder whose frames are aligned faces of one size, decoded whole.
 
     Args:
-        folder: the clips.
-        cache: keeps every decoded clip in memory, not the last few alone.
+        folder: Folder of the clips.
+        cache: Whether to keep every decoded clip in memory, not the last few alone.
 
     Raises:
-        ClipError: the folder is missing or holds no clip.
+        ClipError: The folder is missing or holds no clip.
     """
 
     def __init__(self, folder: str | Path, *, cache: bool) -> None:
@@ -101,7 +101,7 @@ class AlignedClips:
         """The true frames of a window.
 
         Raises:
-            ClipError: the clip cannot be read.
+            ClipError: The clip cannot be read.
         """
         return self._whole(clip)[list(window.frames)]
 
@@ -126,14 +126,14 @@ class IndexedClips:
     Args:
         index: `index.parquet`; landmark files lie beside it.
         size: S, side of the frames given, px.
-        window: the shortest clip that is used, frames.
+        window: The shortest clip that is used, frames.
         order: `aligned` aligns and then degrades, as the test inputs of this suite are made;
             `release` resizes to S, degrades and then aligns both, as the release trains.
-        border: colour outside the source.
+        border: Colour outside the source.
 
     Raises:
-        ClipError: the index is missing or damaged, or holds no clip of `window` frames.
-        ConfigError: there is no such order.
+        ClipError: The index is missing or damaged, or holds no clip of `window` frames.
+        ConfigError: There is no such order.
     """
 
     def __init__(
@@ -170,8 +170,8 @@ class IndexedClips:
         """The true frames of a window, aligned.
 
         Raises:
-            ClipError: frames cannot be read.
-            FaceError: landmarks do not fit the clip.
+            ClipError: The frames cannot be read.
+            FaceError: The landmarks do not fit the clip.
         """
         frames = self._frames(clip, window.frames)
         if not self._landmark_files[clip]:
@@ -184,9 +184,9 @@ class IndexedClips:
         """The degraded and the true frames of a window, aligned; errors as `read`.
 
         Args:
-            clip: which clip.
-            window: which frames, and whose landmarks align them.
-            degrade: makes (T, S, S, 3) uint8 RGB inputs of as many true frames.
+            clip: Number of the clip.
+            window: Which frames to read, and whose landmarks align them.
+            degrade: Makes (T, S, S, 3) uint8 RGB inputs of as many true frames.
         """
         if self.order == "aligned" or not self._landmark_files[clip]:
             truth = self.read(clip, window)

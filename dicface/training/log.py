@@ -25,10 +25,10 @@ class TrainingLog:
 
     Args:
         fabric: The processes.
-        folder: Of the network.
+        folder: The network's folder.
         first: Step that the training starts or goes on at.
-        settings: Of the network.
-        name: Of the network.
+        settings: The network's settings.
+        name: The network's name.
     """
 
     def __init__(

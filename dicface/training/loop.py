@@ -1,6 +1,6 @@
 """Training: one loop for all stages, on Lightning Fabric.
 
-Batch k is a pure function of the run's name and k, and torch's generator is seeded anew for every
+Batch k is a pure function of the run's name and k, and torch's generator is seeded again for every
 step, so that a run killed at any step and started again ends with the same weights, bit for bit on
 one machine, as one that was never interrupted. How a batch is shared by processes, and how many
 there are, changes sums of gradients by rounding alone.

@@ -32,7 +32,7 @@ class Objective(nn.Module):
 
     Raises:
         ConfigError: A prior that is not positive.
-        WeightsError: LPIPS is wanted and the VGG16 file is not at hand.
+        WeightsError: LPIPS is wanted and the VGG16 file is missing.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
         backbone: `vgg16-397923af.pth`; looked up in the weights registry if None.
 
     Raises:
-        WeightsError: The file is not at hand, or holds another network.
+        WeightsError: The file is missing, or holds another network.
     """
     import lpips
 

@@ -28,8 +28,8 @@ class TrainingWindows(Dataset):
         task: Makes the inputs; None where only true frames are wanted.
         seed_names: What the samples' seeds start from.
         num_samples: How many samples there are (steps × batch size).
-        degraded_versions: 0 degrades every sample anew; k > 0 draws one of k versions of the whole
-            clip.
+        degraded_versions: 0 degrades every sample by itself; k > 0 draws one of k versions of the
+            whole clip.
         cache: Keeps all degraded versions in memory, not the last few alone.
         flip_prob: Probability of mirroring left and right.
         reverse_prob: Probability of playing the window backwards (release: 0.5).

@@ -40,7 +40,7 @@ class Stage(nn.Module):
 
     Args:
         network: Learns, but for the modules that `settings.freeze` names.
-        settings: Of the stage.
+        settings: The stage's settings.
         objective: The paper's objective, or its image terms alone.
         prior: The frozen autoencoder whose codes stages II and III predict.
     """
@@ -147,7 +147,7 @@ def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[st
     Raises:
         ConfigError: There is no such network.
         WeightsError: A file that it starts from is missing or does not fit, or LPIPS is asked for
-            and its backbone is not at hand.
+            and its backbone is missing.
     """
     plan = network(config, name)
     settings = plan.train

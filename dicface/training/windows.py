@@ -1,7 +1,4 @@
-"""Windows of frames: at inference around every frame, in training at a drawn place.
-
-All functions are pure: they give frame indices, never frames.
-"""
+"""Windows of frames that a training draws: indices of frames, never frames."""
 
 from __future__ import annotations
 
@@ -9,62 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dicface.base.errors import ClipError, ConfigError
 
-OUT_OF_CLIP = -9
-"""Stands in `release_windows` for an index beyond the clip."""
-
 LandmarkOrder = Literal["frames", "forward"]
-
-
-def inference_windows(num_frames: int, window: int = 5) -> NDArray[np.int64]:
-    """The window around every frame, ends replicated (the paper, section 3.5).
-
-    Clips shorter than the window work: both ends are replicated as far as needed.
-
-    Args:
-        num_frames: T ≥ 1.
-        window: L ≥ 1; the output frame is at position L // 2.
-
-    Returns:
-        (T, L) frame indices.
-
-    Raises:
-        ClipError: the clip is empty.
-        ConfigError: the window is empty.
-
-    >>> inference_windows(3, 5).tolist()
-    [[0, 0, 0, 1, 2], [0, 0, 1, 2, 2], [0, 1, 2, 2, 2]]
-    """
-    return np.clip(_raw_windows(num_frames, window), 0, num_frames - 1)
-
-
-def release_windows(num_frames: int, window: int) -> NDArray[np.int64]:
-    """The windows of the DicFace release, which replicates one side of the clip only.
-
-    Where a window starts before the clip its right side is not padded, so that short clips ask for
-    frames that do not exist (the release then crashes). Such indices are `OUT_OF_CLIP`. For clips
-    of at least ``window - 1`` frames it equals `inference_windows`.
-
-    Raises:
-        ClipError: the clip is empty.
-        ConfigError: the window is empty.
-    """
-    raw = _raw_windows(num_frames, window)
-    padded_left = raw[:, :1] < 0
-    beyond = np.where(padded_left, OUT_OF_CLIP, num_frames - 1)
-    return np.where(raw >= num_frames, beyond, np.maximum(raw, 0))
-
-
-def _raw_windows(num_frames: int, window: int) -> NDArray[np.int64]:
-    if num_frames < 1:
-        raise ClipError(f"a clip of {num_frames} frames has no windows; expected at least one")
-    if window < 1:
-        raise ConfigError(f"window: found {window}, expected at least 1; correct the config file")
-    return np.arange(num_frames)[:, None] + np.arange(window)[None] - window // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +16,8 @@ class WindowSampling:
     """How training windows are drawn; the defaults are the release's but for one quirk.
 
     Attributes:
-        window: consecutive frames.
-        reverse_prob: probability that the frames run backwards in time.
+        window: Number of consecutive frames.
+        reverse_prob: Probability that the frames run backwards in time.
         landmark_order: `frames` takes each frame's own landmarks; `forward` is the release's quirk,
             which takes the landmarks of frame start + k for the k-th frame of a reversed window.
     """
@@ -86,7 +30,7 @@ class WindowSampling:
         """Checks every field.
 
         Raises:
-            ConfigError: a field is out of its range.
+            ConfigError: A field is out of its range.
         """
         expected = {
             "window": ("a whole number ≥ 1", self.window >= 1),
@@ -116,7 +60,7 @@ def sample_window(num_frames: int, sampling: WindowSampling, rng: random.Random)
     redrawing a centre that does not fit.
 
     Raises:
-        ClipError: the clip is shorter than the window.
+        ClipError: The clip is shorter than the window.
     """
     if num_frames < sampling.window:
         raise ClipError(

@@ -1,15 +1,13 @@
 """Reading and writing clips.
 
 A clip is RGB, uint8, T×H×W×3, one lossless file (`.mkv`, FFV1 in RGB) with its frame rate in it.
-Folders of PNG or JPEG frames (the layout of VFHQ) and any video are accepted at the door.
+Folders of PNG or JPEG frames (the layout of VFHQ) and any other video can be read too.
 """
 
 from __future__ import annotations
 
 import errno
-import logging
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,15 +18,9 @@ from PIL import Image, UnidentifiedImageError
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
+from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video
 
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".webm", ".m4v")
-FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 FOLDER_FPS = Fraction(25)
-
-RECORDS = (".photograph", ".imported", ".released", ".degraded")
-"""Folders in which jobs note of each clip what they made it from, in files `<clip>.…`."""
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +40,11 @@ def probe(path: str | Path) -> ClipInfo:
     Containers announce frame counts that truncated files do not hold, so frames are counted.
 
     Raises:
-        ClipError: It is missing, empty, truncated before the first frame or no video.
+        ClipError: It cannot be read to its end, or its frames differ in size.
     """
     path = Path(path)
     num_frames, shape = 0, (0, 0, 3)
-    for frame in read_frames(path):
+    for frame in read_frames(path, one_size=True):
         num_frames, shape = num_frames + 1, frame.shape
     return ClipInfo(
         path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=frame_rate(path)
@@ -69,15 +61,27 @@ def frame_rate(path: str | Path) -> Fraction:
         return Fraction(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
 
 
-def read_frames(path: str | Path) -> Iterator[np.ndarray]:
+def read_frames(path: str | Path, *, one_size: bool = False) -> Iterator[np.ndarray]:
     """Yields the frames of a video or a folder of images, H×W×3 uint8 RGB, one at a time.
 
+    Args:
+        path: The video or folder.
+        one_size: Whether all frames must have one size; the pictures of a folder may differ.
+
     Raises:
-        ClipError: It is missing, holds no frame, is no video, or ends in the middle of a frame.
+        ClipError: It is missing, holds no frame, is no video, ends in the middle of a frame, or
+            has frames of several sizes and must not.
     """
     path = Path(path)
-    count = 0
+    count, first = 0, (0, 0, 3)
     for frame in _read_folder(path) if path.is_dir() else _read_video(path):
+        first = first if count else frame.shape
+        if one_size and frame.shape != first:
+            raise ClipError(
+                f"{path}: frame {count} is {frame.shape[1]}×{frame.shape[0]}, the first one is "
+                f"{first[1]}×{first[0]}. All frames of a clip must have one size: resize or split "
+                "it, or make it again."
+            )
         count += 1
         yield frame
     if count == 0:
@@ -149,7 +153,7 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if not (path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _frame_files(path))):
+        if not (is_video(path) or (path.is_dir() and frame_files(path))):
             continue
         name = path.name if path.is_dir() else path.stem
         if name in clips:
@@ -164,39 +168,6 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
             f"or folders of {', '.join(FRAME_SUFFIXES)} frames."
         )
     return dict(sorted(clips.items()))
-
-
-def forget_others(folder: str | Path, wanted: Collection[str], records: str) -> None:
-    """Removes what earlier jobs made in a folder and a job that begins there does not keep.
-
-    These are clips that are gone from its set, and what jobs of another kind noted of clips that
-    this one writes anew. A clip of which no job noted that it made it stays: it is not ours.
-
-    Args:
-        folder: Where the job writes its clips, `<clip>.mkv`.
-        wanted: Names of its clips.
-        records: Folder in `folder` in which the job notes what each was made from, `<clip>.…`.
-    """
-    folder = Path(folder)
-    found = [path for kind in {*RECORDS, records} for path in (folder / kind).glob("*.*")]
-    others = sorted({path.stem for path in found}.difference(wanted))
-    gone = [name for name in others if (folder / f"{name}.mkv").is_file()]
-    for name in gone:
-        (folder / f"{name}.mkv").unlink()
-        _LOG.info("%s: clip '%s' is no longer wanted, removed", folder, name)
-    for path in found:
-        if path.stem in gone or path.parent.name != records:
-            path.unlink()
-
-
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sort key that puts "frame10" after "frame9", however numbers are padded.
-
-    >>> sorted(["frame10", "frame9"], key=natural)
-    ['frame9', 'frame10']
-    """
-    parts = re.split(r"(\d+)", text)
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def named(clips: Sequence[str]) -> str:
@@ -279,18 +250,20 @@ def num_frames_announced(container: av.container.InputContainer) -> int:
     return 0
 
 
-def _frame_files(folder: Path) -> list[Path]:
-    """Frames by number: frame 2 comes before frame 10, however they are padded."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in FRAME_SUFFIXES)
-    return sorted(found, key=lambda path: natural(path.name))
-
-
 def _read_folder(folder: Path) -> Iterator[np.ndarray]:
-    for path in _frame_files(folder):
-        try:
-            with Image.open(path) as image:
-                yield np.asarray(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            raise ClipError(
-                f"{path}: is no image that can be read ({error}). Replace it by a whole copy."
-            ) from error
+    yield from map(read_picture, frame_files(folder))
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Returns a frame that is a file of its own, H×W×3 uint8 RGB.
+
+    Raises:
+        ClipError: It is missing or damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise ClipError(
+            f"{path}: is no image that can be read ({error}). Replace it by a whole copy."
+        ) from error

@@ -43,17 +43,17 @@ def h264_roundtrip(
 
     Args:
         frames: (H, W, 3) uint8 RGB, even H and W, all of one size.
-        crf: constant rate factor, 0 (lossless) to 51.
+        crf: Constant rate factor, 0 (lossless) to 51.
         channel_order: ``bgr_as_rgb24`` keeps the release's quirk: its frames are BGR but declared
             RGB, so that red and blue change places in the YUV conversion (and change back after
             decoding). ``rgb`` declares the colours as they are.
-        fps: frame rate told to the encoder; it weighs frames by their duration. The release: 1.
+        fps: Frame rate told to the encoder; it weighs frames by their duration. The release: 1.
 
     Yields:
         (H, W, 3) uint8 RGB, as many as went in.
 
     Raises:
-        ClipError: no frame, odd sides, or frames lost by the codec.
+        ClipError: There is no frame, sides are odd, or the codec lost frames.
     """
     reverse = channel_order == "bgr_as_rgb24"
     with tempfile.SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as buffer:

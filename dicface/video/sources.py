@@ -5,7 +5,6 @@ A source is a video, a folder of frames or one image, as data sets publish them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,13 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from dicface.base.errors import ClipError
-from dicface.base.files import sha256_of
-from dicface.data.datasets.layouts.layout import FRAME_SUFFIXES, SourceClip, frame_files
-from dicface.data.datasets.layouts.text import ClipMeta, nominal_frames, read_meta
-from dicface.video.clips import FOLDER_FPS, num_frames_announced, open_video
+from dicface.video.clips import FOLDER_FPS, num_frames_announced, open_video, read_picture
+from dicface.video.formats import FRAME_SUFFIXES, frame_files, is_frame
 
 _ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
-_NOMINAL_SLACK = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +28,11 @@ class SourceInfo:
     """What headers say of a source.
 
     Attributes:
-        num_frames: frames.
-        height: px.
-        width: px.
-        fps: frames a second.
-        slack: frames by which a header that gives only a duration may be wrong.
+        num_frames: Number of frames.
+        height: Height of a frame, px.
+        width: Width of a frame, px.
+        fps: Frames a second.
+        slack: Frames by which a header that gives only a duration may be wrong.
     """
 
     num_frames: int
@@ -46,44 +42,15 @@ class SourceInfo:
     slack: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExpectedFrames:
-    """How many frames a clip should have.
-
-    Attributes:
-        count: 0 if nothing says.
-        said_by: a list file, a meta file or the clip's name.
-        slack: the largest difference that still is no difference.
-    """
-
-    count: int
-    said_by: str
-    slack: int = 0
-
-
-def expected_frames(clip: SourceClip) -> ExpectedFrames:
-    """Returns how many frames a clip should have: by its list file, its meta file, or its name.
-
-    Raises:
-        ClipError: the meta file is damaged.
-    """
-    if clip.num_frames:
-        return ExpectedFrames(count=clip.num_frames, said_by="the clip list")
-    if clip.meta is not None and (count := read_meta(clip.meta).num_frames):
-        return ExpectedFrames(count=count, said_by=str(clip.meta))
-    count = nominal_frames(clip.name)
-    return ExpectedFrames(count=count, said_by="its name", slack=_NOMINAL_SLACK)
-
-
 def look(source: Path) -> SourceInfo:
     """Reads headers: one folder listing and two images, or both ends of a video.
 
     Raises:
-        ClipError: it is missing, empty, unreadable or cut short, or numbers of frames are missing.
+        ClipError: It is missing, empty, unreadable or cut short, or numbers of frames are missing.
     """
     if source.is_dir():
         return _look_into_folder(source)
-    if source.suffix.lower() in FRAME_SUFFIXES:
+    if is_frame(source):
         height, width = _image_size(source)
         return SourceInfo(num_frames=1, height=height, width=width, fps=FOLDER_FPS)
     with open_video(source) as container:
@@ -108,35 +75,12 @@ def look(source: Path) -> SourceInfo:
     return info
 
 
-def crop_of(meta: ClipMeta | None, info: SourceInfo, name: str) -> tuple[int, int, int, int] | None:
-    """Returns the part of a frame that the clip is: (x0, y0, x1, y1), or None for all of it.
-
-    Whole frames are cropped as the meta file says; square ones, and those of the crop's size, are
-    cropped already.
-
-    Raises:
-        ClipError: frames are of neither size.
-    """
-    if meta is None:
-        return None
-    x0, y0, x1, y1 = meta.crop
-    if (info.height, info.width) == (meta.height, meta.width):
-        return meta.crop
-    if info.height == info.width or (info.height, info.width) == (y1 - y0, x1 - x0):
-        return None
-    raise ClipError(
-        f"{name}: frames are {info.width}×{info.height} px; expected {meta.width}×{meta.height} "
-        f"(whole frames, by the meta file), {x1 - x0}×{y1 - y0} (its crop) or squares; get the "
-        "clip again in one of these sizes"
-    )
-
-
 @lru_cache(maxsize=4096)
 def frame_times(video: Path) -> NDArray[np.int64]:
     """Time stamps of a video's frames in order, in units of the stream; packets are not decoded.
 
     Raises:
-        ClipError: it cannot be read or has frames without a time stamp.
+        ClipError: It cannot be read or has frames without a time stamp.
     """
     with open_video(video) as container:
         packets = container.demux(container.streams.video[0])
@@ -158,9 +102,9 @@ def read_at(source: Path, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
     of them to the last.
 
     Raises:
-        ClipError: there is no such frame, or it cannot be read.
+        ClipError: There is no such frame, or it cannot be read.
     """
-    if not source.is_dir() and source.suffix.lower() not in FRAME_SUFFIXES:
+    if not source.is_dir() and not is_frame(source):
         return _read_video_at(source, frames)
     files = _files(source)
     if max(frames) >= len(files):
@@ -168,16 +112,8 @@ def read_at(source: Path, frames: Sequence[int]) -> list[NDArray[np.uint8]]:
             f"{source}: frame {max(frames)} was asked for and it holds {len(files)}; it has "
             "changed since its landmarks were made: run the landmarks' job again"
         )
-    pictures = {index: _read_image(files[index]) for index in set(frames)}
+    pictures = {index: read_picture(files[index]) for index in set(frames)}
     return [pictures[index] for index in frames]
-
-
-def digest_of(source: Path) -> str:
-    """The sha256 of a file, or of the names and sha256 of all frames of a folder."""
-    if not source.is_dir():
-        return sha256_of(source)
-    lines = (f"{file.name} {sha256_of(file)}\n" for file in frame_files(source))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4096)
@@ -224,16 +160,6 @@ def _image_size(file: Path) -> tuple[int, int]:
     if _ENDS[file.suffix.lower()] not in tail:
         raise ClipError(f"{file}: the image is cut short; replace it by a whole copy")
     return height, width
-
-
-def _read_image(file: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise ClipError(
-            f"{file}: is no image that can be read ({error}); replace it by a whole copy"
-        ) from error
 
 
 def _frames_reached(container: av.container.InputContainer, fps: Fraction) -> int:

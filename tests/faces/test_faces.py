@@ -213,11 +213,8 @@ def test_border_colours_differ_between_trainer_and_helper():
     assert align.warp(frame, outside, 64, border="helper")[0, 0].tolist() == [132, 133, 135]
 
 
-def test_grey_pictures_and_small_pictures():
+def test_luma_and_small_pictures():
     photo = astronaut()
-    grey = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    assert align.is_grey(grey)
-    assert not align.is_grey(photo)
     luma = align.grey_of(np.array([[[1.0, 0.0, 0.0]]]))
     np.testing.assert_allclose(luma, 0.2989)
     assert align.enlarge_small(photo[:100, :150]).shape == (512, 768, 3)
@@ -308,6 +305,7 @@ def test_import_goes_on_where_it_stopped(tmp_path):
     index = importer.import_folder(source, out, size=32, detector=again, progress=False)
     assert again.calls == 2  # the frames of b alone
     pd.testing.assert_frame_equal(index, first)
+    assert index["source"].tolist() == ["a.mkv", "b.mkv"]  # not where they lie
     other = FixedDetector()
     importer.import_folder(source, out, size=48, detector=other, progress=False)
     assert other.calls == 4

@@ -7,7 +7,12 @@ from torch.nn import functional as F
 
 from dicface.base.errors import MethodError
 from dicface.base.seeds import numpy_rng
-from dicface.data.degradation.degrade import BlindDegradation, degrade_clip
+from dicface.data.degradation.degrade import (
+    BlindDegradation,
+    degraded_frames,
+    draw_degradation,
+    low_resolution_frames,
+)
 from dicface.restoring.low_resolution import low_resolution_input
 from dicface.restoring.runner import to_tensor
 
@@ -22,9 +27,10 @@ def degraded(interpolation):
     """A degraded clip of noise, and its frames between codec and enlargement; in grey levels."""
     truth = numpy_rng("test low resolution").integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
     settings = BlindDegradation(interpolation_weights={interpolation: 1.0}, blur_sigma=(0.1, 0.2))
-    found = degrade_clip(truth, settings, "test", return_low_resolution=True)
-    given = torch.stack([reduced(to_tensor(frame)) for frame in found.frames])
-    before = torch.stack([to_tensor(frame) for frame in found.low_resolution])
+    drawn = draw_degradation(settings, "test")
+    given = [reduced(to_tensor(frame)) for frame in degraded_frames(truth, settings, drawn)]
+    before = [to_tensor(frame) for frame in low_resolution_frames(truth, settings, drawn)]
+    given, before = torch.stack(given), torch.stack(before)
     return 255 * given, 255 * before
 
 

@@ -338,7 +338,7 @@ def test_a_killed_run_goes_on_with_the_next_clip(inputs, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         runner.restore_set(fake(killed), inputs, out, progress=False)
-    names = ["a.mkv", "b.mkv", "cost.json", "restored.json"]
+    names = [".made", "a.mkv", "b.mkv", "cost.json"]
     assert sorted(path.name for path in out.iterdir()) == names
     method = fake()
     runner.restore_set(method, inputs, out, progress=False)

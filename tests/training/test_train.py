@@ -15,7 +15,7 @@ from dicface.base.seeds import numpy_rng
 from dicface.config.networks import network
 from dicface.config.settings import STAGES, Config
 from dicface.data.degradation.degrade import BlindDegradation
-from dicface.data.degradation.tasks import BlindRestoration
+from dicface.data.degradation.tasks.bfr import BlindRestoration
 from dicface.models.checkpoint import load_network, read_facts
 from dicface.training.clips import AlignedClips
 from dicface.training.footprint import describe

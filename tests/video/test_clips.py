@@ -1,6 +1,8 @@
 """Clips: lossless, streaming, whole or not there; damaged files are named."""
 
 import errno
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -175,3 +177,24 @@ def test_restored_clips_are_those_that_the_index_lists(tmp_path: Path) -> None:
     assert set(restored_clips(tmp_path)) == {"a", "gone from the test set"}
     write_json(tmp_path / "index.json", {"clips": ["a", "missing"]})
     assert restored_clips(tmp_path) == {"a": tmp_path / "a.mkv"}
+
+
+def test_hidden_files_are_no_frames(tmp_path: Path) -> None:
+    frames = noise(2)
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"{i}.png")
+    (tmp_path / "._0.png").write_bytes(b"what a Mac leaves beside a file")
+    assert np.array_equal(read_clip(tmp_path)[0], frames)
+
+
+def test_a_clip_has_one_size_where_that_is_asked_for(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    Image.new("RGB", (9, 8)).save(tmp_path / "1.jpg")
+    assert [frame.shape[1] for frame in read_frames(tmp_path)] == [8, 9]
+    with pytest.raises(ClipError, match="frame 1 is 9×8, the first one is 8×8"):
+        probe(tmp_path)
+
+
+def test_listing_clips_loads_no_decoder() -> None:
+    code = "import sys, dicface.data.datasets.layouts as it; sys.exit('av' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,17 +13,19 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, DicfaceError, FaceError
+from dicface.data.datasets.expected import crop_of, expected_frames
 from dicface.data.datasets.layouts import Layout, Problem, SourceClip
 from dicface.data.datasets.layouts.text import read_landmarks, read_meta
 from dicface.data.datasets.shard_landmarks import read_header
 from dicface.video.clips import probe
-from dicface.video.sources import SourceInfo, crop_of, expected_frames, look
+from dicface.video.formats import is_frame
+from dicface.video.sources import SourceInfo, look
 
 LOSSLESS_SHARE = 0.25
 """Bytes of a lossless face clip (FFV1) by those of its raw frames; see docs/datasets.md."""
 
 LANDMARK_BYTES_A_FRAME = 140
-"""Of a shard's landmarks on disk; see docs/datasets.md."""
+"""Bytes that the landmarks of a frame take on disk; see docs/datasets.md."""
 
 _THREADS = 16
 _MANY_INTERPOLATED = 0.2
@@ -35,13 +37,13 @@ class CheckSettings:
     """What is asked of a check.
 
     Attributes:
-        full: decode every frame instead of reading headers.
-        num_expected: clips that must be there, instead of what is known of the set; 0 keeps that.
-        landmarks: training data's folder of a run, whose landmarks are checked too.
-        out: where results will go; its disk is checked.
+        full: Whether to decode every frame instead of reading headers.
+        num_expected: Clips that must be there, instead of what is known of the set; 0 keeps that.
+        landmarks: Folder of a run's training data, whose landmarks are checked too.
+        out: Where results will go; its disk is checked.
         size: S of the clips that a run writes, px.
-        num_tasks: tasks of the run, for the disk needed.
-        num_methods: methods of the run, for the disk needed.
+        num_tasks: Number of tasks of the run, from which the disk space is reckoned.
+        num_methods: Number of methods of the run, likewise.
     """
 
     full: bool = False
@@ -58,14 +60,14 @@ class Report:
     """What a check found.
 
     Attributes:
-        layout: the data set.
-        num_found: clips found.
-        num_expected: clips expected; 0 if unknown.
-        num_readable: clips whose headers (with `full`: frames) can be read.
-        num_frames: frames in these.
-        needed_bytes: what a run writes for this set.
-        free_bytes: free where it writes; -1 if that was not asked.
-        problems: what was found wrong, errors first.
+        layout: The data set.
+        num_found: Number of clips found.
+        num_expected: Number of clips expected; 0 if that is not known.
+        num_readable: Clips whose headers (with `full`: frames) can be read.
+        num_frames: Frames in the readable clips.
+        needed_bytes: Bytes that a run writes for this set.
+        free_bytes: Free bytes where a run writes; -1 if that was not asked.
+        problems: What was found wrong, errors first.
     """
 
     layout: Layout
@@ -115,9 +117,9 @@ def check(
     a video. Nothing is raised for what is wrong with the data; it stands in the report.
 
     Args:
-        layout: from `dicface.data.datasets.layouts.read_layout`.
-        settings: what is asked.
-        progress: show a bar.
+        layout: What `dicface.data.datasets.layouts.read_layout` returned.
+        settings: What is asked of the check.
+        progress: Whether to show a bar.
     """
     settings = settings or CheckSettings()
     report = Report(
@@ -344,7 +346,7 @@ def _disk(out: Path, needed: int) -> tuple[int, list[Problem]]:
 
 
 def _is_image(clip: SourceClip) -> bool:
-    return clip.source.suffix.lower() in (".png", ".jpg", ".jpeg") and clip.source.is_file()
+    return is_frame(clip.source) and clip.source.is_file()
 
 
 def _of_error(severity: str, where: str, error: DicfaceError) -> Problem:

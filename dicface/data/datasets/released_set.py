@@ -6,12 +6,11 @@ landmarks, as the release prepares them, and written as the run's lossless clips
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, FaceError
-from dicface.base.files import atomic_path, sha256_of, write_json
+from dicface.base.files import digest_of, sha256_of, write_parquet
 from dicface.data.datasets.layouts.layout import Layout, SourceClip
 from dicface.data.datasets.shard_landmarks import TEXT_SIDE_PX, fitting_landmarks
 from dicface.data.degradation.sets import RECORDS_FILE
@@ -32,15 +31,15 @@ from dicface.faces.importer import (
     read_affines,
 )
 from dicface.faces.track import SmoothTrack
-from dicface.video.clips import forget_others, frame_rate, list_clips, read_frames, write_clip
-from dicface.video.sources import digest_of, look
+from dicface.provenance.kept import forget_others, kept
+from dicface.video.clips import frame_rate, list_clips, read_frames, write_clip
+from dicface.video.sources import look
 
 logger = logging.getLogger(__name__)
 
 Alignment = Literal["landmarks", "stored"]
 
 FOUND_BY = "released landmarks"
-_RECORDS = ".released"
 _OTHER_CLIP = 40.0
 """Mean difference in grey levels beyond which an input is of another clip than its truth."""
 
@@ -61,45 +60,44 @@ def import_released_truth(
     set). Resumable: a clip that was made from the same files is kept.
 
     Args:
-        layout: of kind `released_test`.
-        out: folder of the run's true clips.
+        layout: A layout of the kind `released_test`.
+        out: Folder of the run's true clips.
         size: S, side of the aligned frames, px.
-        max_frames: frames kept of each clip, from its start; None keeps all.
-        border: colour outside the source; the release prepares its test set with `helper`.
-        progress: show a bar.
+        max_frames: Frames kept of each clip, from its start; None keeps all.
+        border: Colour outside the source; the release prepares its test set with `helper`.
+        progress: Whether to show a bar.
 
     Returns:
         The index, which is written last.
 
     Raises:
-        ClipError: the set is incomplete, or a clip cannot be read.
-        FaceError: landmarks do not fit their clip.
-        DicfaceError: the disk is full or read-only.
+        ClipError: The set is incomplete, or a clip cannot be read.
+        FaceError: Landmarks do not fit their clip.
+        DicfaceError: The disk is full or read-only.
     """
     layout.require()
     (out / INDEX_FILE).unlink(missing_ok=True)
-    forget_others(out, layout.clips, _RECORDS)
+    forget_others(out, layout.clips)
     rows, faces = [], []
     for clip in tqdm(layout.clips.values(), desc="truth", unit="clip", disable=not progress):
         points = _points(clip)[:max_frames]
         affines = _affines(clip, points, size)
-        target = out / f"{clip.name}.mkv"
         made_from = {
-            **_origin(clip),
+            "source_sha256": digest_of(clip.source),
             "landmarks_sha256": sha256_of(clip.landmarks),
             "size": size,
             "max_frames": max_frames,
             "border": border,
         }
-        _make(target, made_from, _warped(clip.source, affines, size, border), clip.source)
+        _make(out, clip.name, made_from, _warped(clip.source, affines, size, border), clip.source)
         track = SmoothTrack(points=points, detected=np.ones(len(points), bool))
         faces.append(faces_table(clip.name, points, track, affines))
-        row = (clip.name, len(points), float(frame_rate(clip.source)), clip.name, str(clip.source))
+        row = (clip.name, len(points), float(frame_rate(clip.source)), clip.name, clip.source.name)
         digest = made_from["landmarks_sha256"]
         rows.append(dict(zip(INDEX_COLUMNS, (*row, 0, FOUND_BY, digest), strict=True)))
     index = pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
-    _write_table(out / FACES_FILE, pd.concat(faces, ignore_index=True))
-    _write_table(out / INDEX_FILE, index)
+    write_parquet(out / FACES_FILE, pd.concat(faces, ignore_index=True))
+    write_parquet(out / INDEX_FILE, index)
     return index
 
 
@@ -121,23 +119,23 @@ def import_released_inputs(
     the whole set and recorded. Resumable: a clip that was made from the same files is kept.
 
     Args:
-        layout: of kind `released_test`.
+        layout: A layout of the kind `released_test`.
         task: `bfr`, `inpainting` or `colorization`.
-        truth: folder that `import_released_truth` wrote.
-        out: folder of the task's inputs.
+        truth: Folder that `import_released_truth` wrote.
+        out: Folder of the task's inputs.
         size: S, px.
-        border: colour outside the source.
-        progress: show a bar.
+        border: Colour outside the source.
+        progress: Whether to show a bar.
 
     Returns:
         Path of `degradation.parquet`, written last: clip, source, source_sha256 (of the file, or of
         all names and digests of a folder's frames), num_frames, alignment, setting_test_set.
 
     Raises:
-        ClipError: the set has no such inputs, or one is unreadable, of another length than the
+        ClipError: The set has no such inputs, or one is unreadable, of another length than the
             truth, or of another clip.
-        FaceError: the truth's landmarks are missing.
-        DicfaceError: the disk is full or read-only.
+        FaceError: The truth's landmarks are missing.
+        DicfaceError: The disk is full or read-only.
     """
     layout.require()
     if task not in layout.inputs:
@@ -151,7 +149,7 @@ def import_released_inputs(
     alignment = _alignment(inputs, truths, affines, size, border)
     logger.info("%s: inputs are aligned by: %s", task, alignment)
     (out / RECORDS_FILE).unlink(missing_ok=True)
-    forget_others(out, truths, _RECORDS)
+    forget_others(out, truths)
     rows = []
     for name in tqdm(sorted(truths), desc=f"inputs of {task}", unit="clip", disable=not progress):
         clip, each = inputs[name], affines[name]
@@ -163,18 +161,18 @@ def import_released_inputs(
                 f"{layout.clips[name].source} {num_true}; replace it by a whole copy"
             )
         made_from = {
-            **_origin(clip),
+            "source_sha256": digest_of(clip.source),
             "alignment": alignment,
             "affines": each.tolist(),
             "size": size,
             "border": border,
         }
         frames = _aligned(clip.source, each, alignment, size, border)
-        _make(out / f"{name}.mkv", made_from, frames, truths[name])
+        _make(out, name, made_from, frames, truths[name])
         rows.append(
             {
                 "clip": name,
-                "source": made_from["source"],
+                "source": clip.source.name,
                 "source_sha256": made_from["source_sha256"],
                 "num_frames": len(each),
                 "alignment": alignment,
@@ -182,7 +180,7 @@ def import_released_inputs(
             }
         )
     table = out / RECORDS_FILE
-    _write_table(table, pd.DataFrame(rows))
+    write_parquet(table, pd.DataFrame(rows))
     return table
 
 
@@ -261,23 +259,16 @@ def _grey(frame: NDArray[np.uint8]) -> NDArray[np.floating]:
     return grey_of(frame.astype(np.float64))[..., 0]
 
 
-def _origin(clip: SourceClip) -> dict[str, str]:
-    return {"source": str(clip.source), "source_sha256": digest_of(clip.source)}
-
-
 def _make(
-    target: Path, made_from: dict[str, Any], frames: Iterator[NDArray[np.uint8]], timing: Path
+    out: Path,
+    name: str,
+    made_from: dict[str, object],
+    frames: Iterator[NDArray[np.uint8]],
+    timing: Path,
 ) -> None:
-    """Writes a clip, unless it is there and was made from the same."""
-    record = target.parent / _RECORDS / f"{target.stem}.json"
-    if target.is_file() and record.is_file() and json.loads(record.read_text()) == made_from:
-        logger.info("%s: already made, kept", target)
-        return
-    record.unlink(missing_ok=True)
-    write_clip(target, frames, frame_rate(timing))
-    write_json(record, made_from)
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False)
+    """Writes a clip at the frame rate of `timing`, unless it is there and made from the same."""
+    with kept(out, name, made_from, f"{name}.mkv") as piece:
+        if piece.todo:
+            write_clip(out / f"{name}.mkv", frames, frame_rate(timing))
+        else:
+            logger.info("%s: already made, kept", out / f"{name}.mkv")

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError, FaceError
-from dicface.base.files import atomic_path, sha256_of
+from dicface.base.files import atomic_path, sha256_of, stamp_of
+from dicface.data.datasets.expected import crop_of, expected_frames
 from dicface.data.datasets.layouts.layout import SourceClip
 from dicface.data.datasets.layouts.text import read_landmarks, read_meta
 from dicface.faces.align import estimate_affine
@@ -34,8 +35,9 @@ from dicface.faces.track import (
     smooth_track,
     track_faces,
 )
+from dicface.provenance.kept import kept
 from dicface.video.clips import read_frames
-from dicface.video.sources import SourceInfo, crop_of, expected_frames, frame_times, look
+from dicface.video.sources import SourceInfo, frame_times, look
 
 logger = logging.getLogger(__name__)
 
@@ -60,16 +62,20 @@ class LandmarkSettings:
     """How landmarks are made.
 
     Attributes:
-        choice: which face of several: `largest` (release) or `nearest` to the last frame's.
-        smoothing_sigma_frames: temporal smoothing (release, inference: 5).
+        choice: Which face of several: `largest` (release) or `nearest` to the last frame's.
+        smoothing_sigma_frames: Temporal smoothing (release, inference: 5).
         smoothing_ends: `reflect` (release) or `extrapolate`.
-        batch_size: frames that the detector takes at once; decides speed and memory alone.
+        batch_size: Number of frames that the detector takes at once; decides only speed and memory.
     """
 
     choice: Choice = "largest"
     smoothing_sigma_frames: float = SMOOTHING_SIGMA_FRAMES
     smoothing_ends: Ends = "reflect"
     batch_size: int = 16
+
+    def decisive(self) -> dict[str, Any]:
+        """Returns the settings that decide the landmarks, which the batch does not."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "batch_size"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,28 +103,50 @@ def landmarks_of_shard(
     the same clips with the same detector and settings is kept.
 
     Args:
-        clips: of the shard.
-        out: the file, `landmarks/shard_<id>.parquet` in the training data's folder of the run.
-        detector: finds the faces.
-        settings: the release's by default.
-        progress: show bars.
+        clips: The shard's clips.
+        out: The file, `landmarks/shard_<id>.parquet` in the run's folder of training data.
+        detector: What finds the faces.
+        settings: How landmarks are made; as in the release by default.
+        progress: Whether to show bars.
 
     Returns:
         The file, with a row a frame: clip, frame, detected, raw_x0 … raw_y4 (NaN without a face),
         x0 … y4 (filled and smoothed), in px of the clip's frame, cropped if its meta file says so.
 
     Raises:
-        DicfaceError: the disk is full or read-only.
+        DicfaceError: The disk is full or read-only.
     """
     settings = settings or LandmarkSettings()
     made_from = {
-        "clips": [{key: str(value) for key, value in vars(clip).items()} for clip in clips],
+        "clips": list(map(_origin, clips)),
         "detector": [detector.name, detector.sha256],
-        "settings": dataclasses.asdict(settings) | {"batch_size": 0},
+        "settings": settings.decisive(),
     }
-    if out.is_file() and read_header(out).get("made_from") == made_from:
-        logger.info("%s: already made, kept", out)
-        return out
+    with kept(out.parent, out.stem, made_from, out.name) as piece:
+        if piece.todo:
+            _make_shard(clips, out, detector, settings, progress)
+        else:
+            logger.info("%s: already made, kept", out)
+    return out
+
+
+def _origin(clip: SourceClip) -> dict[str, Any]:
+    """What a clip's landmarks are made from: where its files are, and whether they changed."""
+    files = [path for path in (clip.source, clip.meta, clip.landmarks) if path]
+    return {
+        "name": clip.name,
+        "num_frames": clip.num_frames,
+        "files": [[str(path), stamp_of(path)] for path in files if path.exists()],
+    }
+
+
+def _make_shard(
+    clips: Sequence[SourceClip],
+    out: Path,
+    detector: Detector,
+    settings: LandmarkSettings,
+    progress: bool,
+) -> None:
     facts: dict[str, dict] = {}
     left_out: dict[str, str] = {}
     tables = []
@@ -133,12 +161,11 @@ def landmarks_of_shard(
             continue
         facts[clip.name] = made.facts | {"row_group": len(tables)}
         tables.append(pa.Table.from_pandas(made.rows, schema=_SCHEMA, preserve_index=False))
-    header = {"made_from": made_from, "clips": facts, "left_out": left_out}
+    header = {"clips": facts, "left_out": left_out}
     schema = _SCHEMA.with_metadata({_HEADER: json.dumps(header).encode()})
     with atomic_path(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for table in tables:
             writer.write_table(table.cast(schema))
-    return out
 
 
 def landmarks_of_clip(
@@ -147,8 +174,8 @@ def landmarks_of_clip(
     """Finds or reads the landmarks of one clip, frame by frame.
 
     Raises:
-        ClipError: it cannot be read, or has another number of frames than its meta file says.
-        FaceError: no frame has a face, or its landmark file does not fit it.
+        ClipError: It cannot be read, or has another number of frames than its meta file says.
+        FaceError: No frame has a face, or its landmark file does not fit it.
     """
     info = look(clip.source)
     meta = read_meta(clip.meta) if clip.meta else None
@@ -204,7 +231,7 @@ def fitting_landmarks(path: Path, num_frames: int) -> NDArray[np.float64]:
     """Reads a landmark file of a clip with that many frames: (T, 5, 2) px of a 512-px frame.
 
     Raises:
-        FaceError: it has another number of lines, or is no landmark file.
+        FaceError: It has another number of lines, or is no landmark file.
     """
     points = read_landmarks(path)
     if len(points) != num_frames:
@@ -217,10 +244,10 @@ def fitting_landmarks(path: Path, num_frames: int) -> NDArray[np.float64]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Reads the header of a shard's landmarks: made_from, clips (facts by name), left_out.
+    """Reads the header of a shard's landmarks: clips (facts by name) and left_out.
 
     Raises:
-        ClipError: the file is missing, damaged or of another kind.
+        ClipError: The file is missing, damaged or of another kind.
     """
     try:
         return json.loads((pq.read_schema(path).metadata or {})[_HEADER])

@@ -19,7 +19,7 @@ def shards(clips: Iterable[str], size: int) -> dict[str, tuple[str, ...]]:
         The shard's id, "00000", "00001", …, which names its files -> its clips.
 
     Raises:
-        ConfigError: the size is below 1.
+        ConfigError: The size is below 1.
 
     >>> shards(["b", "a", "c"], 2)
     {'00000': ('a', 'b'), '00001': ('c',)}
@@ -35,8 +35,8 @@ def clips_of_shard(layout: Layout, shard: str, size: int) -> list[SourceClip]:
     """Returns the clips of one shard of a set.
 
     Raises:
-        ClipError: something is wrong with the set's folders or names.
-        ConfigError: the size is below 1, or there is no such shard.
+        ClipError: Something is wrong with the set's folders or names.
+        ConfigError: The size is below 1, or there is no such shard.
     """
     found = shards(layout.require().clips, size)
     if shard not in found:

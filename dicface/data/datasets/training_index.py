@@ -51,15 +51,15 @@ def write_index(
     left_out (why the clip is not used; "" if it is).
 
     Args:
-        layout: the data set.
-        folder: the training data's folder of the run.
-        shard_size: clips a shard, as the shards were made.
-        max_left_out: the largest share of clips that may be left out.
+        layout: The data set.
+        folder: The run's folder of training data.
+        shard_size: Number of clips a shard, as the shards were made.
+        max_left_out: The largest share of clips that may be left out.
 
     Raises:
-        ClipError: a shard's landmarks are missing, damaged or of other clips, or too many clips
+        ClipError: A shard's landmarks are missing, damaged or of other clips, or too many clips
             were left out.
-        DicfaceError: the disk is full or read-only.
+        DicfaceError: The disk is full or read-only.
     """
     layout.require()
     if layout.aligned:
@@ -90,8 +90,8 @@ def write_release_files(index: Path, out: Path) -> None:
     Points are in px of a 512-px frame, one line a frame, ten numbers a line.
 
     Raises:
-        ClipError: the index or landmarks are missing or damaged.
-        DicfaceError: the disk is full or read-only.
+        ClipError: The index or landmarks are missing or damaged.
+        DicfaceError: The disk is full or read-only.
     """
     table = read_index(index)
     table = table[table["left_out"] == ""]
@@ -113,7 +113,7 @@ def read_index(path: Path) -> pd.DataFrame:
     """Reads an index.
 
     Raises:
-        ClipError: it is missing, damaged or the index of something else.
+        ClipError: It is missing, damaged or the index of something else.
     """
     try:
         table = pd.read_parquet(path)

@@ -34,18 +34,18 @@ class BlindDegradation:
     """Settings of the degradation; the defaults are the release's.
 
     Attributes:
-        kernel_size: odd side of the blur kernel, px.
-        blur_sigma: range of σx and σy, px.
-        iso_prob: probability of an isotropic kernel.
-        scale: down-sampling factor; sides become even numbers near 1/scale.
-        interpolation_weights: weights of `area`, `linear` and `cubic` interpolation. The one drawn
+        kernel_size: Odd side of the blur kernel, px.
+        blur_sigma: Range of σx and σy, px.
+        iso_prob: Probability of an isotropic kernel.
+        scale: Down-sampling factor; sides become even numbers near 1/scale.
+        interpolation_weights: Weights of `area`, `linear` and `cubic` interpolation. The one drawn
             serves both directions.
-        noise_sigma: range of the noise's σ, grey levels (0 to 255), drawn per frame.
-        grey_prob: probability, per frame, of noise that is the same in the three channels.
-        crf: range of x264's rate factor, both ends drawn (the release's call excludes its end, 25).
+        noise_sigma: Range of the noise's σ, grey levels (0 to 255), drawn per frame.
+        grey_prob: Probability, per frame, of noise that is the same in the three channels.
+        crf: Range of x264's rate factor, both ends drawn (the release's call excludes its end, 25).
         codec_channel_order: `bgr_as_rgb24` (release: red and blue swapped inside the codec) or
             `rgb`.
-        codec_fps: frame rate told to the encoder.
+        codec_fps: Frame rate told to the encoder.
     """
 
     kernel_size: int = 21
@@ -65,7 +65,7 @@ class BlindDegradation:
         """Checks every field.
 
         Raises:
-            ConfigError: a field is out of its range.
+            ConfigError: A field is out of its range.
         """
         for field in ("blur_sigma", "noise_sigma", "crf"):
             object.__setattr__(self, field, tuple(getattr(self, field)))  # YAML gives lists
@@ -105,14 +105,14 @@ class DrawnDegradation:
     """What one clip drew: everything that, with the settings, fixes its degraded version.
 
     Attributes:
-        seed_names: the names the draws were seeded by, joined by `|`.
-        seed: their seed.
+        seed_names: The names the draws were seeded by, joined by `|`.
+        seed: The seed that these names give.
         kernel_type: `iso` or `aniso`.
-        sigma_x_px: blur σx, px.
-        sigma_y_px: blur σy, px.
-        theta_rad: rotation of the kernel, rad.
-        interpolation: of both resizes.
-        crf: x264's rate factor.
+        sigma_x_px: Blur σx, px.
+        sigma_y_px: Blur σy, px.
+        theta_rad: Rotation of the kernel, rad.
+        interpolation: Interpolation of both resizes.
+        crf: Rate factor of x264.
     """
 
     seed_names: str
@@ -127,21 +127,6 @@ class DrawnDegradation:
     def record(self) -> dict[str, str | int | float]:
         """The fields as one flat row, for `degradation.parquet`."""
         return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DegradedClip:
-    """A degraded clip.
-
-    Attributes:
-        frames: (T, H, W, 3) uint8 RGB at the size of the truth.
-        drawn: what was drawn.
-        low_resolution: (T, h, w, 3) uint8 RGB before up-sampling, or None if not asked for.
-    """
-
-    frames: NDArray[np.uint8]
-    drawn: DrawnDegradation
-    low_resolution: NDArray[np.uint8] | None = None
 
 
 def draw_degradation(settings: BlindDegradation, *seed_names: str | int) -> DrawnDegradation:
@@ -179,9 +164,9 @@ def add_noise(
 
     Args:
         frame: (h, w, 3) float in [0, 1].
-        rng: generator of all draws.
-        sigma_range_levels: range of σ, grey levels.
-        grey_prob: probability of grey noise.
+        rng: Generator of all draws.
+        sigma_range_levels: Range of σ, grey levels.
+        grey_prob: Probability of grey noise.
 
     Returns:
         (h, w, 3) in [0, 1], not rounded, same type as `frame`.
@@ -210,15 +195,15 @@ def low_resolution_frames(
 
     Args:
         frames: (H, W, 3) uint8 RGB, all of one size.
-        settings: the degradation.
-        drawn: the clip's draws.
+        settings: The degradation.
+        drawn: The clip's draws.
 
     Yields:
         (h, w, 3) uint8 RGB, h = H // scale rounded down to even, w alike.
 
     Raises:
-        ClipError: no frame, or a frame that is not uint8 RGB or of another size.
-        ConfigError: the frames are too small for the scale.
+        ClipError: There is no frame, or one is not uint8 RGB or has another size.
+        ConfigError: The frames are too small for the scale.
     """
     kernel = gaussian_kernel(
         drawn.sigma_x_px, drawn.sigma_y_px, drawn.theta_rad, settings.kernel_size
@@ -231,7 +216,7 @@ def low_resolution_frames(
             if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape != (*shape[:2], 3):
                 raise ClipError(
                     f"{drawn.seed_names}: frame {index} is {frame.dtype} of shape {frame.shape}, "
-                    f"expected uint8 RGB of shape {(*shape[:2], 3)}; write the clip anew"
+                    f"expected uint8 RGB of shape {(*shape[:2], 3)}; write the clip again"
                 )
             small = blur_and_downsample(frame, kernel, settings.scale, drawn.interpolation)
             noisy = add_noise(
@@ -250,36 +235,32 @@ def low_resolution_frames(
     )
 
 
-def degrade_clip(
-    frames: NDArray[np.uint8],
-    settings: BlindDegradation,
-    *seed_names: str | int,
-    return_low_resolution: bool = False,
-) -> DegradedClip:
-    """Degrades a clip held in memory as one H.264 stream.
+def degraded_frames(
+    frames: Iterable[NDArray[np.uint8]], settings: BlindDegradation, drawn: DrawnDegradation
+) -> Iterator[NDArray[np.uint8]]:
+    """The whole degradation of a clip, up-sampling included, frame by frame.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB, T ≥ 1.
-        settings: the degradation.
-        *seed_names: names that seed every draw, such as scale, stage and clip.
-        return_low_resolution: also keep the frames before up-sampling.
+        frames: (H, W, 3) uint8 RGB, all of one size.
+        settings: The degradation.
+        drawn: The clip's draws.
 
-    Returns:
-        Degraded frames, draws and, if asked for, low-resolution frames.
+    Yields:
+        (H, W, 3) uint8 RGB.
 
     Raises:
-        ClipError: no frame, or frames that are not uint8 RGB.
-        ConfigError: the frames are too small for the scale.
+        ClipError: There is no frame, or one is not uint8 RGB or has another size.
+        ConfigError: The frames are too small for the scale.
     """
-    drawn = draw_degradation(settings, *seed_names)
-    low = list(low_resolution_frames(frames, settings, drawn))
-    height, width = frames.shape[1:3]
-    degraded = [upsample(frame, height, width, drawn.interpolation) for frame in low]
-    return DegradedClip(
-        frames=np.stack(degraded),
-        drawn=drawn,
-        low_resolution=np.stack(low) if return_low_resolution else None,
-    )
+    size: list[int] = []
+
+    def sized() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
+            size[:] = frame.shape[:2]
+            yield frame
+
+    for frame in low_resolution_frames(sized(), settings, drawn):
+        yield upsample(frame, *size, drawn.interpolation)
 
 
 def _is_range(values: tuple[float, ...], low: float, high: float) -> bool:

@@ -30,10 +30,10 @@ def gaussian_kernel(
     """Rotated anisotropic Gaussian exp(-½ xᵀ Σ⁻¹ x), Σ = R diag(σx², σy²) Rᵀ, sum 1.
 
     Args:
-        sigma_x: standard deviation along the first axis of the rotated frame, px, > 0.
-        sigma_y: along the second axis, px, > 0; equal to ``sigma_x`` for an isotropic kernel.
-        theta: rotation from the x to the y axis, rad.
-        size: odd side of the kernel, px.
+        sigma_x: Standard deviation along the first axis of the rotated frame, px, > 0.
+        sigma_y: That along the second axis, px, > 0; ``sigma_x`` for an isotropic kernel.
+        theta: Rotation from the x to the y axis, rad.
+        size: Odd side of the kernel, px.
 
     Returns:
         (size, size) float64, rows are y.
@@ -74,25 +74,6 @@ def draw_blur(
     return kernel_type, sigma_x, sigma_y, float(numpy_rng.uniform(*theta_range))
 
 
-def random_kernel(
-    python_rng: random.Random,
-    numpy_rng: np.random.Generator | np.random.RandomState,
-    *,
-    iso_prob: float = 0.7,
-    sigma_range_px: tuple[float, float] = (0.1, 10.0),
-    size: int = 21,
-) -> NDArray[np.float64]:
-    """A random isotropic or anisotropic Gaussian kernel, (size, size) float64, sum 1.
-
-    With ``random.Random(s)`` and ``np.random.RandomState(s)`` it equals what the release draws
-    after seeding both global generators with s.
-    """
-    _, sigma_x, sigma_y, theta = draw_blur(
-        python_rng, numpy_rng, iso_prob=iso_prob, sigma_range_px=sigma_range_px
-    )
-    return gaussian_kernel(sigma_x, sigma_y, theta, size)
-
-
 def blur(frame: NDArray, kernel: NDArray[np.float64]) -> NDArray[np.floating]:
     """Filters with ``kernel`` and reflect-101 borders, as OpenCV's ``filter2D`` does.
 
@@ -110,7 +91,7 @@ def low_resolution_size(height: int, width: int, scale: int) -> tuple[int, int]:
     """Height and width after down-sampling: ``size // scale`` rounded down to an even number.
 
     Raises:
-        ConfigError: a side would vanish.
+        ConfigError: A side would vanish.
 
     >>> low_resolution_size(512, 270, 4)
     (128, 66)
@@ -153,8 +134,8 @@ def blur_and_downsample(
     Args:
         frame: (H, W, 3) uint8.
         kernel: (k, k), k odd, symmetric about its centre (as every Gaussian is).
-        scale: down-sampling factor.
-        interpolation: of the down-sampling.
+        scale: Down-sampling factor.
+        interpolation: Interpolation of the down-sampling.
 
     Returns:
         (h, w, 3) float32 in [0, 1] up to the overshoot of cubic interpolation.

@@ -22,11 +22,11 @@ class BrushMask:
     Ranges of whole numbers exclude their end.
 
     Attributes:
-        num_strokes: range of the number of strokes.
-        num_vertices: range of the number of vertices a stroke.
-        mean_angle_rad: mean turning angle.
-        angle_range_rad: largest deviation of the turning range from the mean angle.
-        width_px: range of a stroke's width, truncated to whole pixels.
+        num_strokes: Range of the number of strokes.
+        num_vertices: Range of the number of vertices a stroke.
+        mean_angle_rad: Mean turning angle.
+        angle_range_rad: Largest deviation of the turning range from the mean angle.
+        width_px: Range of a stroke's width, truncated to whole pixels.
     """
 
     num_strokes: tuple[int, int] = (1, 4)
@@ -49,10 +49,10 @@ def brush_mask(
     Step lengths scale with the picture (mean: an eighth of its diagonal); widths do not.
 
     Args:
-        rng: legacy generator; all draws come from it, in the release's order.
+        rng: Legacy generator; all draws come from it, in the release's order.
         height: H, px.
         width: W, px.
-        settings: ranges; the release's by default.
+        settings: Ranges of what is drawn; those of the release by default.
 
     Returns:
         (H, W) bool, True where painted.

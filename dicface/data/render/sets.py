@@ -1,7 +1,6 @@
 """A folder of rendered clips with its tables; resumable, in any number of processes."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,16 +10,19 @@ import pandas as pd
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError
-from dicface.base.files import atomic_path
+from dicface.base.files import write_parquet
 from dicface.data.render.clip import RenderedClip, render_clip
+from dicface.provenance.kept import find, forget_others, kept
 from dicface.video import clips as clip_files
 
-_LOG = logging.getLogger(__name__)
+RENDERER = 1
+"""Number of the renderer, raised whenever the same names give other frames or landmarks."""
+
 _SIDECARS = "landmarks"
 
 
 def landmark_table(name: str, clip: RenderedClip) -> pd.DataFrame:
-    """Long table of a clip's landmarks: clip, frame, point, x, y (px of the stored frame)."""
+    """Returns a clip's landmarks in long form: clip, frame, point, x, y (px of the frame)."""
     count, points, _ = clip.landmarks.shape
     return pd.DataFrame(
         {
@@ -33,42 +35,32 @@ def landmark_table(name: str, clip: RenderedClip) -> pd.DataFrame:
     )
 
 
-def _render_one(
-    folder: Path, name: str, person: str, num_frames: int, size: int, fps: float
-) -> str:
-    """Render and write one clip: landmarks first, so that a clip on disk always has them."""
-    clip = render_clip(person, name, num_frames=num_frames, size=size, fps=fps)
-    with atomic_path(folder / _SIDECARS / f"{name}.parquet") as part:
-        landmark_table(name, clip).to_parquet(part, index=False)
-    clip_files.write_clip(folder / f"{name}.mkv", clip.frames, fps)
-    return name
+def _files(name: str) -> tuple[str, str]:
+    return f"{name}.mkv", f"{_SIDECARS}/{name}.parquet"
 
 
-def _is_done(folder: Path, name: str, num_frames: int, size: int, fps: float) -> bool:
-    """Whether clip and landmarks are there and have the wanted length, size and rate."""
-    path, sidecar = folder / f"{name}.mkv", folder / _SIDECARS / f"{name}.parquet"
-    if not (path.exists() and sidecar.exists()):
-        return False
-    try:
-        info = clip_files.probe(path)
-    except ClipError as error:
-        _LOG.warning("rendering %s again: %s", path, error)
-        return False
-    same = (info.num_frames, info.height, info.width) == (num_frames, size, size)
-    return same and abs(float(info.fps) - fps) < 1e-3
+def _render_one(folder: Path, name: str, made_from: dict[str, str | int | float]) -> None:
+    """Renders and writes one clip, unless it is there and made from the same."""
+    video, landmarks = _files(name)
+    with kept(folder, name, made_from, video, landmarks) as piece:
+        if piece.todo:
+            settings = {key: made_from[key] for key in ("num_frames", "size", "fps")}
+            clip = render_clip(made_from["identity"], name, **settings)
+            write_parquet(folder / landmarks, landmark_table(name, clip))
+            clip_files.write_clip(folder / video, clip.frames, made_from["fps"])
 
 
-def _render_all(folder: Path, todo: list[tuple[str, str]], settings: tuple, workers: int) -> None:
+def _render_all(folder: Path, todo: dict[str, dict[str, str | int | float]], workers: int) -> None:
     progress = tqdm(total=len(todo), desc=f"render {folder.name}", unit="clip", disable=not todo)
     with progress:
         if workers == 1:
-            for name, person in todo:
-                _render_one(folder, name, person, *settings)
+            for name, made_from in todo.items():
+                _render_one(folder, name, made_from)
                 progress.update()
             return
         # Spawned, not forked: the parent may hold threads (torch, OpenMP).
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(_render_one, folder, *job, *settings) for job in todo]
+            jobs = [pool.submit(_render_one, folder, *job) for job in todo.items()]
             for job in as_completed(jobs):
                 job.result()
                 progress.update()
@@ -82,23 +74,25 @@ def render_set(
     size: int,
     fps: float,
     workers: int = 1,
+    beside: Collection[str] = (),
 ) -> None:
-    """Render a set of aligned clips into a folder.
+    """Renders a set of aligned clips into a folder.
 
     Writes `<clip>.mkv` and `landmarks/<clip>.parquet` for every clip, then `landmarks.parquet`,
-    then `index.parquet`. A clip whose two files are there with the wanted length and size is kept;
-    one with both that is not asked for any more is removed, and so is the old index meanwhile.
+    then `index.parquet`. A clip of the same person and settings by the same renderer is kept; one
+    that is not asked for any more is removed, and so is the old index meanwhile.
 
     Args:
-        folder: made if missing.
+        folder: The folder of the set, which is made if it is missing.
         clips: (clip name, identity name) pairs; names give the content, order does not matter.
         num_frames: T of every clip.
         size: S, px a side.
-        fps: frames a second.
-        workers: processes; the files do not depend on it.
+        fps: Frames a second.
+        workers: Number of processes; the files do not depend on it.
+        beside: Names of clips that the caller keeps in the same folder.
 
     Raises:
-        ClipError: if two clips share a name or none is asked for.
+        ClipError: Two clips share a name, or none is asked for.
     """
     folder = Path(folder)
     names = [name for name, _ in clips]
@@ -108,19 +102,19 @@ def render_set(
             f"{folder}: found {len(names)} clips to render, repeated names {double}; expected at "
             "least one and no repetition; correct the list of clips"
         )
-    (folder / _SIDECARS).mkdir(parents=True, exist_ok=True)
     index = folder / "index.parquet"
-    todo = [(n, p) for n, p in clips if not _is_done(folder, n, num_frames, size, fps)]
     index.unlink(missing_ok=True)
-    clip_files.forget_others(folder, names, _SIDECARS)
-    _render_all(folder, todo, (num_frames, size, fps), min(workers, max(len(todo), 1)))
+    forget_others(folder, {*names, *beside})
+    settings = {"renderer": RENDERER, "num_frames": num_frames, "size": size, "fps": fps}
+    wanted = {name: {"identity": person, **settings} for name, person in clips}
+    todo = {name: each for name, each in wanted.items() if find(folder, name, each) is None}
+    _render_all(folder, todo, min(workers, max(len(todo), 1)))
     ordered = sorted(clips)
     table = pd.concat(
         [pd.read_parquet(folder / _SIDECARS / f"{name}.parquet") for name, _ in ordered],
         ignore_index=True,
     )
-    with atomic_path(folder / "landmarks.parquet") as part:
-        table.to_parquet(part, index=False)
+    write_parquet(folder / "landmarks.parquet", table)
     rows = pd.DataFrame(
         {
             "clip": [name for name, _ in ordered],
@@ -130,5 +124,4 @@ def render_set(
             "source": "rendered",
         }
     )
-    with atomic_path(index) as part:
-        rows.to_parquet(part, index=False)
+    write_parquet(index, rows)

@@ -23,7 +23,7 @@ from dicface.report.site.media import CRF
 from dicface.report.site.pages import Pages
 from dicface.report.site.provenance import Provenance, read_provenance
 from dicface.report.site.table_pages import TablePage, read_table_pages
-from dicface.video.clips import natural
+from dicface.video.formats import natural
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts

@@ -15,7 +15,8 @@ import pandas as pd
 from dicface.config.settings import TASKS
 from dicface.report.tables.scores import COLUMNS, read_parquet
 from dicface.runs.results import clips_at_hand, read_index
-from dicface.video.clips import list_clips, natural
+from dicface.video.clips import list_clips
+from dicface.video.formats import natural
 
 INPUT = "input"
 TRUTH = "/truth"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from dicface.base.errors import DicfaceError
 from dicface.provenance.manifest import RUN_CONFIG, SUFFIX, manifests_below
-from dicface.video.clips import natural
+from dicface.video.formats import natural
 
 
 @dataclass(frozen=True, kw_only=True)

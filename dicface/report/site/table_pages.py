@@ -23,7 +23,7 @@ from dicface.report.render.cells import NO_VALUE
 from dicface.report.render.markdown import NO_BREAK_SPACE
 from dicface.report.site.contents import NOT_RUN, TableNames
 from dicface.report.site.grids import Cell, Grid, Head, Line
-from dicface.video.clips import natural
+from dicface.video.formats import natural
 
 _ALLOWED = re.compile(r"</?(?:br|sub|sup|ins)>")
 _TAG = re.compile(r"<[^>]*>")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicface.base.errors import TrainingError
-from dicface.video.clips import natural
+from dicface.video.formats import natural
 
 WIDTH, HEIGHT = 300, 110
 """Inner size of a chart in its own units."""

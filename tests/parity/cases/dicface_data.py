@@ -20,7 +20,6 @@ import torch
 from dicface.data.degradation import degrade, kernels, masks
 from dicface.faces import align, paste, track
 from dicface.restoring.runner import to_tensor, to_uint8
-from dicface.training import windows
 
 Case = tuple[str, float, float]
 
@@ -68,13 +67,24 @@ def _deviation(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours - theirs).max(initial=0))
 
 
+def _drawn_kernel(seed: int) -> np.ndarray:
+    """What the release draws after seeding both global generators."""
+    _, sigma_x, sigma_y, theta = kernels.draw_blur(
+        random.Random(seed),
+        np.random.RandomState(seed),
+        iso_prob=0.7,
+        sigma_range_px=(0.1, 10.0),
+    )
+    return kernels.gaussian_kernel(sigma_x, sigma_y, theta)
+
+
 def _kernels(golden: Mapping[str, np.ndarray]) -> Iterator[Case]:
     for name in (key for key in golden if re.fullmatch(r"kernel\d+", key)):
         sigma_x, sigma_y, theta, iso = golden[f"{name}_params"]
         ours = kernels.gaussian_kernel(sigma_x, sigma_x if iso else sigma_y, theta)
         yield name, _deviation(ours, golden[name]), FLOAT64
     seeds = [int(seed) for seed in golden["random_mixed_kernels_seeds"]]
-    ours = [kernels.random_kernel(random.Random(s), np.random.RandomState(s)) for s in seeds]
+    ours = [_drawn_kernel(seed) for seed in seeds]
     yield "random_mixed_kernels", _deviation(ours, golden["random_mixed_kernels"]), FLOAT64
 
 
@@ -191,7 +201,7 @@ def _masks_and_colour(golden: Mapping[str, np.ndarray], seed: int) -> Iterator[C
     noisy_grey = np.repeat(pattern(64, 64, seed)[..., :1], 3, axis=2)
     noisy_grey[..., 1] = np.clip(noisy_grey[..., 1].astype(int) + 1, 0, 255)
     flat_grey = np.repeat(pattern(64, 64, seed)[..., :1], 3, axis=2)
-    cases = [align.is_grey(p) for p in (flat_grey, pattern(64, 64, seed), noisy_grey)]
+    cases = [_is_grey(p) for p in (flat_grey, pattern(64, 64, seed), noisy_grey)]
     yield "is_gray_cases", _deviation(cases, golden["is_gray_cases"]), EXACT
 
 
@@ -209,8 +219,25 @@ def _tensors(golden: Mapping[str, np.ndarray], seed: int) -> Iterator[Case]:
     yield "bgr2gray", _deviation(grey, golden["bgr2gray"]), 1e-9
 
 
+def _is_grey(frame: np.ndarray) -> bool:
+    """Whether the release calls a picture grey: variance of channel differences of at most 10."""
+    channels = frame.astype(np.int16)
+    differences = channels - np.roll(channels, -1, axis=2)
+    return float(differences.var(axis=(0, 1)).mean()) <= 10
+
+
+def _release_windows(num_frames: int, length: int) -> np.ndarray:
+    """The release's windows, which replicate one side of the clip only; -9 lies beyond the clip.
+
+    Clips of at least `length - 1` frames have those of `dicface.models.streaming`.
+    """
+    raw = np.arange(num_frames)[:, None] + np.arange(length)[None] - length // 2
+    beyond = np.where(raw[:, :1] < 0, -9, num_frames - 1)
+    return np.where(raw >= num_frames, beyond, np.maximum(raw, 0))
+
+
 def _windows(golden: Mapping[str, np.ndarray]) -> Iterator[Case]:
     for name in (key for key in golden if key.startswith("window_")):
         num_frames, length = map(int, re.fullmatch(r"window_T(\d+)_L(\d+)", name).groups())
-        ours = windows.release_windows(num_frames, length)
+        ours = _release_windows(num_frames, length)
         yield name, _deviation(ours, golden[name]), EXACT

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dicface.data.datasets.layouts.layout import Layout, Problem, SourceClip, frame_files
+from dicface.data.datasets.layouts.layout import Layout, Problem, SourceClip
+from dicface.video.formats import frame_files
 
 NUM_IMAGES = 70_000
 
 
-def ffhq(folder: Path) -> Layout:
-    """FFHQ's images, `<00000>.png`, in the folder itself or in its subfolders of a thousand."""
+def read(folder: Path) -> Layout:
+    """Describes FFHQ: `<00000>.png`, in the folder itself or in its subfolders of a thousand."""
     problems: list[Problem] = []
     clips: dict[str, SourceClip] = {}
     folders = []
@@ -39,12 +40,10 @@ def ffhq(folder: Path) -> Layout:
             Problem("error", str(folder), "found no image; expected 00000.png … or 00000/00000.png")
         )
     return Layout(
-        kind="ffhq",
         folder=folder,
         clips=dict(sorted(clips.items())),
         clips_folder=folder,
         num_expected=NUM_IMAGES,
         expected_from="FFHQ",
-        aligned=True,
         problems=tuple(problems),
     )

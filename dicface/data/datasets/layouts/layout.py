@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from dicface.base.errors import ClipError
+from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video
 
-# As in `dicface.video.clips`, which imports PyAV and would slow down every command.
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".webm", ".m4v")
-FRAME_SUFFIXES = (".png", ".jpg", ".jpeg")
 _ARCHIVES = (
     ".zip",
     ".tar",
@@ -38,9 +36,9 @@ class Problem:
     """Something about a data set that must (error) or should (warning) be looked at.
 
     Attributes:
-        severity: errors stop a run, warnings do not.
-        where: the file, folder or clip.
-        message: what was found, what was expected and what to do.
+        severity: Errors stop a run, warnings do not.
+        where: The file, folder or clip.
+        message: What was found, what was expected and what to do.
     """
 
     severity: Severity
@@ -56,11 +54,11 @@ class SourceClip:
     """One clip where it lies.
 
     Attributes:
-        name: what it is filed under everywhere.
-        source: a video, a folder of numbered frames, or one image.
-        meta: its VFHQ meta file, if there is one.
-        landmarks: five points a frame in the release's text format, if there is such a file.
-        num_frames: what a list file of the set says; 0 if it says nothing.
+        name: The name that its results are filed by everywhere.
+        source: A video, a folder of numbered frames, or one image.
+        meta: Its VFHQ meta file, if there is one.
+        landmarks: Five points a frame in the release's text format, if there is such a file.
+        num_frames: What a list file of the set says; 0 if it says nothing.
     """
 
     name: str
@@ -75,20 +73,20 @@ class Layout:
     """A data set on disk.
 
     Attributes:
-        kind: its name in `dicface.data.datasets.layouts.LAYOUTS`.
-        folder: where it lies.
-        clips: clip name -> clip, sorted by name; the true clips where there are several versions.
-        clips_folder: the folder that holds them.
-        inputs: task -> clip name -> degraded clip, where the set ships such.
-        num_expected: how many clips the set should hold; 0 if that is not known.
-        expected_from: what says so.
-        missing: names of clips that should be there and are not.
-        aligned: whether frames are aligned faces already, which need no landmarks.
-        for_test: whether it is a test set, of which no clip may be missing.
-        problems: what is wrong with folders and names.
+        folder: Where it lies.
+        clips: Clip name -> clip, sorted by name; the true clips where there are several versions.
+        clips_folder: The folder that holds them.
+        inputs: Task -> clip name -> degraded clip, where the set ships such.
+        num_expected: How many clips the set should hold; 0 if that is not known.
+        expected_from: What says how many there should be.
+        missing: Names of clips that should be there and are not.
+        problems: What is wrong with folders and names.
+        kind: Its id in `dicface.config.data_sets.LAYOUTS`; it and the two below are filled in by
+            `read_layout`.
+        aligned: Whether frames are aligned faces already, which need no landmarks.
+        for_test: Whether it is a test set, of which no clip may be missing.
     """
 
-    kind: str
     folder: Path
     clips: dict[str, SourceClip]
     clips_folder: Path
@@ -96,15 +94,16 @@ class Layout:
     num_expected: int = 0
     expected_from: str = ""
     missing: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    kind: str = ""
     aligned: bool = False
     for_test: bool = False
-    problems: tuple[Problem, ...] = ()
 
     def require(self) -> Layout:
         """Returns the layout itself where nothing is wrong with folders and names.
 
         Raises:
-            ClipError: a folder is missing, two clips have one name, or there is no clip.
+            ClipError: A folder is missing, two clips have one name, or there is no clip.
         """
         errors = [str(problem) for problem in self.problems if problem.severity == "error"]
         if errors:
@@ -139,7 +138,7 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
                 )
             )
             continue
-        if not is_folder and path.suffix.lower() not in VIDEO_SUFFIXES:
+        if not is_folder and not is_video(path):
             continue
         clip = name if is_folder else path.stem
         if clip in clips:
@@ -163,17 +162,6 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
             )
         )
     return dict(sorted(clips.items())), problems
-
-
-def frame_files(folder: Path) -> list[Path]:
-    """Returns the frames of a folder in the order of their names."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
-    return [
-        folder / name
-        for name in sorted(names)
-        if name.lower().endswith(FRAME_SUFFIXES) and not name.startswith(".")
-    ]
 
 
 def descend(folder: Path) -> Path:

@@ -25,8 +25,8 @@ INPUT_FOLDERS = {
 }
 
 
-def released_test(folder: Path) -> Layout:
-    """The released test set; an input folder may be left out, and its task is then not run.
+def read(folder: Path) -> Layout:
+    """Describes the released set; a task whose input folder is left out is not run.
 
     Every clip of an input needs a true clip and a landmark file of its name.
     """
@@ -81,14 +81,12 @@ def released_test(folder: Path) -> Layout:
             )
         problems += without_a_clip(found_paths, clips, str(input_folder))
     return Layout(
-        kind="released_test",
         folder=folder,
         clips=clips,
         clips_folder=truth or folder / TRUTH_FOLDER,
         inputs=inputs,
         num_expected=NUM_TEST_CLIPS,
         expected_from="the released test set",
-        for_test=True,
         problems=tuple(problems),
     )
 

@@ -21,11 +21,11 @@ class ClipMeta:
     """The header of a VFHQ meta file.
 
     Attributes:
-        height: of the source frame, px.
-        width: of the source frame, px.
-        fps: frames a second of the clip.
-        crop: x0, y0, x1, y1 of the face's square in the source frame, px.
-        num_frames: lines of landmarks that follow the header; 0 if none do.
+        height: Height of the source frame, px.
+        width: Width of the source frame, px.
+        fps: Frames a second of the clip.
+        crop: The face's square in the source frame: x0, y0, x1, y1, px.
+        num_frames: Number of lines of landmarks that follow the header; 0 if none do.
     """
 
     height: int
@@ -42,7 +42,7 @@ def read_meta(path: Path) -> ClipMeta:
     tokens). Lines that hold at least ten numbers and nothing else are counted as frames.
 
     Raises:
-        ClipError: it cannot be read, or the header lacks a line.
+        ClipError: It cannot be read, or the header lacks a line.
     """
     values: dict[str, list[str]] = {}
     num_frames = 0
@@ -96,7 +96,7 @@ def read_clip_list(path: Path) -> dict[str, int]:
         Clip name (the last part of its path) -> number of frames.
 
     Raises:
-        ClipError: a line has another form, or a clip is listed twice.
+        ClipError: A line has another form, or a clip is listed twice.
     """
     lengths: dict[str, int] = {}
     for number, line in enumerate(path.read_text().split("\n"), start=1):
@@ -130,7 +130,7 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
         512-px frame.
 
     Raises:
-        FaceError: it cannot be read, is empty, or a line holds something else.
+        FaceError: It cannot be read, is empty, or a line holds something else.
     """
     try:
         lines = path.read_text().split("\n")
@@ -160,7 +160,7 @@ def write_landmarks(path: Path, points: NDArray[np.floating]) -> None:
 
     Args:
         path: `<clip>.txt`.
-        points: (T, 5, 2) in px of a 512-px frame.
+        points: (T, 5, 2), px of a 512-px frame.
     """
     with atomic_path(path) as temporary:
         temporary.write_text("".join(_line(frame) for frame in points.reshape(-1, 10)))

@@ -24,12 +24,13 @@ LIST_FILE = "meta_info.txt"
 LANDMARK_FOLDER = "landmarks"
 
 
-def vfhq_train(folder: Path) -> Layout:
-    """VFHQ's training set: `clips/` (videos) or `frames/` (a folder of images a clip).
+def read_train(folder: Path) -> Layout:
+    """Describes VFHQ's training set: `clips/` (videos) or `frames/` (a folder of images a clip).
 
     Beside them may lie `meta_info/<clip>.txt` (VFHQ's meta files), `meta_info.txt` (a clip list of
     the release) and `landmarks/<clip>.txt` (five points a frame).
     """
+    # It brings NumPy, which a set without a list can do without while a run is planned.
     from dicface.data.datasets.layouts.text import read_clip_list
 
     present = [name for name in CLIP_FOLDERS if (folder / name).is_dir()]
@@ -66,7 +67,6 @@ def vfhq_train(folder: Path) -> Layout:
             problems.append(Problem("error", str(folder / LIST_FILE), str(error)))
     expected = lengths or metas
     return Layout(
-        kind="vfhq_train",
         folder=folder,
         clips={
             name: SourceClip(
@@ -86,8 +86,8 @@ def vfhq_train(folder: Path) -> Layout:
     )
 
 
-def vfhq_test(folder: Path) -> Layout:
-    """VFHQ-Test: `GT/Interval1_512x512_LANCZOS4/<clip>/<00000000>.png`."""
+def read_test(folder: Path) -> Layout:
+    """Describes VFHQ-Test: `GT/Interval1_512x512_LANCZOS4/<clip>/<00000000>.png`."""
     truth, problems = find_folder(folder, "GT")
     clips: dict[str, Path] = {}
     if truth is not None:
@@ -95,12 +95,10 @@ def vfhq_test(folder: Path) -> Layout:
         clips, found = find_clips(truth)
         problems += found
     return Layout(
-        kind="vfhq_test",
         folder=folder,
         clips={name: SourceClip(name=name, source=path) for name, path in clips.items()},
         clips_folder=truth or folder / "GT",
         num_expected=NUM_TEST_CLIPS,
         expected_from="VFHQ-Test",
-        for_test=True,
         problems=tuple(problems),
     )

@@ -14,8 +14,8 @@ from dicface.data.datasets.check import CheckSettings, check
 from dicface.data.datasets.layouts import read_layout
 from dicface.data.datasets.shard_landmarks import landmarks_of_shard
 from dicface.data.datasets.shards import clips_of_shard, landmarks_path
-from tests.data import _layouts as mini
-from tests.data._layouts import NAMES, NUM_FRAMES, RELEASED, FixedDetector
+from tests.data.datasets import _layouts as mini
+from tests.data.datasets._layouts import NAMES, NUM_FRAMES, RELEASED, FixedDetector
 
 
 def run(*arguments: str) -> int:

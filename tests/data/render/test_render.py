@@ -7,19 +7,13 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from dicface.base.errors import ClipError
-from dicface.config.mapping import overlay
-from dicface.data.contact_sheet import contact_sheet
-from dicface.data.demo import PHOTO, render_split
-from dicface.data.photo import astronaut_clip
 from dicface.data.render import identity, render_clip, render_set
 from dicface.data.render.clip import TEMPLATE, five_points
 from dicface.data.render.landmarks import EYES, MOUTH, NOSE
 from dicface.data.render.motion import motion
-from dicface.video.clips import list_clips, read_clip
-from dicface.workflow.plan import Plan
+from dicface.video.clips import read_clip
 
 SIZE = 64
 
@@ -173,6 +167,8 @@ def test_set_resumes_and_does_not_depend_on_order_or_workers(tmp_path):
         "landmarks.parquet",
         "test-clip.parquet",
         "b.parquet",
+        "test-clip.json",
+        "b.json",
     }
 
 
@@ -191,61 +187,44 @@ def test_a_failing_set_leaves_no_index(tmp_path, monkeypatch):
     monkeypatch.setattr(sets.clip_files, "write_clip", failing)
     with pytest.raises(ClipError, match="disk full"):
         render_set(tmp_path, clips=pairs, **settings)
-    assert {p.name for p in tmp_path.iterdir()} == {"test-clip.mkv", "landmarks"}
+    assert {p.name for p in tmp_path.iterdir()} == {"test-clip.mkv", "landmarks", ".made"}
     with pytest.raises(ClipError, match="repeated names"):
         render_set(tmp_path, clips=[pairs[0], pairs[0]], **settings)
 
 
-def test_a_clip_of_another_length_is_rendered_again(tmp_path):
-    pairs = [("test-clip", "tester")]
-    render_set(tmp_path, clips=pairs, num_frames=1, size=SIZE, fps=25.0)
-    render_set(tmp_path, clips=pairs, num_frames=2, size=SIZE, fps=25.0)
-    assert len(read_clip(tmp_path / "test-clip.mkv")[0]) == 2
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_frames": 2},
+        {"fps": 30},
+        {"clips": [("test-clip", "another person")]},
+        {"renderer": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_clip_of_other_settings_is_rendered_again(tmp_path, monkeypatch, change):
+    from dicface.data.render import sets
+
+    settings = {"clips": [("test-clip", "tester")], "num_frames": 1, "size": SIZE, "fps": 25}
+    clip = tmp_path / "test-clip.mkv"
+    render_set(tmp_path, **settings)
+    made = clip.stat().st_mtime_ns
+    render_set(tmp_path, **settings)
+    assert clip.stat().st_mtime_ns == made
+    if "renderer" in change:
+        monkeypatch.setattr(sets, "RENDERER", change["renderer"])
+        change = {}
+    render_set(tmp_path, **{**settings, **change})
+    assert clip.stat().st_mtime_ns != made
+    frames, fps = read_clip(clip)
+    assert (len(frames), fps) == (change.get("num_frames", 1), change.get("fps", 25))
 
 
-def test_clips_that_are_no_longer_wanted_go_and_others_stay(tmp_path):
-    settings = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
-    raw = yaml.safe_load(settings.read_text())
-
-    def rendered(**test) -> set[str]:
-        changed = {"num_frames": 1, **test}
-        config = Plan.of(overlay(raw, {"data": {"size": SIZE, "test": changed}})).config
-        render_split(tmp_path, config, "test")
-        index = set(pd.read_parquet(tmp_path / "index.parquet")["clip"])
-        assert set(pd.read_parquet(tmp_path / "landmarks.parquet")["clip"]) == index - {PHOTO}
-        assert set(list_clips(tmp_path)) - {"mine", "shard_00000"} == index
-        return index
-
-    assert rendered(num_clips=2) == {"test_000", "test_001", PHOTO}
-    kept = (tmp_path / "test_000.mkv").stat().st_mtime_ns
-    # Clips and landmarks that no job here has made.
-    (tmp_path / "mine.mkv").write_bytes(b"mine")
-    (tmp_path / "landmarks" / "shard_00000.parquet").write_bytes(b"theirs")
-    assert rendered(num_clips=1) == {"test_000", PHOTO}
-    assert rendered(num_clips=1, photo=False) == {"test_000"}
-    assert (tmp_path / "test_000.mkv").stat().st_mtime_ns == kept
-    assert (tmp_path / "mine.mkv").read_bytes() == b"mine"
-    landmarks = {path.name for path in (tmp_path / "landmarks").iterdir()}
-    assert landmarks == {"test_000.parquet", "shard_00000.parquet"}
-
-
-def test_photo_clip_moves_smoothly_and_repeats():
-    frames = astronaut_clip(8, SIZE)
-    assert frames.shape == (8, SIZE, SIZE, 3)
-    np.testing.assert_array_equal(frames, astronaut_clip(8, SIZE))
-    step = np.abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))
-    assert (step > 0.05).all()
-    assert (step < 8).all()
-    assert np.abs(astronaut_clip(1, SIZE, aligned=False).astype(int) - frames[:1]).mean() > 10
-    with pytest.raises(ClipError):
-        astronaut_clip(0, SIZE)
-
-
-def test_contact_sheet_places_frames_in_reading_order():
-    frames = [np.full((2, 3, 3), n, np.uint8) for n in range(3)]
-    sheet = contact_sheet(frames, 2)
-    assert sheet.shape == (4, 6, 3)
-    assert sheet[0, 0, 0] == 0
-    assert sheet[0, 3, 0] == 1
-    assert sheet[2, 0, 0] == 2
-    assert sheet[3, 5, 0] == 255
+def test_tables_are_the_same_whether_clips_are_made_or_kept(tmp_path):
+    pairs = [("test-clip", "tester"), ("b", "second")]
+    tables = []
+    for folder in ("one", "one", "elsewhere"):
+        render_set(tmp_path / folder, clips=pairs, num_frames=1, size=SIZE, fps=25)
+        names = ("index.parquet", "landmarks.parquet")
+        tables.append([(tmp_path / folder / name).read_bytes() for name in names])
+    assert tables[0] == tables[1] == tables[2]

@@ -29,8 +29,8 @@ from dicface.video.clips import read_clip
 from dicface.weights import registry
 from dicface.workflow.plan import Plan
 from tests.config.test_config import ROOT, snakemake
-from tests.data import _layouts as mini
-from tests.data._layouts import NAMES, RELEASED, FixedDetector
+from tests.data.datasets import _layouts as mini
+from tests.data.datasets._layouts import NAMES, RELEASED, FixedDetector
 
 
 def read(name: str) -> dict:

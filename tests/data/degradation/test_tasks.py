@@ -15,7 +15,7 @@ from dicface.data.degradation.sets import degrade_set
 from dicface.data.degradation.tasks import task_input
 from dicface.video.clips import read_clip, write_clip
 
-CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+CONFIG = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from dicface.base.errors import ClipError, DicfaceError
 from dicface.data.datasets.layouts import read_layout
 from dicface.data.datasets.released_set import import_released_inputs, import_released_truth
 from dicface.data.degradation.sets import degrade_set
-from dicface.data.degradation.tasks import Colorization
+from dicface.data.degradation.tasks.colorization import Colorization
 from dicface.faces import align
 from dicface.video import clips
-from tests.data import _layouts as mini
-from tests.data._layouts import RELEASED
+from tests.data.datasets import _layouts as mini
+from tests.data.datasets._layouts import RELEASED
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,21 @@
-"""The blind-restoration degradation, its steps, windows, masks."""
+"""The blind-restoration degradation, its steps, and masks."""
 
-import random
 from collections import Counter
-from fractions import Fraction
 from itertools import product
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from dicface.base.errors import ClipError, ConfigError
 from dicface.base.seeds import numpy_rng
 from dicface.data.degradation import degrade, kernels, masks
-from dicface.data.degradation import sets as degraded_set
-from dicface.data.degradation.degrade import BlindDegradation, degrade_clip, draw_degradation
-from dicface.data.degradation.tasks import BlindRestoration
-from dicface.training import windows
-from dicface.video.clips import read_clip, write_clip
+from dicface.data.degradation.degrade import (
+    BlindDegradation,
+    draw_degradation,
+    low_resolution_frames,
+)
+from dicface.data.degradation.tasks.bfr import BlindRestoration
 from dicface.video.h264 import h264_roundtrip
 
 
@@ -26,6 +24,10 @@ def moving_clip(num_frames: int = 5, height: int = 64, width: int = 64) -> np.nd
     wide = cv2.resize(rng.random((8, 16, 3)), (width + 2 * num_frames, height))
     frames = [wide[:, 2 * t : 2 * t + width] for t in range(num_frames)]
     return (np.stack(frames) * 255).astype(np.uint8)
+
+
+def degraded(clip: np.ndarray, settings: BlindDegradation, *names: str) -> np.ndarray:
+    return BlindRestoration(settings).degrade(clip, *names)
 
 
 def mean_difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -133,33 +135,32 @@ def test_codec_refuses_odd_and_empty_clips():
 
 def test_degradation_is_a_function_of_the_names():
     clip, settings = moving_clip(), BlindDegradation()
-    first = degrade_clip(clip, settings, "demo", "a", return_low_resolution=True)
-    degrade_clip(clip, settings, "demo", "b")
-    again = degrade_clip(clip, settings, "demo", "a")
-    other = degrade_clip(clip, settings, "demo", "c")
-    np.testing.assert_array_equal(first.frames, again.frames)
-    assert first.drawn == again.drawn
-    assert again.low_resolution is None
-    assert other.drawn.sigma_x_px != first.drawn.sigma_x_px
-    assert first.frames.shape == clip.shape
-    assert first.low_resolution.shape == (5, 16, 16, 3)
-    large = [kernels.upsample(x, 64, 64, first.drawn.interpolation) for x in first.low_resolution]
-    np.testing.assert_array_equal(np.stack(large), first.frames)
+    first = degraded(clip, settings, "demo", "a")
+    degraded(clip, settings, "demo", "b")
+    np.testing.assert_array_equal(first, degraded(clip, settings, "demo", "a"))
+    drawn, again, other = (draw_degradation(settings, "demo", name) for name in "aac")
+    assert drawn == again
+    assert other.sigma_x_px != drawn.sigma_x_px
+    assert first.shape == clip.shape
+    low = np.stack(list(low_resolution_frames(clip, settings, drawn)))
+    assert low.shape == (5, 16, 16, 3)
+    large = [kernels.upsample(frame, 64, 64, drawn.interpolation) for frame in low]
+    np.testing.assert_array_equal(np.stack(large), first)
 
 
 def test_noise_differs_between_frames_and_everything_else_does_not():
     still = np.repeat(moving_clip(1), 4, axis=0)
     settings = BlindDegradation(noise_sigma=(6, 6), crf=(1, 1))
-    noisy = degrade_clip(still, settings, "n").frames
+    noisy = degraded(still, settings, "n")
     assert mean_difference(noisy[0], noisy[1]) > 1
-    quiet = degrade_clip(still, BlindDegradation(noise_sigma=(0, 0), crf=(1, 1)), "n").frames
+    quiet = degraded(still, BlindDegradation(noise_sigma=(0, 0), crf=(1, 1)), "n")
     assert mean_difference(quiet[0], quiet[3]) < 0.5
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (3, 61, 47)])
 def test_short_and_odd_clips(shape):
-    degraded = degrade_clip(moving_clip(*shape), BlindDegradation(), "short").frames
-    assert degraded.shape == (*shape, 3)
+    found = degraded(moving_clip(*shape), BlindDegradation(), "short")
+    assert found.shape == (*shape, 3)
 
 
 def test_draws_follow_the_settings():
@@ -203,66 +204,7 @@ def test_frames_of_another_size_or_type_are_refused():
             )
         )
     with pytest.raises(ClipError, match="float64"):
-        degrade_clip(clip / 255, BlindDegradation(), "x")
-
-
-def test_set_of_clips_is_recorded_and_resumed(tmp_path):
-    truth, out = tmp_path / "truth", tmp_path / "input"
-    for name, seed in (("b", 5), ("a", 3)):
-        write_clip(truth / f"{name}.mkv", moving_clip(seed), 25)
-    task = BlindRestoration(BlindDegradation(blur_sigma=(0.1, 2)))
-    record = degraded_set.degrade_set(truth, out, task, seed_name="demo-0", progress=False)
-    table = pd.read_parquet(record).set_index("clip")
-    assert list(table.index) == ["a", "b"]
-    clip, fps = read_clip(out / "b.mkv")
-    expected = degrade_clip(moving_clip(5), task.degradation, "demo-0", "degrade", "b")
-    np.testing.assert_array_equal(clip, expected.frames)
-    assert fps == Fraction(25)
-    assert table.loc["b", "crf"] == expected.drawn.crf
-    assert table.loc["b", "setting_scale"] == 4
-
-    before = {path: path.stat().st_mtime_ns for path in out.glob("*.mkv")}
-    (out / "a.mkv").unlink()
-    again = degraded_set.degrade_set(truth, out, task, seed_name="demo-0", progress=False)
-    pd.testing.assert_frame_equal(pd.read_parquet(again).set_index("clip"), table)
-    assert (out / "b.mkv").stat().st_mtime_ns == before[out / "b.mkv"]
-    assert (out / "a.mkv").is_file()
-    other = BlindRestoration(BlindDegradation())
-    degraded_set.degrade_set(truth, out, other, seed_name="demo-0", progress=False)
-    assert not np.array_equal(read_clip(out / "b.mkv")[0], clip)
-
-    # Inputs of clips that are gone go too; what no job has made here stays.
-    (truth / "a.mkv").unlink()
-    (out / "mine.mkv").write_bytes(b"mine")
-    degraded_set.degrade_set(truth, out, other, seed_name="demo-0", progress=False)
-    assert sorted(path.name for path in out.glob("*.mkv")) == ["b.mkv", "mine.mkv"]
-    assert [path.name for path in (out / ".degraded").iterdir()] == ["b.json"]
-
-
-def test_windows_of_short_and_long_clips():
-    assert windows.inference_windows(1, 5).tolist() == [[0] * 5]
-    np.testing.assert_array_equal(windows.inference_windows(9, 5), windows.release_windows(9, 5))
-    assert (windows.release_windows(3, 5) == windows.OUT_OF_CLIP).any()
-    for num_frames, length in ((2, 5), (30, 7)):
-        table = windows.inference_windows(num_frames, length)
-        assert table[:, length // 2].tolist() == list(range(num_frames))
-    with pytest.raises(ClipError):
-        windows.inference_windows(0, 5)
-
-
-def test_training_windows_are_uniform_and_reversed_half_of_the_time():
-    rng, sampling = random.Random(0), windows.WindowSampling(landmark_order="forward")
-    samples = [windows.sample_window(9, sampling, rng) for _ in range(1000)]
-    starts = Counter(min(sample.frames) for sample in samples)
-    assert set(starts) == set(range(5))
-    assert min(starts.values()) > 150
-    backwards = [sample for sample in samples if sample.frames[0] > sample.frames[1]]
-    assert 430 < len(backwards) < 570
-    assert backwards[0].landmark_frames == backwards[0].frames[::-1]
-    own = windows.sample_window(9, windows.WindowSampling(reverse_prob=1.0), rng)
-    assert own.landmark_frames == own.frames
-    with pytest.raises(ClipError, match="4 frames"):
-        windows.sample_window(4, sampling, rng)
+        degraded(clip / 255, BlindDegradation(), "x")
 
 
 def test_masks_and_colour():

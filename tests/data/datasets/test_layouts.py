@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 
 from dicface.base.errors import ClipError, ConfigError, FaceError
 from dicface.data.datasets.layouts import LAYOUTS, read_layout
-from dicface.data.datasets.layouts import layout as layout_module
 from dicface.data.datasets.layouts import text as texts
 from dicface.data.datasets.shard_landmarks import (
     POINT_COLUMNS,
@@ -33,8 +32,8 @@ from dicface.training.samples import TrainingWindows
 from dicface.training.windows import TrainingWindow
 from dicface.video import clips
 from dicface.video.sources import frame_times, look, read_at
-from tests.data import _layouts as mini
-from tests.data._layouts import NAMES, NUM_FRAMES, RELEASED, FixedDetector
+from tests.data.datasets import _layouts as mini
+from tests.data.datasets._layouts import NAMES, NUM_FRAMES, RELEASED, FixedDetector
 
 
 def make_landmarks(root: Path, out: Path, shard: str = "00000", size: int = 10, **settings) -> Path:
@@ -50,11 +49,6 @@ def indexed(root: Path, out: Path, kind: str = "vfhq_train", size: int = 1) -> P
     for shard in shards(layout.clips, size):
         make_landmarks(root, out, shard, size)
     return write_index(layout, out, shard_size=size)
-
-
-def test_suffixes_are_those_of_clips():
-    assert layout_module.VIDEO_SUFFIXES == clips.VIDEO_SUFFIXES
-    assert layout_module.FRAME_SUFFIXES == clips.FRAME_SUFFIXES
 
 
 # --- layouts ------------------------------------------------------------------------------------
