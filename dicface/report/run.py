@@ -12,7 +12,7 @@ from pathlib import Path
 from dicface.base.errors import ConfigError
 from dicface.config.settings import TASKS, Config
 from dicface.config.systems import COMPARISON, job_logs, method_network
-from dicface.methods import create
+from dicface.methods import TRAINED, create
 from dicface.report.figures.picture import comparison_picture
 from dicface.report.render.text import to_text
 from dicface.report.render.write import write_table
@@ -102,12 +102,15 @@ def table_inputs(
 
 
 def declare(config: Config, name: str) -> TableSpec:
-    """Returns a table as the configuration declares it (errors as `write_run_table`)."""
+    """Returns a table as the configuration declares it.
+
+    Raises:
+        ConfigError: There is no such table.
+        MethodError: One of its methods does not exist, or cannot be used.
+    """
     if name == "table1":
-        rows = (*_declared(config, config.table1), *_made_elsewhere(config, "bfr"))
-        shown = {row.method for row in rows}
-        pairs = tuple(pair for pair in declared.TABLE1.pairs if shown.issuperset(pair))
-        return dataclasses.replace(declared.TABLE1, rows=rows, pairs=pairs)
+        rows = [*_declared(config, config.table1), *_made_elsewhere(config, "bfr")]
+        return declared.table1(rows)
     if name == "table2":
         tasks = config.table2.items()
         return declared.table2(
@@ -198,17 +201,15 @@ def _notes(config: Config) -> list[str]:
 def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
     rows = []
     for method in methods:
-        variant = config.variants.get(method)
-        if variant is not None:
+        if variant := config.variants.get(method):
             row = RowSpec(
                 method=method,
                 label=variant.label,
-                group=declared.TRAINED,
+                group=TRAINED,
                 paper_name=variant.paper_name or None,
             )
         else:
-            row = declared.TABLE1.row(method)
-            row = declared.SYSTEMS.get(method, row)
+            row = declared.system(method)
         rows.append(row)
     return rows
 

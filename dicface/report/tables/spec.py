@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dicface.report.tables.build import Row, Table, build_table
 
-ADDED = "Added methods"
 NOT_ASKED_FOR = "it was not asked for in this run"
 
 
@@ -82,13 +81,6 @@ class TableSpec:
     pairs: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def row(self, method: str, *, block: str = "") -> RowSpec:
-        """The row of a method; one that is not declared is an added method of the block."""
-        for row in self.rows:
-            if (row.method, row.block) == (method, block):
-                return row
-        return RowSpec(method=method, label=method, group=ADDED, block=block)
 
 
 def build(spec: TableSpec, rows: Sequence[Row], **settings: object) -> Table:
