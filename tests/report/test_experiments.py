@@ -10,17 +10,19 @@ import pytest
 from scipy import stats
 
 from dicface.base.errors import ConfigError
+from dicface.methods import TRAINED
 from dicface.report.render.latex import to_latex
 from dicface.report.render.paper import to_paper_csv, to_paper_markdown
 from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
-from dicface.report.tables.declared import SYSTEMS, TABLE1, ablation, table2
+from dicface.report.tables.declared import ablation, system, table2
 from dicface.report.tables.paper_numbers import REASONS_FILE, read_paper_numbers, read_reasons
-from dicface.report.tables.spec import RowSpec, build
+from dicface.report.tables.spec import RowSpec, TableSpec, build
 from dicface.report.tables.statistics import holm, sign_flip_test
 from tests.report.test_tables import (
     CLIPS,
     FACTS,
     REPOSITORY,
+    TABLE1,
     cell,
     frechet,
     table1_row,
@@ -32,7 +34,7 @@ LEVEL_OF = {"prior_none": "input", "prior_10": "codeformer_trained"}
 VARIANTS = (
     RowSpec(method="prior_none", label="w/o prior", paper_name="w/o"),
     RowSpec(method="prior_1e-4", label="α = 1e-4", paper_name="0.0001"),
-    SYSTEMS["dicface_trained"],
+    system("dicface_trained"),
     RowSpec(method="prior_10", label="α = 10", paper_name="10.0"),
 )
 TABLE3 = ablation(
@@ -46,13 +48,17 @@ def scored(folder: Path, method: str, like: str | None = None, **settings) -> Pa
     return path
 
 
+def row_of(spec: TableSpec, method: str, block: str = "") -> RowSpec:
+    return next(row for row in spec.rows if (row.method, row.block) == (method, block))
+
+
 @pytest.fixture
 def table3_rows(tmp_path):
     rows = [
-        TABLE3.row(method).filled(metrics=scored(tmp_path, method, LEVEL_OF.get(method)))
+        row_of(TABLE3, method).filled(metrics=scored(tmp_path, method, LEVEL_OF.get(method)))
         for method in ("prior_none", "dicface_trained", "prior_10")
     ]
-    return [*rows, TABLE3.row("prior_1e-4").filled(reason="training diverged at step 12")]
+    return [*rows, row_of(TABLE3, "prior_1e-4").filled(reason="training diverged at step 12")]
 
 
 def build3(rows, **settings):
@@ -133,18 +139,18 @@ def test_table2_ranks_tests_and_compares_each_task_apart(tmp_path):
         task: RowSpec(
             method=f"dicface_{task}",
             label="DicFace (trained)",
-            group=SYSTEMS["dicface_trained"].group,
+            group=TRAINED,
             paper_name="DicFace",
         )
         for task in ("inpainting", "colorization")
     }
-    spec = table2({task: [SYSTEMS["input"], SYSTEMS["pgdiff"], row] for task, row in own.items()})
+    spec = table2({task: [system("input"), system("pgdiff"), row] for task, row in own.items()})
     rows = []
     for task, row in own.items():
         path = scored(tmp_path / task, "input")
-        rows.append(spec.row("input", block=task).filled(metrics=path))
+        rows.append(row_of(spec, "input", task).filled(metrics=path))
         path = scored(tmp_path / task, row.method, "dicface_trained")
-        rows.append(spec.row(row.method, block=task).filled(metrics=path))
+        rows.append(row_of(spec, row.method, task).filled(metrics=path))
     table = build(spec, rows, metrics=FACTS, distance=frechet, paper_numbers=NUMBERS / "table2.csv")
     assert table.references == {task: row.method for task, row in own.items()}
     pgdiff = table.cells.query("method == 'pgdiff'")
@@ -222,8 +228,8 @@ def test_too_few_clips_for_so_many_differences_are_said(tmp_path):
     # Two differences: 2 · 2/2⁷ = 3 %, enough. Eight: 12 %, not.
     assert not any("smallest p" in text for text in build1(rows).general)
     more = [
-        TABLE1.row(f"mine_{i}").filled(metrics=scored(tmp_path, f"mine_{i}", "input"))
-        for i in range(6)
+        RowSpec(method=name, label=name).filled(metrics=scored(tmp_path, name, "input"))
+        for name in (f"mine_{i}" for i in range(6))
     ]
     for row in more:
         scores = pd.read_parquet(row.metrics)
@@ -242,7 +248,7 @@ def test_reasons_name_rows_and_tables_that_the_paper_has():
         names = [f"table{i}" for i in range(1, 5) if reason.table in ("*", f"table{i}")]
         assert names, reason
         keys = {key for name in names for key in read_paper_numbers(NUMBERS / f"{name}.csv")}
-        rows = {(task, row) for task, paper in keys for row in (paper, *SYSTEMS, "*")}
+        rows = {(task, row) for task, paper in keys for row in (paper, *names(), "*")}
         assert any(reason.task in ("*", task) and reason.row == row for task, row in rows), reason
 
 

@@ -12,16 +12,18 @@ import pytest
 
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.seeds import numpy_rng
+from dicface.config.load import load
 from dicface.metrics import METRICS, MetricFacts
 from dicface.report.render.cells import number, span
 from dicface.report.render.latex import escape, to_latex
 from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
 from dicface.report.tables.build import Row, build_table
-from dicface.report.tables.declared import TABLE1
+from dicface.report.tables.declared import system, table1
 from dicface.report.tables.paper_numbers import read_paper_numbers
 from dicface.report.tables.spec import build as build_spec
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TABLE1 = table1([system(name) for name in load(REPOSITORY / "config" / "config.yaml").table1])
 CLIPS = [f"head_{i:02d}" for i in range(8)]
 PSNR, LPIPS, FVD = (
     MetricFacts(id="psnr", name="PSNR", unit="dB", higher_is_better=True, level="frame", digits=3),
@@ -77,7 +79,7 @@ def rows(tmp_path):
 
 
 def table1_row(method, **what_became_of_it):
-    return TABLE1.row(method).filled(**what_became_of_it)
+    return system(method).filled(**what_became_of_it)
 
 
 def build(rows, **kwargs):
@@ -98,6 +100,9 @@ def test_table1_has_a_row_for_every_system_in_the_papers_order(rows):
         for line in csv.DictReader(open(REPOSITORY / "config/paper_numbers/table1.csv"))
     ]
     assert [name for name in printed if name != "DicFace"] == labels[1:8]
+    assert labels[8:] == ["DicFace (released)", "CodeFormer (trained)", "DicFace (trained)"]
+    groups = ["Reference", *["Systems of the paper"] * 8, *["Trained in this run"] * 2]
+    assert [row.group for row in table.rows] == groups
 
 
 def test_means_and_ranks_come_from_the_scores_and_the_metrics_direction(rows):
