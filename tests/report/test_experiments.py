@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from dicface import methods
 from dicface.base.errors import ConfigError
 from dicface.methods import TRAINED
 from dicface.report.render.latex import to_latex
