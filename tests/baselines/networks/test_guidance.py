@@ -9,11 +9,10 @@ from baselines.networks.guidance import (
     COLOUR_STYLES,
     Colorization,
     Inpainting,
-    OldPhotoRestoration,
-    ReferenceRestoration,
     Restoration,
 )
 from tests.baselines._pgdiff import SIZE, images
+from tests.parity.guidance import OldPhotoRestoration, ReferenceRestoration
 
 
 def test_inpainting_pulls_known_pixels_only():

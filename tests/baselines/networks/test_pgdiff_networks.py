@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from baselines.networks.arcface import ArcFace
 from baselines.networks.pgdiff_restorer import PgdiffRestorer
 from baselines.networks.pgdiff_unet import PgdiffUnet, timestep_embedding
 from tests.baselines._pgdiff import SIZE, images, ready, seeded
+from tests.parity.arcface import ArcFace
 
 
 @pytest.mark.parametrize(
