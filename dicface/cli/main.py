@@ -21,7 +21,7 @@ from dicface.cli import weights as weights_commands
 from dicface.config.load import load
 from dicface.config.settings import TASKS, Config
 from dicface.config.systems import FIGURES
-from dicface.jobs.artefacts import recording
+from dicface.jobs.artefacts import recording, run_of
 from dicface.provenance import verify
 
 EXIT_USER_ERROR = 2
@@ -29,11 +29,13 @@ EXIT_USER_ERROR = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    options.typed = ["dicface", *words]
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         config = None if options.config is None else load(*options.config)
-        with recording(options, config, sys.argv[1:] if arguments is None else arguments):
+        with recording(options, config, words):
             given = (options,) if config is None else (options, config)
             return options.command(*given) or 0
     except DicfaceError as error:
@@ -115,6 +117,7 @@ def score(options: argparse.Namespace, config: Config | None = None) -> None:
     """Score a folder of restored clips against their truth; needs no configuration."""
     from dicface.report.render.text import to_text
     from dicface.report.score_folder import score_folder
+    from dicface.runs.results import Results
 
     name = options.name or options.restored.resolve().name
     result = score_folder(
@@ -127,8 +130,9 @@ def score(options: argparse.Namespace, config: Config | None = None) -> None:
         align=options.align,
         prefer=config.metrics.backbones if config else "auto",
         workers=options.workers,
+        command=options.typed,
     )
-    files = [result.folder / "metrics.parquet", result.files["md"], result.page]
+    files = [Results(folder=result.folder).metrics, result.files["md"], result.page]
     sys.stdout.write(f"{to_text(result.table)}\nWritten: {', '.join(map(str, files))}\n")
 
 
@@ -168,10 +172,7 @@ def table(options: argparse.Namespace, config: Config) -> None:
     """Write a table of a run and print it."""
     from dicface.report.run import write_run_table
 
-    written = write_run_table(
-        config, options.table, options.run, options.train, options.out, undone=options.undone
-    )
-    sys.stdout.write(written)
+    sys.stdout.write(write_run_table(run_of(options, config), options.table, undone=options.undone))
 
 
 def code_weights(options: argparse.Namespace, config: Config) -> None:
@@ -192,21 +193,14 @@ def figure(options: argparse.Namespace, config: Config) -> None:
     """Draw one figure of a run as PDF and PNG."""
     from dicface.report.run_figures import draw_figure
 
-    draw_figure(
-        config,
-        options.figure,
-        run=options.run,
-        train=options.train,
-        truth=options.truth,
-        out=options.out,
-    )
+    draw_figure(run_of(options, config), options.figure)
 
 
 def report(options: argparse.Namespace, config: Config) -> None:
     """Write the report of a run: a folder of pages that opens from disk."""
     from dicface.report.site import write_report
 
-    write_report(options.run, options.train, options.out, truth=options.truth, remark=config.remark)
+    write_report(run_of(options, config))
 
 
 def import_results(options: argparse.Namespace, config: Config) -> None:
@@ -217,13 +211,6 @@ def import_results(options: argparse.Namespace, config: Config) -> None:
     import_folder_of_results(
         options.method, options.restored, options.truth, options.out, label=options.label
     )
-
-
-def picture(options: argparse.Namespace, config: Config) -> None:
-    """Draw input, CodeFormer, DicFace and truth side by side."""
-    from dicface.report.run import draw_comparison
-
-    draw_comparison(config, options.run, options.truth, options.out)
 
 
 def _set_threads(config: Config) -> None:
@@ -318,7 +305,7 @@ def _parser() -> argparse.ArgumentParser:
         analysis="folder that `analyse` wrote",
         out="file to write",
     )
-    add("table", table, run="results of the run", train="its networks", out="tables' folder")
+    add("table", table, run="results of the run", train="its networks")
     subcommands["table"].add_argument("--table", default="table1", help="(default table1)")
     subcommands["table"].add_argument(
         "--undone",
@@ -330,23 +317,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("code-weights", code_weights, input="folder of inputs", out="file to write")
     subcommands["code-weights"].add_argument("--weights", type=Path, required=True)
-    add(
-        "figure",
-        figure,
-        run="results of the run",
-        train="its networks",
-        truth="folder of true clips",
-        out="figures' folder",
-    )
+    add("figure", figure, run="results of the run", train="its networks")
     subcommands["figure"].add_argument("--figure", choices=FIGURES, required=True)
-    add(
-        "report",
-        report,
-        run="results of the run",
-        train="its networks",
-        truth="folder of true clips",
-        out="folder to write",
-    )
+    add("report", report, run="results of the run", train="its networks")
     add(
         "import-results",
         import_results,
@@ -356,13 +329,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     subcommands["import-results"].add_argument("--method", required=True, help="its id")
     subcommands["import-results"].add_argument("--label", default="", help="what tables print")
-    add(
-        "picture",
-        picture,
-        run="results of the run",
-        truth="folder of true clips",
-        out="file to write",
-    )
     verify.register(commands.add_parser("verify", help=verify.HELP, description=verify.HELP))
     # Files are the same whatever the configuration says.
     files = commands.add_parser("weights", help=weights_commands.HELP)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dicface.base import names
+
 STAGES = ("vqgan", "codeformer", "fusion", "dicface")
-TASKS = ("bfr", "inpainting", "colorization")
+TASKS = tuple(names.TASKS)
 
 
 @dataclass(frozen=True, kw_only=True)

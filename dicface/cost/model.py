@@ -277,7 +277,6 @@ _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "table1": Model._table,
     "table2": Model._table,
     "ablation": Model._table,
-    "picture": Model._drawing,
     "code_weights": Model._code_weights,
     "figure": Model._drawing,
     "report_pages": Model._report,

@@ -18,6 +18,7 @@ from dicface.base.errors import DicfaceError
 from dicface.config.settings import TASKS, Config
 from dicface.provenance import cards
 from dicface.provenance.manifest import CARD, SUFFIX, Artefact, recorded
+from dicface.runs.folder import Run
 
 Options = argparse.Namespace
 
@@ -40,6 +41,11 @@ def recording(options: Options, config: Config | None, words: Sequence[str]) -> 
         return
     with recorded(artefact, ["dicface", *words]):
         yield
+
+
+def run_of(options: Options, config: Config) -> Run:
+    """The run whose folders a command names."""
+    return Run(config=config, raw={}, folder=options.run, train_folder=options.train.parent)
 
 
 def _is_first_process() -> bool:
@@ -256,19 +262,17 @@ def _code_weights(options: Options, config: Config) -> Artefact:
 
 
 def _table(options: Options, config: Config) -> Artefact:
-    from dicface.report.run import declare, is_papers_protocol, table_inputs
+    from dicface.report.render.write import table_files
+    from dicface.report.run import declare, is_papers_protocol, table_folder, table_inputs
 
-    spec = declare(config, options.table)
-    out = options.out
-    made_from = table_inputs(
-        config, options.table, options.run, options.train, undone=options.undone
-    )
-    ends = (".md", ".csv", ".tex", "_differences.csv", "_paper.md", "_paper.csv")
+    run, spec = run_of(options, config), declare(config, options.table)
+    folder = table_folder(run, options.table, undone=options.undone)
+    files = table_files(folder, spec.name)
     return Artefact(
-        path=out / f"{spec.name}.md",
+        path=files["md"],
         kind="table",
-        inputs={"scores": made_from},
-        outputs=partial(_found, out, *(f"{spec.name}{end}" for end in ends)),
+        inputs={"scores": table_inputs(run, options.table, undone=options.undone)},
+        outputs=lambda: [path for path in files.values() if path.is_file()],
         settings={"table": spec, "protocol_is_paper": is_papers_protocol(config)},
         seeds=["report|bootstrap|<clips>", "report|sign flips|<clips>"],
         run=options.run,
@@ -278,52 +282,34 @@ def _table(options: Options, config: Config) -> Artefact:
 def _figure(options: Options, config: Config) -> Artefact:
     from dicface.report.run_figures import figure_inputs
 
-    shown = figure_inputs(
-        config, options.figure, run=options.run, train=options.train, truth=options.truth
-    )
+    run, name = run_of(options, config), options.figure
     return Artefact(
-        path=options.out / f"{options.figure}.png",
+        path=run.figures / f"{name}.png",
         kind="figure",
-        inputs={"shown": shown},
-        outputs=partial(
-            _found, options.out, *(f"{options.figure}.{e}" for e in ("png", "pdf", "txt"))
-        ),
+        inputs={"shown": figure_inputs(run, name)},
+        outputs=partial(_found, run.figures, *(f"{name}.{e}" for e in ("png", "pdf", "txt"))),
         settings={"table1": config.table1, "table2": config.table2},
-        run=options.run,
-    )
-
-
-def _picture(options: Options, config: Config) -> Artefact:
-    from dicface.report.run import picture_inputs
-
-    return Artefact(
-        path=options.out,
-        kind="figure",
-        inputs={"shown": picture_inputs(config, options.run, options.truth)},
-        outputs=partial(
-            _found, options.out.parent, *(options.out.with_suffix(e).name for e in (".png", ".txt"))
-        ),
-        settings={"table1": config.table1},
-        run=options.run,
+        run=run.folder,
     )
 
 
 def _report(options: Options, config: Config) -> Artefact:
-    del config
-    run, train = options.run, options.train
-    patterns = ("tables/*", "figures/*", *(f"{t}/*/*.parquet" for t in TASKS))
+    run = run_of(options, config)
+    patterns = ("tables/**/*", "figures/*", *(f"{t}/*/*.parquet" for t in TASKS))
     clips = [f"{task}/*/{name}" for task in TASKS for name in ("*.mkv", "index.json")]
     return Artefact(
-        path=options.out / "index.html",
+        path=run.report / "index.html",
         kind="report",
         inputs={
-            "shown": _found(run, *patterns, *clips),
-            "clips": _true_clips(options.truth),
-            "networks": _found(train, "*/stats.jsonl", "*/training.json", "*/weights.safetensors"),
+            "shown": _found(run.folder, *patterns, *clips),
+            "clips": _true_clips(run.truth),
+            "networks": _found(
+                run.networks, "*/stats.jsonl", "*/training.json", "*/weights.safetensors"
+            ),
         },
-        outputs=partial(_found, options.out, "**/*"),
+        outputs=partial(_found, run.report, "**/*"),
         settings={},
-        run=run,
+        run=run.folder,
     )
 
 
@@ -341,7 +327,6 @@ OF_COMMAND: dict[str, Callable[[Options, Any], Artefact | None]] = {
     "code_weights": _code_weights,
     "table": _table,
     "figure": _figure,
-    "picture": _picture,
     "report": _report,
 }
 """Name of the command's function -> what it makes."""

@@ -42,6 +42,7 @@ FILES = (
     "analysis/code_weights/*.npz",
     "noise_floor.parquet",
     "tables/*.md",
+    "tables/partial/*.md",
     "figures/*.png",
     "report/index.html",
 )

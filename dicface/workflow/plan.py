@@ -12,10 +12,16 @@ import yaml
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path, hold_lock
+from dicface.base.names import BLIND, HEADLINE
 from dicface.config.mapping import from_mapping
 from dicface.config.networks import network, sources_of, weights_of
 from dicface.config.settings import STAGES, RuleResources
-from dicface.config.systems import COMPARISON, HEADLINE, job_logs, method_network
+from dicface.config.systems import (
+    COLUMNS_OF_GRID,
+    TASK_OF_GRID,
+    job_logs,
+    method_network,
+)
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
 from dicface.runs.folder import Run
@@ -85,9 +91,11 @@ class Plan(Facts):
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
 
-    def compared(self) -> list[str]:
-        """Returns the methods of the comparison picture: those of its columns that Table 1 has."""
-        return [method for method in COMPARISON.values() if method in self.config.table1]
+    def methods_shown(self, figure: str) -> list[str]:
+        """Returns the methods whose clips or landmarks a figure shows, in their table's order."""
+        scored = self.scored(TASK_OF_GRID.get(figure, BLIND.id))
+        chosen = COLUMNS_OF_GRID.get(figure)
+        return [each for each in scored if chosen is None or each in chosen.values()]
 
     def networks_shown(self, name: str) -> list[str | None]:
         """Returns the networks whose code weights Figure 8 shows (errors as `figure_facts`)."""

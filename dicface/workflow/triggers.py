@@ -11,9 +11,10 @@ from typing import Any
 
 from dicface import __version__
 from dicface.base.errors import ConfigError
+from dicface.base.names import HEADLINE
 from dicface.config.networks import network
 from dicface.config.settings import Config
-from dicface.config.systems import FIGURES, HEADLINE, TASK_OF_GRID, method_settings
+from dicface.config.systems import FIGURES, TASK_OF_GRID, method_settings
 from dicface.data.datasets.layouts import read_layout
 from dicface.runs.folder import Run
 

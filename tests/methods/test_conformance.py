@@ -26,7 +26,8 @@ from dicface.methods.listing import as_markdown, facts_table, short_source, weig
 from dicface.methods.seeded import seeded, write_seeded_weights
 from dicface.models import build
 from dicface.models.checkpoint import save_weights
-from dicface.report.run import SEEDED_NOTE, _row, declare
+from dicface.report.run import SEEDED_NOTE, declare, fill_row
+from dicface.runs.folder import Run
 from dicface.weights import registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -455,7 +456,8 @@ def test_the_table_says_so_in_the_row(seeded_folder):
     scores.touch()
     spec = declare(config, "table1")
     (row,) = (row for row in spec.rows if row.method == "realbasicvsr")
-    row = _row(config, spec, row, seeded_folder, seeded_folder, ())
+    run = Run(config=config, raw={}, folder=seeded_folder, train_folder=seeded_folder)
+    row = fill_row(run, row)
     assert row.label == "RealBasicVSR (seeded weights)"
     assert row.paper_name == "RealBasicVSR"
     assert row.notes == (SEEDED_NOTE,)

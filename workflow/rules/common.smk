@@ -1,6 +1,7 @@
 """This part of the workflow checks the configuration and names the folders of a run."""
 
 import shlex
+import shutil
 import sys
 
 from dicface.base.errors import DicfaceError
@@ -58,6 +59,8 @@ onstart:
 
 
 onsuccess:
+    # What an earlier run left in part.
+    shutil.rmtree(SUITE.run.partial_tables, ignore_errors=True)
     try:
         for folder in {RUN, TRAIN}:
             write_run_manifest(folder)
@@ -74,5 +77,5 @@ onerror:
     for table in SUITE.partial_tables(undone):
         shell(
             "{DICFACE} table --table {table} --config {RUN_CONFIG} --run {RUN}"
-            " --train {TRAIN}/train --out {RUN}/tables --undone {left}"
+            " --train {TRAIN}/train --undone {left}"
         )

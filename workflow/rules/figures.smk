@@ -35,7 +35,7 @@ def shown_in(wildcards):
             for network in SUITE.networks_shown(figure)
         ]
     task = systems.TASK_OF_GRID.get(figure, "bfr")
-    return scores(task, SUITE.scored(task))
+    return scores(task, SUITE.methods_shown(figure))
 
 
 rule figure:
@@ -54,8 +54,7 @@ rule figure:
         facts=lambda wildcards: SUITE.figure_facts(wildcards.figure),
     shell:
         "{DICFACE} figure --figure {wildcards.figure} --config {params.config} --run {RUN}"
-        " --train {TRAIN}/train --truth $(dirname {input.truth}) --out $(dirname {output[0]})"
-        " 2>&1 | tee {log}"
+        " --train {TRAIN}/train 2>&1 | tee {log}"
 
 
 rule figures:

@@ -21,8 +21,7 @@ rule report_pages:
     params:
         config=RUN_CONFIG,
     shell:
-        "{DICFACE} report --config {params.config} --run {RUN} --train {TRAIN}/train"
-        " --truth $(dirname {input.truth}) --out {output} 2>&1 | tee {log}"
+        "{DICFACE} report --config {params.config} --run {RUN} --train {TRAIN}/train 2>&1 | tee {log}"
 
 
 rule report:

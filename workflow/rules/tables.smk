@@ -1,7 +1,7 @@
-"""This part of the workflow writes tables and the comparison picture.
+"""This part of the workflow writes tables.
 
-In: scores of all methods and variants that can run here. Out: results/<run>/tables/ and the
-picture. Where a job failed, the tables are still written, with its reason in the row.
+In: scores of all methods and variants that can run here. Out: results/<run>/tables/. Where a job
+failed, the tables are still written, in part, with its reason in the row: tables/partial/.
 """
 
 PAPER_NUMBERS = Path(workflow.basedir) / "config" / "paper_numbers"
@@ -23,11 +23,11 @@ rule table1:
         scores=scores("bfr", SUITE.scored("bfr")),
         noise_floor=rules.noise_floor.output,
         paper=paper_numbers("table1"),
-        picture=f"{RUN}/figures/comparison.png",
     output:
         md=f"{RUN}/tables/table1.md",
         csv=f"{RUN}/tables/table1.csv",
         tex=f"{RUN}/tables/table1.tex",
+        json=f"{RUN}/tables/table1.json",
         differences=f"{RUN}/tables/table1_differences.csv",
     log:
         f"{RUN}/logs/table1.log",
@@ -36,7 +36,7 @@ rule table1:
         facts=SUITE.table_facts("table1"),
     shell:
         "{DICFACE} table --table table1 --config {params.config} --run {RUN} --train {TRAIN}/train"
-        " --out $(dirname {output.md}) 2>&1 | tee {log}"
+        " 2>&1 | tee {log}"
 
 
 rule table2:
@@ -49,6 +49,7 @@ rule table2:
         md=f"{RUN}/tables/table2.md",
         csv=f"{RUN}/tables/table2.csv",
         tex=f"{RUN}/tables/table2.tex",
+        json=f"{RUN}/tables/table2.json",
     log:
         f"{RUN}/logs/table2.log",
     params:
@@ -56,7 +57,7 @@ rule table2:
         facts=SUITE.table_facts("table2"),
     shell:
         "{DICFACE} table --table table2 --config {params.config} --run {RUN} --train {TRAIN}/train"
-        " --out $(dirname {output.md}) 2>&1 | tee {log}"
+        " 2>&1 | tee {log}"
 
 
 ABLATION_OF_FILE = {SUITE.table_file(name): name for name in config["ablations"]}
@@ -74,6 +75,7 @@ rule ablation:
         md=f"{RUN}/tables/{{table}}.md",
         csv=f"{RUN}/tables/{{table}}.csv",
         tex=f"{RUN}/tables/{{table}}.tex",
+        json=f"{RUN}/tables/{{table}}.json",
     log:
         f"{RUN}/logs/{{table}}.log",
     wildcard_constraints:
@@ -84,7 +86,7 @@ rule ablation:
         name=lambda wildcards: ABLATION_OF_FILE[wildcards.table],
     shell:
         "{DICFACE} table --table {params.name} --config {params.config} --run {RUN}"
-        " --train {TRAIN}/train --out $(dirname {output.md}) 2>&1 | tee {log}"
+        " --train {TRAIN}/train 2>&1 | tee {log}"
 
 
 rule table3:
@@ -103,19 +105,3 @@ rule ablations:
     """Tables 3, 4 and those of the appendix."""
     input:
         expand(f"{RUN}/tables/{{table}}.md", table=ABLATION_OF_FILE),
-
-
-rule picture:
-    """Input, CodeFormer, DicFace and truth of four clips, chosen by a rule."""
-    input:
-        truth=TEST_INDEX,
-        scores=scores("bfr", SUITE.compared()),
-    output:
-        multiext(f"{RUN}/figures/comparison", ".png", ".txt"),
-    log:
-        f"{RUN}/logs/picture.log",
-    params:
-        config=RUN_CONFIG,
-    shell:
-        "{DICFACE} picture --config {params.config} --run {RUN}"
-        " --truth $(dirname {input.truth}) --out {output[0]} 2>&1 | tee {log}"

@@ -6,7 +6,8 @@ import re
 
 from dicface.report.render import cells
 from dicface.report.render.cells import Cell
-from dicface.report.tables.build import Row, Table
+from dicface.report.tables.rows import Row
+from dicface.report.tables.table import Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from dicface.report.render import cells
 from dicface.report.render.cells import Cell
-from dicface.report.tables.build import Row, Table
 from dicface.report.tables.footnotes import sentence
+from dicface.report.tables.rows import Row
+from dicface.report.tables.table import Table
 
 BEST, SECOND = "*", "°"
 """Marks of best and second best."""

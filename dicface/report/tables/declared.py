@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dicface.base.names import HEADLINE, INPUT
 from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
@@ -15,9 +16,6 @@ NOTES = ("The degraded input is ranked like every other row.",)
 
 ABLATION_METRICS = ("psnr", "akd", "fvd", "tlme")
 """What the paper's ablations print."""
-
-HEADLINE = "dicface_trained"
-"""The model that every variant of an ablation is tested against."""
 
 
 def system(name: str) -> RowSpec:
@@ -39,7 +37,7 @@ def table1(rows: Sequence[RowSpec]) -> TableSpec:
         rows: In printed order.
     """
     shown = {row.method for row in rows}
-    pairs = ((HEADLINE, "input"), (HEADLINE, "codeformer_trained"))
+    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
     return TableSpec(
         name="table1",
         title="Table 1. Blind face-video restoration",

@@ -1,0 +1,46 @@
+"""Names that many packages share: the tasks, and the method that a run is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is wrong with an input and is to be mended.
+
+    Attributes:
+        id: Name in files, settings and on the command line.
+        title: Name for readers.
+        sentence: What is done to a clip to make its input.
+    """
+
+    id: str
+    title: str
+    sentence: str
+
+
+BLIND = Task(
+    id="bfr",
+    title="Blind face restoration",
+    sentence="Blind face restoration: blurred, reduced, noisy and coded as H.264",
+)
+INPAINTING = Task(
+    id="inpainting",
+    title="Face inpainting",
+    sentence="Inpainting: one mask a clip, painted white",
+)
+COLORIZATION = Task(
+    id="colorization",
+    title="Face colorization",
+    sentence="Colorization: the grey frame in three channels",
+)
+
+TASKS = {task.id: task for task in (BLIND, INPAINTING, COLORIZATION)}
+"""Id -> task, in the order of tables and pages."""
+
+INPUT = "input"
+"""The degraded clips themselves, which are scored like the results of a method."""
+
+HEADLINE = "dicface_trained"
+"""The run's DicFace, which every ablation is compared with."""
