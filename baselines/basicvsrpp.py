@@ -7,11 +7,11 @@ differs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from baselines._vsr import VideoEnlarger
-from dicface.methods import examples
-from dicface.methods.method import MethodFacts
+from dicface.methods import PAPER_SYSTEMS, MethodFacts
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,6 +24,8 @@ class BasicVsrPp(VideoEnlarger):
     facts = MethodFacts(
         name="basicvsrpp",
         label="BasicVSR++",
+        group=PAPER_SYSTEMS,
+        paper_name="BasicVSR++",
         window=0,
         chunk=VideoEnlarger.chunk,
         size=None,
@@ -44,8 +46,14 @@ class BasicVsrPp(VideoEnlarger):
             f"segments of {VideoEnlarger.chunk} frames without overlap bound the memory.",
         ),
     )
-    example = classmethod(examples.basicvsrpp)
     prefixes: ClassVar[tuple[str, ...]] = ("generator.",)
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network."""
+        from baselines.networks.basicvsrpp import BasicVsrPlusPlus
+
+        return with_small_network(cls(**settings), lambda: BasicVsrPlusPlus(8, 1), side=None)
 
     def build(self) -> nn.Module:
         """Returns the released ×4 network without weights."""

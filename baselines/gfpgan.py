@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dicface.base.seeds import torch_generator
-from dicface.methods import examples
-from dicface.methods.method import MethodFacts
+from dicface.methods import PAPER_SYSTEMS, MethodFacts
 from dicface.methods.network import NetworkMethod, sized
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,8 @@ class Gfpgan(NetworkMethod):
     facts = MethodFacts(
         name="gfpgan",
         label="GFPGAN",
+        group=PAPER_SYSTEMS,
+        paper_name="GFPGAN",
         weights={"bfr": ("gfpgan_v1_4",)},
         licence="Apache-2.0",
         commercial=True,
@@ -45,7 +47,17 @@ class Gfpgan(NetworkMethod):
             "Its release hands back the input where the network fails; here that is an error.",
         ),
     )
-    example = classmethod(examples.gfpgan)
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network."""
+        from baselines.networks.gfpgan import Gfpgan as Network
+
+        return with_small_network(
+            cls(**settings),
+            lambda: Network(16, channel_multiplier=1, narrow=1 / 64, style_dim=8, n_mlp=2),
+            side=16,
+        )
 
     def build(self) -> Network:
         """Returns the network without its weights."""

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from dicface.base.errors import MethodError
-from dicface.methods import examples
-from dicface.methods.method import TASKS, MethodFacts
+from dicface.methods import PAPER_SYSTEMS, TASKS, MethodFacts
 from dicface.methods.network import NetworkMethod
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,8 @@ class Gpen(NetworkMethod):
     facts = MethodFacts(
         name="gpen",
         label="GPEN",
+        group=PAPER_SYSTEMS,
+        paper_name="GPEN",
         tasks=TASKS,
         weights={
             "bfr": ("gpen_bfr_512",),
@@ -57,7 +59,6 @@ class Gpen(NetworkMethod):
             "Faces are aligned to the FFHQ template; its release uses a padded ArcFace template.",
         ),
     )
-    example = classmethod(examples.gpen)
     variants: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "bfr": "GPEN-BFR-512",
@@ -65,6 +66,19 @@ class Gpen(NetworkMethod):
             "colorization": "GPEN-Colorization-1024",
         }
     )
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network, larger than its frames as the released one."""
+        from baselines.networks.gpen import Gpen as Network
+
+        method = cls(**settings)
+        side = 16 if method.task == "bfr" else 32
+        return with_small_network(
+            method,
+            lambda: Network(side, channel_multiplier=1, narrow=1 / 64, style_dim=8, n_mlp=2),
+            side=16,
+        )
 
     @property
     def network_name(self) -> str:

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dicface.base.errors import MethodError
-from dicface.methods import examples
-from dicface.methods.method import MethodFacts
+from dicface.methods import PAPER_SYSTEMS, MethodFacts
 from dicface.methods.network import NetworkMethod, sized
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,6 +52,8 @@ class Keep(NetworkMethod):
     facts = MethodFacts(
         name="keep",
         label="KEEP",
+        group=PAPER_SYSTEMS,
+        paper_name="KEEP",
         window=0,
         chunk=20,
         weights={"bfr": ("keep_v0_1",)},
@@ -65,7 +67,6 @@ class Keep(NetworkMethod):
             "A last chunk of one frame is not doubled; its result is the same.",
         ),
     )
-    example = classmethod(examples.keep)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,6 +74,37 @@ class Keep(NetworkMethod):
             raise MethodError(
                 f"{self.facts.label}: chunk is {self.chunk}; expected 1 or more frames."
             )
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network."""
+        from baselines.networks.keep import Keep as Network
+        from baselines.networks.keep import KeepSettings
+
+        sizes = KeepSettings(
+            resolution=32,
+            nf=8,
+            ch_mult=(1, 1, 2),
+            num_res_blocks=1,
+            attn_resolutions=(8,),
+            norm_groups=4,
+            codebook_size=16,
+            emb_dim=8,
+            dim_embd=16,
+            n_head=2,
+            n_layers=2,
+            dim_mlp=16,
+            connect_list=("8", "16"),
+            kalman_heads=2,
+            kalman_head_dim=4,
+            cross_fuse_list=("8",),
+            cross_fuse_nhead=2,
+            cross_fuse_dim=4,
+            flow_channels=8,
+            flow_layers=2,
+            flow_widths=(4, 6, 8),
+        )
+        return with_small_network(cls(**settings), lambda: Network(sizes), side=sizes.resolution)
 
     def build(self) -> Network:
         """Returns the released network without its weights."""

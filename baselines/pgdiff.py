@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from dicface.base.errors import MethodError
-from dicface.methods import examples
-from dicface.methods.method import TASKS, Method, MethodFacts
+from dicface.methods import PAPER_SYSTEMS, TASKS, Method, MethodFacts
 from dicface.methods.network import sized
+from dicface.methods.seeded import seeded, without_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,6 +46,8 @@ class PgDiff(Method):
     facts = MethodFacts(
         name="pgdiff",
         label="PGDiff",
+        group=PAPER_SYSTEMS,
+        paper_name="PGDiff",
         tasks=TASKS,
         weights=dict.fromkeys(TASKS, ("pgdiff_prior",))
         | {"bfr": ("pgdiff_prior", "pgdiff_restorer")},
@@ -59,7 +61,6 @@ class PgDiff(Method):
             "Output is truncated to 8 bits, not rounded, as in its release.",
         ),
     )
-    example = classmethod(examples.pgdiff)
 
     steps: int = 1000
     guidance_scale: float | None = None
@@ -74,6 +75,29 @@ class PgDiff(Method):
         if self.repeats < 1 or (self.repeats > 1 and self.steps <= 701):
             expected = "1 or more" if self.steps > 701 else f"1, as steps is {self.steps}"
             raise MethodError(f"PGDiff: repeats is {self.repeats}; expected {expected}.")
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with small networks that takes two steps a frame."""
+        from baselines.networks.pgdiff_restorer import PgdiffRestorer
+        from baselines.networks.pgdiff_unet import PgdiffUnet
+
+        method = cls(**{"steps": 2, **settings})
+
+        def build() -> Iterator[nn.Module]:
+            yield PgdiffUnet(
+                image_size=16,
+                channel_mult=(1, 2),
+                num_res_blocks=(1, 1),
+                attention_sizes=(8,),
+                head_channels=32,
+            )
+            if method.task == "bfr":
+                yield PgdiffRestorer(channels=8, num_blocks=1, growth_channels=4)
+
+        networks = seeded(build, method.facts.name, method.task)
+        method.networks = tuple(network.to(method.device) for network in networks)
+        return without_files(method, side=16)
 
     def build(self) -> tuple[nn.Module, ...]:
         """Returns the networks of the task without weights: prior and, for "bfr", restorer."""

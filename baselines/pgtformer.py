@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from dicface.methods import examples
-from dicface.methods.method import MethodFacts
+from dicface.methods import PAPER_SYSTEMS, MethodFacts
 from dicface.methods.network import NetworkMethod, sized
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,8 @@ class PgtFormer(NetworkMethod):
     facts = MethodFacts(
         name="pgtformer",
         label="PGTFormer",
+        group=PAPER_SYSTEMS,
+        paper_name="PGTFormer",
         window=3,
         aligned=False,
         weights={"bfr": ("pgtformer",)},
@@ -48,7 +50,29 @@ class PgtFormer(NetworkMethod):
             "Restores the frames it is given as they are: no detection, alignment or paste-back.",
         ),
     )
-    example = classmethod(examples.pgtformer)
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network."""
+        from baselines.networks.pgtformer import PgtFormer as Network
+        from baselines.networks.pgtformer_blocks import PgtFormerSettings
+
+        sizes = PgtFormerSettings(
+            resolution=64,
+            nf=8,
+            ch_mult=(1, 1, 1, 1, 2),
+            norm_groups=4,
+            window_heads=2,
+            z_channels=8,
+            dim_embd=16,
+            codebook_size=16,
+            n_head=2,
+            n_layers=2,
+            dim_mlp=16,
+            connect_list=(4, 8, 16, 32),
+            fusion_width=4,
+        )
+        return with_small_network(cls(**settings), lambda: Network(sizes), side=sizes.resolution)
 
     def build(self) -> Network:
         """Returns the released network without its weights."""

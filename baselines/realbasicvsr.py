@@ -7,12 +7,12 @@ Follows the inference script and `realbasicvsr_x4.py` of ckkelvinchan/RealBasicV
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from baselines._vsr import VideoEnlarger
 from dicface.base.errors import MethodError
-from dicface.methods import examples
-from dicface.methods.method import MethodFacts
+from dicface.methods import PAPER_SYSTEMS, MethodFacts
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +35,8 @@ class RealBasicVsr(VideoEnlarger):
     facts = MethodFacts(
         name="realbasicvsr",
         label="RealBasicVSR",
+        group=PAPER_SYSTEMS,
+        paper_name="RealBasicVSR",
         window=0,
         chunk=VideoEnlarger.chunk,
         size=None,
@@ -56,7 +58,6 @@ class RealBasicVsr(VideoEnlarger):
             f"segments of {VideoEnlarger.chunk} frames without overlap bound the memory.",
         ),
     )
-    example = classmethod(examples.realbasicvsr)
     prefixes: ClassVar[tuple[str, ...]] = ("generator_ema.", "generator.")
 
     cleaning_threshold_levels: float = 255.0
@@ -68,6 +69,19 @@ class RealBasicVsr(VideoEnlarger):
                 f"{self.facts.label}: cleaning_threshold_levels is "
                 f"{self.cleaning_threshold_levels}; expected 0 to 255."
             )
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network."""
+        from baselines.networks import realbasicvsr
+
+        method = cls(**settings)
+        threshold = method.cleaning_threshold_levels
+        return with_small_network(
+            method,
+            lambda: realbasicvsr.RealBasicVsr(8, 1, 1, cleaning_threshold_levels=threshold),
+            side=None,
+        )
 
     def build(self) -> nn.Module:
         """Returns the released network without weights."""

@@ -38,7 +38,7 @@ sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != HERE]
 
 import dicface.methods  # noqa: E402
 from dicface.base.seeds import torch_generator  # noqa: E402
-from dicface.methods.examples import write_seeded_weights  # noqa: E402
+from dicface.methods.seeded import write_seeded_weights  # noqa: E402
 
 SIDE = 512
 ALL_STEPS = 1000

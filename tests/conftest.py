@@ -1,6 +1,8 @@
-"""Shared fixtures: where reference tensors and real clips are, on machines that have them."""
+"""Shared fixtures: reference tensors and real clips, where there are any; methods of others."""
 
 import os
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,31 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no reference data on this machine ({SHARED}; set DICFACE_SHARED)")
     return SHARED
+
+
+@pytest.fixture
+def fresh_registry(monkeypatch) -> None:
+    """Lets the registry of methods read the installed packages at each call, not once."""
+    import dicface.methods
+
+    monkeypatch.setattr(dicface.methods, "_claims", dicface.methods._claims.__wrapped__)
+
+
+@pytest.fixture
+def register_methods(monkeypatch, fresh_registry) -> Callable[..., None]:
+    """Returns a function that registers methods as other packages do, beside the installed ones.
+
+    It takes the class of each name as "module:Class", and `alone=True` to hide the installed ones.
+    """
+    real = metadata.entry_points
+
+    def register(*, alone: bool = False, **targets: str) -> None:
+        def entry_points(*, group: str) -> list[metadata.EntryPoint]:
+            if group != "dicface.methods":
+                return list(real(group=group))
+            added = [metadata.EntryPoint(name, target, group) for name, target in targets.items()]
+            return [*([] if alone else real(group=group)), *added]
+
+        monkeypatch.setattr(metadata, "entry_points", entry_points)
+
+    return register

@@ -9,14 +9,12 @@ Shapes: n images, 3 channels, h×w positions. Images are RGB in [-1, 1].
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 Restorer = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -106,8 +104,8 @@ class Colorization(Guidance):
         """Squared differences of lightness and of colour statistics."""
         del target
         return {
-            "lightness": self.lightness_weight * _lightness_loss(self.known, x0).sum(),
-            "color": self.colour_weight * _colour_loss(x0, self.style),
+            "lightness": self.lightness_weight * lightness_loss(self.known, x0).sum(),
+            "color": self.colour_weight * colour_loss(x0, self.style),
         }
 
 
@@ -131,78 +129,13 @@ class Restoration(Guidance):
         return {"smooth semantics": self.weight * (target - x0).square().sum()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReferenceRestoration(Restoration):
-    """Restoration that also follows the identity in a photograph.
-
-    Attributes:
-        embed: Maps (n, 3, 112, 112) faces to identity vectors.
-        reference: (n, 3, h, w) photographs of the persons.
-        size: Side of what `embed` takes, in pixels.
-    """
-
-    embed: Callable[[Tensor], Tensor]
-    reference: Tensor
-    size: int = 112
-    identity_weight: float = 25.0
-
-    def losses(self, x0: Tensor, target: Tensor | None) -> dict[str, Tensor]:
-        """Adds the squared differences of identity vectors, which are not normalised."""
-        distance = self._identity(x0) - self._identity(self.reference)
-        identity = self.identity_weight * distance.square().sum()
-        return {**super().losses(x0, target), "identity": identity}
-
-    def _identity(self, images: Tensor) -> Tensor:
-        size = (self.size, self.size)
-        return self.embed(functional.interpolate(images, size, mode="bilinear", antialias=True))
-
-
-@dataclass(frozen=True, kw_only=True)
-class OldPhotoRestoration(Restoration):
-    """Restores, inpaints and colourises a scratched grey photograph.
-
-    Attributes:
-        mask: (n, 1 or 3, h, w); pixels above 0 are missing.
-    """
-
-    mask: Tensor
-    lightness_weight: float = 1.0
-    colour_weight: float = 0.5
-    style: int = 0
-
-    norm_dims = (2, 3)
-
-    def losses(self, x0: Tensor, target: Tensor | None) -> dict[str, Tensor]:
-        """Lightness against the restored images where pixels are known, and colour statistics."""
-        lightness = _lightness_loss(target, x0).masked_fill(self.mask > 0, 0)
-        return {
-            "lightness": self.lightness_weight * lightness.sum(),
-            "color": self.colour_weight * _colour_loss(x0, self.style),
-        }
-
-    def gradient(self, x0: Tensor, target: Tensor | None) -> Tensor:
-        """See `Guidance.gradient`; 0 where pixels are missing."""
-        return super().gradient(x0, target).masked_fill(self.mask > 0, 0)
-
-
-GUIDANCES: Mapping[str, type[Guidance]] = MappingProxyType(
-    {
-        "restoration": Restoration,
-        "colorization": Colorization,
-        "inpainting": Inpainting,
-        "ref_restoration": ReferenceRestoration,
-        "old_photo_restoration": OldPhotoRestoration,
-    }
-)
-
-
-def _lightness_loss(known: Tensor, x0: Tensor) -> Tensor:
+def lightness_loss(known: Tensor, x0: Tensor) -> Tensor:
     """Squared difference of the channels' mean, once for each channel: (n, 3, h, w)."""
     difference = (known - x0).mean(1, keepdim=True)
     return difference.square().expand_as(x0)
 
 
-def _colour_loss(x0: Tensor, style: int) -> Tensor:
+def colour_loss(x0: Tensor, style: int) -> Tensor:
     """Squared difference to the same images with the mean and deviation of a style."""
     mean, deviation = (x0.new_tensor(v).view(1, 3, 1, 1) for v in COLOUR_STYLES[style])
     var_x, mean_x = torch.var_mean(x0, (2, 3), keepdim=True)

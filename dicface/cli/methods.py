@@ -31,10 +31,16 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def list_methods(options: argparse.Namespace) -> None:  # noqa: ARG001 - every command takes them
-    """Print the facts of all methods, and which of their weights are here."""
-    from dicface.methods.listing import as_text, facts_table, weights_table
+    """Print the facts of all methods, which of their weights are here, and what is broken."""
+    from dicface.methods import unregistered
+    from dicface.methods.listing import as_text, facts_table, faults_table, weights_table
 
-    sys.stdout.write(f"{as_text(facts_table())}\n{as_text(weights_table())}")
+    parts = [as_text(facts_table()), as_text(weights_table())]
+    if len(faults := faults_table()) > 1:
+        parts.append(as_text(faults))
+    if hint := unregistered():
+        parts.append(f"{hint}\n")
+    sys.stdout.write("\n".join(parts))
 
 
 def check_method(options: argparse.Namespace) -> int:

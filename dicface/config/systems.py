@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
+from dicface.base.names import BLIND, COLORIZATION, HEADLINE, INPAINTING, INPUT
 from dicface.config.networks import (
     METHOD_OF_STAGE,
     network,
@@ -18,23 +19,20 @@ from dicface.config.settings import Config
 #: Methods that run on weights of the run -> the stage that trains them; variants come on top.
 TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
 
-#: The run's DicFace, which every ablation is compared with.
-HEADLINE = "dicface_trained"
-
-#: Columns of the comparison picture, before the truth: heading -> method.
-COMPARISON = {"Input": "input", "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
-
 #: Figure of qualitative examples -> its task.
-TASK_OF_GRID = {"figure3": "bfr", "figure4": "inpainting", "figure5": "colorization"}
-FIGURES = (
-    "comparison",
-    *TASK_OF_GRID,
-    "figure6",
-    "figure7",
-    "figure8a",
-    "figure8b",
-    "training_curves",
-)
+TASK_OF_GRID = {
+    "comparison": BLIND.id,
+    "figure3": BLIND.id,
+    "figure4": INPAINTING.id,
+    "figure5": COLORIZATION.id,
+}
+
+#: Such a figure with chosen columns -> heading and method of each, before the truth; the others
+#: show every method that was scored.
+COLUMNS_OF_GRID = {
+    "comparison": {"Input": INPUT, "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
+}
+FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
 
 
 def method_network(config: Config, method: str) -> str | None:
@@ -63,7 +61,7 @@ def method_class(config: Config, method: str) -> str:
 def method_settings(config: Config, method: str) -> dict[str, object]:
     """Returns the settings of a method that the configuration decides, for `methods.create`."""
     kind = method_class(config, method)
-    if kind not in ("dicface", "dicface_trained"):
+    if kind not in ("dicface", HEADLINE):
         return {}
     settings = restore_settings(config, _run_name(config, method) or "dicface")
     return {**asdict(settings), "aggregation": settings.aggregation or None}

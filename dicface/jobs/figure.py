@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError
+from dicface.base.names import BLIND, HEADLINE
 from dicface.config.settings import Config
-from dicface.config.systems import COMPARISON, FIGURES, HEADLINE, TASK_OF_GRID, method_network
+from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
 from dicface.jobs.files import found
 from dicface.jobs.job import Job, wildcard
 from dicface.jobs.table import rows_of
@@ -60,10 +61,6 @@ class Figure(Job):
         rows = [HEADLINE] if self.figure == "figure8b" else config.ablations["table3"].rows
         return [method_network(config, row) for row in rows]
 
-    def columns(self) -> list[str]:
-        """The methods that the comparison shows: those of its columns that Table 1 has."""
-        return [name for name in COMPARISON.values() if name in self.run.config.table1]
-
     def waits_for(self) -> list[Path]:
         """Curves, code weights, or clips and scores of its task."""
         run, plan = self.run, self.plan
@@ -71,11 +68,8 @@ class Figure(Job):
             return [run.network(stage).weights for stage in plan.trained_stages()]
         if self.figure in ("figure8a", "figure8b"):
             return [run.code_weights(network) for network in self.networks()]
-        task = TASK_OF_GRID.get(self.figure, "bfr")
-        methods = plan.scored(task)
-        if self.figure == "comparison":
-            methods = self.columns()
-        scores = [run.results(task, method).metrics for method in methods]
+        task = TASK_OF_GRID.get(self.figure, BLIND.id)
+        scores = [run.results(task, each).metrics for each in plan.methods_shown(self.figure)]
         return [*scores, run.truth_index]
 
     def writes(self) -> list[Path]:
@@ -87,11 +81,12 @@ class Figure(Job):
         self.require_table()
         if self.figure == "training_curves":
             return {}
-        if self.figure == "comparison":
-            return {"columns": self.columns()}
+        if columns := COLUMNS_OF_GRID.get(self.figure):
+            shown = self.run.config.table1
+            return {"columns": {head: name for head, name in columns.items() if name in shown}}
         if self.figure in ("figure8a", "figure8b"):
             return rows_of(self.run, "table3")
-        is_table1 = TASK_OF_GRID.get(self.figure, "bfr") == "bfr"
+        is_table1 = TASK_OF_GRID.get(self.figure, BLIND.id) == BLIND.id
         return rows_of(self.run, "table1" if is_table1 else "table2")
 
     def work(self) -> None:

@@ -69,6 +69,11 @@ class Table(Job):
             raise ConfigError(f"no table is named '{self.table}'; there are {', '.join(tables)}.")
         return tables[self.table]
 
+    @property
+    def folder(self) -> Path:
+        """Where it goes: a part of a table stands apart from whole ones."""
+        return self.run.partial_tables if self.undone else self.run.tables
+
     def waits_for(self) -> list[Path]:
         """Scores of all rows that can run here, the noise floor, the paper's numbers."""
         scored = self.plan.scored_in(self.declared)
@@ -77,7 +82,7 @@ class Table(Job):
 
     def writes(self) -> list[Path]:
         """The table in three formats."""
-        return [self.run.tables / f"{self.table}{end}" for end in (".md", ".csv", ".tex")]
+        return [self.folder / f"{self.table}{end}" for end in (".md", ".csv", ".tex")]
 
     def depends_on(self) -> dict[str, Any]:
         """Rows, labels and remarks; the bytes of scores come through `waits_for`."""
@@ -99,7 +104,7 @@ class Table(Job):
     def leaves(self) -> Iterable[Path]:
         """The table, its paired differences, and the paper's table beside it."""
         ends = (".md", ".csv", ".tex", ".json", "_differences.csv", "_paper.md", "_paper.csv")
-        return found(self.run.tables, *(f"{self.table}{end}" for end in ends))
+        return found(self.folder, *(f"{self.table}{end}" for end in ends))
 
     def seeds(self) -> Sequence[str]:
         """Resampled clips and flipped signs."""

@@ -1,7 +1,7 @@
 """Restoration methods: one module each, found through one registry.
 
-The built-in ones are listed here in the order of Table 1. Another package adds its own under the
-entry-point group "dicface.methods"; nothing in this repository needs to change for it:
+The built-in ones are listed here. Every other package, `baselines` among them, registers its own
+in the entry-point group "dicface.methods"; nothing in this package changes for it:
 
     [project.entry-points."dicface.methods"]
     my_method = "my_package.restore:MyMethod"
@@ -12,84 +12,117 @@ Importing this package imports no network and no torch; a method's module is imp
 from __future__ import annotations
 
 import dataclasses
-import importlib
-from importlib import metadata
+import functools
+import importlib.metadata
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
 
 from dicface.base.errors import MethodError
-from dicface.methods.method import TASKS, Method, MethodFacts
+from dicface.methods.method import PAPER_SYSTEMS, TASKS, TRAINED, Method, MethodFacts
 
 __all__ = [
     "GROUP",
+    "PAPER_SYSTEMS",
     "TASKS",
+    "TRAINED",
     "Method",
     "MethodFacts",
     "create",
+    "fault",
     "method",
     "methods",
     "methods_for",
     "names",
     "unavailable",
+    "unregistered",
 ]
 
 GROUP = "dicface.methods"
 
 _BUILT_IN = {
     "input": "dicface.methods.input:Input",
-    "gpen": "baselines.gpen:Gpen",
-    "gfpgan": "baselines.gfpgan:Gfpgan",
-    "codeformer": "dicface.methods.codeformer:CodeFormer",
-    "realbasicvsr": "baselines.realbasicvsr:RealBasicVsr",
-    "basicvsrpp": "baselines.basicvsrpp:BasicVsrPp",
-    "pgtformer": "baselines.pgtformer:PgtFormer",
-    "keep": "baselines.keep:Keep",
     "dicface": "dicface.methods.dicface:DicFace",
     "codeformer_trained": "dicface.methods.trained:CodeFormerTrained",
     "dicface_trained": "dicface.methods.trained:DicFaceTrained",
-    "pgdiff": "baselines.pgdiff:PgDiff",
 }
+
+# The order of the paper's Table 1. It stands here and not in the facts, because listing names must
+# import no method, and because installers sort entry points by name.
+_TABLE_1 = (
+    *("input", "gpen", "gfpgan", "codeformer", "realbasicvsr", "basicvsrpp", "pgtformer", "keep"),
+    *("dicface", "codeformer_trained", "dicface_trained", "pgdiff"),
+)
 
 
 def names() -> tuple[str, ...]:
-    """Returns the names of all methods: the built-in ones in table order, then other packages'."""
-    return (*_BUILT_IN, *sorted(point.name for point in _entry_points()))
+    """Returns the names of all registered methods; imports none of them.
+
+    Those of the paper come first, in the order of its Table 1, then all others by alphabet.
+    """
+    known = _claims()
+    return (*filter(known.__contains__, _TABLE_1), *sorted(known.keys() - set(_TABLE_1)))
 
 
 def method(name: str) -> type[Method]:
     """Returns the class of one method.
 
     Raises:
-        MethodError: There is no such method, two packages claim its name, or another package's
-            method cannot be imported or is no `Method`.
+        MethodError: There is no such method, two packages claim its name, or it cannot be imported
+            or is no `Method`.
     """
-    points = {point.name: point for point in _entry_points()}
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    if name not in points:
-        raise MethodError(f"no method is named '{name}'. Known methods: {', '.join(names())}.")
+    points = _claims().get(name, ())
+    if not points:
+        raise MethodError(
+            f"no method is named '{name}'. Known methods: {', '.join(names())}."
+            + (f" {hint}" if (hint := unregistered()) else "")
+        )
+    if len(points) > 1:
+        raise MethodError(
+            f"the method name '{name}' is claimed twice ({', '.join(map(_owner, points))}). "
+            "Names file the results: rename one in its package, or uninstall one."
+        )
+    (point,) = points
     try:
-        found = points[name].load()
+        found = point.load()
     except Exception as error:
         raise MethodError(
-            f"method '{name}' ({points[name].value}) cannot be imported: {error!r}. "
+            f"method '{name}' ({point.value}) cannot be imported: {error!r}. "
             "Repair or remove the package that registers it."
         ) from error
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise MethodError(
-            f"method '{name}' ({points[name].value}) is {found!r}; expected a class that derives "
+            f"method '{name}' ({point.value}) is {found!r}; expected a class that derives "
             "from dicface.methods.Method (see docs/add-a-method.md)."
         )
-    if found.facts.name != name:
+    facts = getattr(found, "facts", None)
+    if not isinstance(facts, MethodFacts):
         raise MethodError(
-            f"method '{name}' ({points[name].value}) calls itself '{found.facts.name}' in its "
+            f"method '{name}' ({point.value}) states the facts {facts!r}; expected "
+            "dicface.methods.MethodFacts (see docs/add-a-method.md)."
+        )
+    if facts.name != name:
+        raise MethodError(
+            f"method '{name}' ({point.value}) calls itself '{facts.name}' in its "
             "facts; the two names must be the same."
         )
     return found
 
 
+def fault(name: str) -> str | None:
+    """Says why `method` refuses a name, in the words of its error; None if it does not."""
+    try:
+        method(name)
+    except MethodError as error:
+        return str(error)
+    return None
+
+
 def methods() -> dict[str, type[Method]]:
-    """Returns all methods by name; imports the module of each."""
-    return {name: method(name) for name in names()}
+    """Returns all methods by name; imports the module of each.
+
+    Those with a `fault` are left out: a broken package must not stop the methods of others.
+    """
+    return {name: method(name) for name in names() if fault(name) is None}
 
 
 def methods_for(task: str) -> tuple[str, ...]:
@@ -102,7 +135,7 @@ def methods_for(task: str) -> tuple[str, ...]:
         task: One of `TASKS`.
 
     Raises:
-        MethodError: There is no such task, or a method cannot be imported.
+        MethodError: There is no such task.
     """
     if task not in TASKS:
         raise MethodError(f"no task is named '{task}'. Known tasks: {', '.join(TASKS)}.")
@@ -110,7 +143,7 @@ def methods_for(task: str) -> tuple[str, ...]:
 
 
 def create(name: str, **settings: object) -> Method:
-    """Returns a method ready to run, e.g. ``create("codeformer", device="cuda", w=0.7)``.
+    """Returns a method ready to run, e.g. ``create("codeformer", device="cuda", fidelity_w=0.7)``.
 
     Raises:
         MethodError: There is no such method or setting, or the method cannot do the task.
@@ -146,14 +179,32 @@ def unavailable(name: str, *, size: int | None = None, task: str = "bfr") -> str
     return None if found.facts.trained else found(task=task).unavailable(size=size)
 
 
-def _entry_points() -> list[metadata.EntryPoint]:
-    points = list(metadata.entry_points(group=GROUP))
-    claimed = list(_BUILT_IN) + [point.name for point in points]
-    twice = sorted({name for name in claimed if claimed.count(name) > 1})
-    if twice:
-        owners = ", ".join(point.value for point in points if point.name in twice)
-        raise MethodError(
-            f"the method name '{twice[0]}' is claimed twice ({owners}). "
-            "Names file the results: rename one in its package, or uninstall one."
-        )
-    return points
+def unregistered() -> str | None:
+    """Says what to do where the paper's systems are not registered; None where they are.
+
+    A checkout that was never installed, or not since they register themselves, has no entry points.
+    """
+    points = (point for points in _claims().values() for point in points)
+    if any(point.value.startswith("baselines.") for point in points):
+        return None
+    return (
+        "The systems in baselines/ are not registered in this environment: install the suite into "
+        "it, by `pip install --no-deps --editable .` in the suite's folder."
+    )
+
+
+@functools.cache
+def _claims() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Returns who registers each name; reads the installed packages once a process.
+
+    A package that is found twice, as an old copy of its metadata on the path, is one.
+    """
+    built_in = (EntryPoint(name, target, GROUP) for name, target in _BUILT_IN.items())
+    claims: dict[str, dict[str, EntryPoint]] = {}
+    for point in (*built_in, *importlib.metadata.entry_points(group=GROUP)):
+        claims.setdefault(point.name, {}).setdefault(point.value, point)
+    return {name: tuple(points.values()) for name, points in claims.items()}
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"{point.value} of {point.dist.name}" if point.dist else point.value

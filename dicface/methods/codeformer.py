@@ -1,107 +1,72 @@
-"""CodeFormer with its authors' weights, frame by frame, for its three tasks.
+"""How CodeFormer restores, frame by frame, with the network of `dicface.models`.
 
-Kept of the release (aligned input): each task's own network, fidelity weight and use of AdaIN;
-output clamped to [-1, 1]; an inpainted frame takes the network's output where the input is pure
-white and the input elsewhere. Left out: the release turns a restored frame grey and shifts its
-colours where the input is nearly grey.
+Whose weights it runs on is said by the methods that derive from it: those trained in the run
+(`trained.py`), and its authors' (the package `baselines`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Self
 
-from dicface.methods import examples
-from dicface.methods.method import TASKS, MethodFacts
 from dicface.methods.network import NetworkMethod
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dicface.models import CodeFormer as Network
 
-_FEWER_SKIPS = ("32", "64", "128")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """What its release does for one task.
-
-    Attributes:
-        network: Settings of the network that are not the defaults.
-        fidelity_w: Weight of the encoder's skips in the decoder.
-        adain: Whether the quantised latent takes the channel statistics of the encoder's.
-    """
-
-    network: Mapping[str, object]
-    fidelity_w: float
-    adain: bool
+#: Settings of a network that restores a frame in milliseconds, for `Method.example`.
+SMALL = MappingProxyType(
+    {
+        "resolution": 16,
+        "nf": 8,
+        "ch_mult": (1, 2),
+        "num_res_blocks": 1,
+        "attn_resolutions": (8,),
+        "norm_groups": 4,
+        "codebook_size": 16,
+        "emb_dim": 8,
+        "dim_embd": 16,
+        "n_head": 2,
+        "n_layers": 2,
+        "dim_mlp": 16,
+        "connect_list": ("16",),
+    }
+)
 
 
 @dataclass(kw_only=True)
 class CodeFormer(NetworkMethod):
-    """CodeFormer as released.
+    """CodeFormer; an inpainted frame takes the network's output where the input is pure white.
 
     Attributes:
-        fidelity_w: Weight of the encoder's skips in the decoder; None for the release's.
-        adain: Gives the quantised latent the channel statistics of the encoder's; None for what the
-            release does.
+        fidelity_w: Weight of the encoder's skips in the decoder.
+        adain: Gives the quantised latent the channel statistics of the encoder's.
         batch: Frames restored at once; None for as many as are worth it at their size.
     """
 
-    facts = MethodFacts(
-        name="codeformer",
-        label="CodeFormer",
-        tasks=TASKS,
-        weights={
-            "bfr": ("codeformer",),
-            "inpainting": ("codeformer_inpainting",),
-            "colorization": ("codeformer_colorization",),
-        },
-        licence="S-Lab License 1.0 (non-commercial)",
-        source="sczhou/CodeFormer @ b33cc7d639d6545bfcccc7e0bc6ae51f24e79c2b",
-        citation="Zhou et al., Towards Robust Blind Face Restoration with Codebook Lookup "
-        "Transformer, NeurIPS 2022",
-        notes=(
-            "Restoration: w = 0.5 and AdaIN; inpainting: w = 1; colorization: w = 0 and AdaIN; as "
-            "in its release. Hard codes; deterministic.",
-            "Inpainting: pure white pixels are missing, all others are the input's, as in its "
-            "release.",
-            "Its release turns the result grey where the input is nearly grey; this is left out.",
-        ),
-    )
-    example = classmethod(examples.codeformer)
-    releases: ClassVar[Mapping[str, Release]] = MappingProxyType(
-        {
-            "bfr": Release(network={}, fidelity_w=0.5, adain=True),
-            "inpainting": Release(
-                network={"connect_list": _FEWER_SKIPS, "codebook_size": 512},
-                fidelity_w=1.0,
-                adain=False,
-            ),
-            "colorization": Release(
-                network={"connect_list": _FEWER_SKIPS}, fidelity_w=0.0, adain=True
-            ),
-        }
-    )
-
-    fidelity_w: float | None = None
-    adain: bool | None = None
+    fidelity_w: float = 1.0
+    adain: bool = False
     batch: int | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        release = self.releases[self.task]
-        self.fidelity_w = release.fidelity_w if self.fidelity_w is None else self.fidelity_w
-        self.adain = release.adain if self.adain is None else self.adain
-
-    def build(self) -> Network:
-        """Returns the released network of the task, without its weights."""
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network, whatever weights the class runs on."""
         from dicface.models import build
 
-        return build("codeformer", **self.releases[self.task].network)
+        return with_small_network(
+            cls(**settings), lambda: build("codeformer", **SMALL), side=SMALL["resolution"]
+        )
+
+    def build(self) -> Network:
+        """Returns the paper's network, without weights."""
+        from dicface.models import build
+
+        return build("codeformer")
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Restores each frame on its own; see `Method.restore`."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from dicface.methods import examples
-from dicface.methods.method import TASKS, MethodFacts
+from dicface.methods.codeformer import SMALL
+from dicface.methods.method import PAPER_SYSTEMS, TASKS, MethodFacts
 from dicface.methods.network import NetworkMethod
+from dicface.methods.seeded import with_small_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,8 @@ class DicFace(NetworkMethod):
     facts = MethodFacts(
         name="dicface",
         label="DicFace (released)",
+        group=PAPER_SYSTEMS,
+        paper_name="DicFace",
         tasks=TASKS,
         window=5,
         weights={
@@ -55,13 +58,21 @@ class DicFace(NetworkMethod):
             "Its release turns the result grey where the input is grey; this is left out.",
         ),
     )
-    example = classmethod(examples.dicface)
 
     position: Literal["centre", "release"] = "centre"
     fidelity_w: float = 1.0
     aggregation: str | None = None
     samples: int | Literal["mean"] = "mean"
     batch: int | None = None
+
+    @classmethod
+    def example(cls, **settings: object) -> Self:
+        """Returns an instance with a small network, whatever weights the class runs on."""
+        from dicface.models import build
+
+        return with_small_network(
+            cls(**settings), lambda: build("dicface", **SMALL), side=SMALL["resolution"]
+        )
 
     def build(self) -> Network:
         """Returns the released network without its weights."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dicface.methods.method import TASKS, Method, MethodFacts
+from dicface.methods.method import REFERENCE, TASKS, Method, MethodFacts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,7 @@ class Input(Method):
     facts = MethodFacts(
         name="input",
         label="Degraded input",
+        group=REFERENCE,
         tasks=TASKS,
         size=None,
         aligned=False,

@@ -20,11 +20,11 @@ def facts_table(names: Iterable[str] | None = None) -> Table:
     """Returns one row of facts a method, after a row of headings.
 
     Args:
-        names: Methods; all by default, in the order of Table 1.
+        names: Methods; by default all that can be used, in the order of `dicface.methods.names`.
     """
     headings = ("name", "label", "tasks", "frames", "size", "aligned", "scale", "weights")
     rows: Table = [(*headings, "commercial", "licence", "source")]
-    for name in dicface.methods.names() if names is None else names:
+    for name in dicface.methods.methods() if names is None else names:
         facts = dicface.methods.method(name).facts
         files = dict.fromkeys(file for files in facts.weights.values() for file in files)
         rows.append(
@@ -41,12 +41,18 @@ def facts_table(names: Iterable[str] | None = None) -> Table:
 def weights_table(names: Iterable[str] | None = None) -> Table:
     """Returns one row a weights file that methods need, with whether it is on this machine."""
     rows: Table = [("method", "task", "weights", "file", "size", "here")]
-    for name in dicface.methods.names() if names is None else names:
+    for name in dicface.methods.methods() if names is None else names:
         for task, files in dicface.methods.method(name).facts.weights.items():
             for file in files:
                 known = registry.entry(file)
                 rows.append((name, task, file, known.file, known.size, _where(file)))
     return rows
+
+
+def faults_table() -> Table:
+    """Returns one row a registered method that cannot be used, with the reason."""
+    faults = ((name, dicface.methods.fault(name)) for name in dicface.methods.names())
+    return [("method", "cannot be used"), *((name, why) for name, why in faults if why)]
 
 
 def frames_read(facts: MethodFacts) -> str:

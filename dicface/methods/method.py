@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 TASKS = ("bfr", "inpainting", "colorization")
 
+# Headings of tables under which rows of methods stand.
+REFERENCE = "Reference"
+PAPER_SYSTEMS = "Systems of the paper"
+TRAINED = "Trained in this run"
+ADDED = "Added methods"
+
 
 @dataclass(frozen=True, kw_only=True)
 class MethodFacts:
@@ -32,6 +38,8 @@ class MethodFacts:
     Attributes:
         name: Identifier, also the folder of its results: "codeformer".
         label: Name in tables: "CodeFormer".
+        group: Heading of the tables under which its row stands.
+        paper_name: Its name in the paper's tables; empty if it is not in them.
         tasks: Which of "bfr" (blind face restoration), "inpainting" and "colorization" it does.
         window: Number of frames that one output frame depends on; 0 where it is a whole chunk.
         chunk: Number of consecutive frames restored together, None where frames stream.
@@ -49,6 +57,8 @@ class MethodFacts:
 
     name: str
     label: str
+    group: str = ADDED
+    paper_name: str = ""
     tasks: tuple[str, ...] = ("bfr",)
     window: int = 1
     chunk: int | None = None

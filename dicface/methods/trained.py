@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicface.base.errors import WeightsError
-from dicface.methods import examples
 from dicface.methods.codeformer import CodeFormer
 from dicface.methods.dicface import DicFace
-from dicface.methods.method import TASKS, Method, MethodFacts
+from dicface.methods.method import TASKS, TRAINED, Method, MethodFacts
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -26,12 +25,11 @@ _LICENCE = "Apache-2.0, as the code that trained them"
 class CodeFormerTrained(CodeFormer):
     """CodeFormer trained in the run, with fidelity weight 1 and no AdaIN, as it was trained."""
 
-    fidelity_w: float = 1.0
-    adain: bool = False
-
     facts = MethodFacts(
         name="codeformer_trained",
         label="CodeFormer (trained)",
+        group=TRAINED,
+        paper_name="CodeFormer",
         size=None,
         trained=True,
         licence=_LICENCE,
@@ -40,7 +38,6 @@ class CodeFormerTrained(CodeFormer):
         "Transformer, NeurIPS 2022",
         notes=("Trained in the run; w = 1 and no AdaIN, as in its training.",),
     )
-    example = classmethod(examples.codeformer)
 
     @property
     def side(self) -> int | None:
@@ -59,6 +56,8 @@ class DicFaceTrained(DicFace):
     facts = MethodFacts(
         name="dicface_trained",
         label="DicFace (trained)",
+        group=TRAINED,
+        paper_name="DicFace",
         tasks=TASKS,
         window=5,
         size=None,
@@ -69,7 +68,6 @@ class DicFaceTrained(DicFace):
         "Coherent Video Face Restoration, 2025",
         notes=("Trained in the run; centre frame kept, expected code weights.",),
     )
-    example = classmethod(examples.dicface)
 
     @property
     def side(self) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dicface.base.names import BLIND, TASKS
 from dicface.config.networks import METHOD_OF_STAGE
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ STAGES = {
     "codeformer": "CodeFormer's code prediction (stage II)",
     "fusion": "CodeFormer with its feature fusion (stage III)",
     "dicface": "DicFace: Dirichlet-weighted codes over a window of frames",
-}
-TASKS = {
-    "bfr": "Blind face restoration: blurred, reduced, noisy and coded as H.264",
-    "inpainting": "Inpainting: one mask a clip, painted white",
-    "colorization": "Colorization: the grey frame in three channels",
 }
 OWN_LICENCE = "Apache-2.0, as the code that made it."
 MAX_CLIPS = 20
@@ -191,8 +187,8 @@ def inputs_card(folder: Path, manifest: Manifest) -> str:
     ]
     parts = [
         f"# Inputs of the task `{task}`",
-        f"{TASKS[task]}. {len(records)} clips, each of the size, length and frame rate of its "
-        "truth, one lossless file each (`.mkv`).",
+        f"{TASKS[task].sentence}. {len(records)} clips, each of the size, length and frame rate "
+        "of its truth, one lossless file each (`.mkv`).",
         "## Made",
         _list(
             [
@@ -213,7 +209,7 @@ def inputs_card(folder: Path, manifest: Manifest) -> str:
         parts += ["## Drawn, a clip", _table(("what", "over all clips"), drawn)]
     limits = (
         "Real recordings are damaged in ways that these settings do not draw."
-        if task == "bfr"
+        if task == BLIND.id
         else "Nothing but the named change is made: real footage would be compressed and noisy too."
     )
     licence = "That of the true clips." + (

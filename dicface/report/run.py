@@ -1,29 +1,28 @@
-"""Tables and pictures of a whole run, from the files that it left."""
+"""Tables of a whole run, from the files that it left."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import logging
-import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
-from dicface.config.settings import TASKS, Config
-from dicface.config.systems import COMPARISON, job_logs, method_network
-from dicface.methods import create
+from dicface.base.names import BLIND
+from dicface.config.settings import Config
+from dicface.config.systems import job_logs, method_network
+from dicface.methods import TRAINED, create
+from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
-from dicface.report.figures.picture import comparison_picture
 from dicface.report.render.text import to_text
-from dicface.report.render.write import write_table
+from dicface.report.render.write import table_files, write_table
 from dicface.report.tables import declared
-from dicface.report.tables.build import Row
-from dicface.report.tables.spec import RowSpec, TableSpec, build
-from dicface.runs.results import read_index, restored_clips
+from dicface.report.tables.build import Conditions, build_table
+from dicface.report.tables.rows import Row
+from dicface.report.tables.spec import RowSpec, TableSpec
+from dicface.runs.folder import Run
+from dicface.runs.results import read_index
 from dicface.weights.registry import SEEDED, is_seeded
-
-logger = logging.getLogger(__name__)
 
 SEEDED_NOTE = (
     "seeded weights: drawn at random in the place of the released file, so that this row shows "
@@ -31,25 +30,15 @@ SEEDED_NOTE = (
 )
 
 
-def write_run_table(
-    config: Config,
-    name: str,
-    run: Path,
-    train: Path,
-    out: Path,
-    *,
-    undone: Collection[tuple[str, str]] = (),
-) -> str:
+def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> str:
     """Writes one table of a run and returns it as text.
 
-    A table with rows in `undone` is dated 1970, so that the workflow always makes it anew.
+    A table with rows in `undone` is written apart (`Run.partial_tables`), where the workflow does
+    not take it for the whole one; a whole one takes the place of such a part.
 
     Args:
-        config: The run's settings.
+        run: The run.
         name: "table1", "table2", or an ablation of the configuration.
-        run: Its results; scores lie in `<task>/<method>/metrics.parquet`.
-        train: Folder of its networks.
-        out: Folder of the tables.
         undone: Task and method of rows that the run was to score and did not: scores that lie
             there are of earlier settings, and the row says why it has none.
 
@@ -57,56 +46,58 @@ def write_run_table(
         ConfigError: There is no such table.
         MetricError: Scores cannot be used together.
     """
-    spec = declare(config, name)
-    rows = [_row(config, spec, row, run, train, undone) for row in spec.rows]
+    config, spec = run.config, declare(run.config, name)
+    rows = [fill_row(run, row, undone) for row in spec.rows]
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
-    table = build(
-        spec,
-        rows,
-        title=f"{spec.title}: {run.name}, {config.data.size} px",
-        noise_floor=run / "noise_floor.parquet",
-        protocol_is_paper=is_papers_protocol(config),
-        setting=describe_test_set(config),
+    conditions = Conditions(
+        title=f"{spec.title}: {run.folder.name}, {config.data.size} px",
+        noise_floor=run.noise_floor,
+        setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
         notes=_notes(config),
     )
-    written = write_table(table, out)
-    if any((row.block or TASKS[0], row.method) in undone for row in rows):
-        for path in written.values():
-            os.utime(path, (1, 1))
+    table = build_table(spec, rows, conditions)
+    folder = table_folder(run, name, undone=undone)
+    written = write_table(table, folder)
+    if folder == run.tables:
+        in_part = table_files(run.partial_tables, spec.name)
+        for path in (*in_part.values(), sidecar(in_part["md"])):
+            path.unlink(missing_ok=True)
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
 
 
-def table_inputs(
-    config: Config,
-    name: str,
-    run: Path,
-    train: Path,
-    *,
-    undone: Collection[tuple[str, str]] = (),
-) -> list[Path]:
+def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> Path:
+    """Returns where a table goes: a part of one stands apart (arguments as `write_run_table`)."""
+    rows = declare(run.config, name).rows
+    in_part = any((_task(row), row.method) in undone for row in rows)
+    return run.partial_tables if in_part else run.tables
+
+
+def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> list[Path]:
     """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
-    files = [run / "noise_floor.parquet"]
-    for row in declare(config, name).rows:
-        task = row.block or TASKS[0]
-        folder = run / task / row.method
-        if not (folder / "metrics.parquet").is_file() or (task, row.method) in undone:
+    files = [run.noise_floor]
+    for row in declare(run.config, name).rows:
+        results = run.results(_task(row), row.method)
+        if not _has_scores(run, row, undone):
             continue
-        files += [folder / file for file in ("metrics.parquet", "fvd.npz")]
+        files += [results.metrics, results.features]
         if row.group == declared.ELSEWHERE:
-            files.append(folder / "index.json")
-        network = method_network(config, row.method)
-        files += [path for path, _ in _lineage(train, network)] if network else []
+            files.append(results.index)
+        network = method_network(run.config, row.method)
+        files += [path for path, _ in _lineage(run, network)] if network else []
     return files
 
 
 def declare(config: Config, name: str) -> TableSpec:
-    """Returns a table as the configuration declares it (errors as `write_run_table`)."""
+    """Returns a table as the configuration declares it.
+
+    Raises:
+        ConfigError: There is no such table.
+        MethodError: One of its methods does not exist, or cannot be used.
+    """
     if name == "table1":
-        rows = (*_declared(config, config.table1), *_made_elsewhere(config, "bfr"))
-        shown = {row.method for row in rows}
-        pairs = tuple(pair for pair in declared.TABLE1.pairs if shown.issuperset(pair))
-        return dataclasses.replace(declared.TABLE1, rows=rows, pairs=pairs)
+        rows = [*_declared(config, config.table1), *_made_elsewhere(config, BLIND.id)]
+        return declared.table1(rows)
     if name == "table2":
         tasks = config.table2.items()
         return declared.table2(
@@ -145,33 +136,13 @@ def describe_test_set(config: Config) -> str:
     return f"{config.data.size}-px {kind}"
 
 
-def draw_comparison(config: Config, run: Path, truth: Path, out: Path) -> None:
-    """Draws input, CodeFormer, DicFace and truth of a run side by side (see `picture`)."""
-    folders = {
-        heading: run / "bfr" / method
-        for heading, method in COMPARISON.items()
-        if method in config.table1
-    }
-    scores = run / "bfr" / "input" / "metrics.parquet"
-    picture = comparison_picture({**folders, "Truth": truth}, scores, out)
-    logger.info("%s: %s", out, picture.caption)
-
-
-def picture_inputs(config: Config, run: Path, truth: Path) -> list[Path]:
-    """Returns the files that `draw_comparison` shows or orders clips by."""
-    shown = [run / "bfr" / method for method in COMPARISON.values() if method in config.table1]
-    scores = run / "bfr" / "input" / "metrics.parquet"
-    clips = (path for folder in (*shown, truth) for path in restored_clips(folder).values())
-    return [scores, *clips]
-
-
-def failure(config: Config, method: str, task: str, run: Path, train: Path) -> str:
+def failure(run: Run, method: str, task: str) -> str:
     """Why a method or variant of the run has no scores: the last message of the job that failed.
 
     A job may have ended without any, for example killed for want of memory: then its log is named.
     """
-    logs = job_logs(config, method, task, run / "logs", train.parent / "logs")
-    begun = [log for log in logs if log.is_file()]
+    folders = run.folder / "logs", run.train_folder / "logs"
+    begun = [log for log in job_logs(run.config, method, task, *folders) if log.is_file()]
     for log in begun:
         lines = log.read_text(errors="replace").splitlines()
         said = [line.split(": ", 1)[1] for line in lines if line.startswith("dicface ")]
@@ -197,17 +168,15 @@ def _notes(config: Config) -> list[str]:
 def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
     rows = []
     for method in methods:
-        variant = config.variants.get(method)
-        if variant is not None:
+        if variant := config.variants.get(method):
             row = RowSpec(
                 method=method,
                 label=variant.label,
-                group=declared.TRAINED,
+                group=TRAINED,
                 paper_name=variant.paper_name or None,
             )
         else:
-            row = declared.TABLE1.row(method)
-            row = declared.SYSTEMS.get(method, row)
+            row = declared.system(method)
         rows.append(row)
     return rows
 
@@ -220,37 +189,39 @@ def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
     ]
 
 
-def _row(
-    config: Config,
-    spec: TableSpec,
-    row: RowSpec,
-    run: Path,
-    train: Path,
-    undone: Collection[tuple[str, str]],
-) -> Row:
-    task = row.block or TASKS[0]
-    metrics = run / task / row.method / "metrics.parquet"
-    has_scores = metrics.is_file() and (task, row.method) not in undone
-    scored = {"metrics": metrics} if has_scores else {}
-    network = method_network(config, row.method)
+def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -> Row:
+    """The row with what became of it (arguments as `write_run_table`)."""
+    task, results = _task(row), run.results(_task(row), row.method)
+    scored = {"metrics": results.metrics} if _has_scores(run, row, undone) else {}
+    network = method_network(run.config, row.method)
     if network or row.group == declared.ELSEWHERE:
         if not scored:
-            return row.filled(reason=failure(config, row.method, task, run, train))
-        notes = [_training(train, network)] if network else read_index(metrics.parent)["remarks"]
+            return row.filled(reason=failure(run, row.method, task))
+        notes = [_training(run, network)] if network else read_index(results.folder)["remarks"]
         return row.filled(**scored, notes=notes)
     method = create(row.method, task=task)
-    reason = method.unavailable(size=config.data.size)
+    reason = method.unavailable(size=run.config.data.size)
     if reason or not scored:
-        return row.filled(reason=reason or failure(config, row.method, task, run, train))
+        return row.filled(reason=reason or failure(run, row.method, task))
     if any(map(is_seeded, method.weights_files())):
         label = f"{method.facts.label} ({SEEDED})"
         return row.filled(label=label, **scored, notes=[SEEDED_NOTE])
     return row.filled(**scored)
 
 
-def _training(train: Path, network: str) -> str:
+def _task(row: RowSpec) -> str:
+    """The task that a row is about: its block, where the table has blocks."""
+    return row.block or BLIND.id
+
+
+def _has_scores(run: Run, row: RowSpec, undone: Collection[tuple[str, str]]) -> bool:
+    task = _task(row)
+    return run.results(task, row.method).metrics.is_file() and (task, row.method) not in undone
+
+
+def _training(run: Run, network: str) -> str:
     """What a trained row was given: "trained in this run: vqgan 800 steps (90 s), …; 412 s"."""
-    lineage = [facts for _, facts in _lineage(train, network)]
+    lineage = [facts for _, facts in _lineage(run, network)]
     parts = [
         f"{facts['name']}: released weights {facts['released']['file']}"
         if "released" in facts
@@ -265,11 +236,11 @@ def _training(train: Path, network: str) -> str:
     )
 
 
-def _lineage(train: Path, network: str | None) -> list[tuple[Path, dict]]:
+def _lineage(run: Run, network: str | None) -> list[tuple[Path, dict]]:
     """`training.json` of a network and of those that it starts from, in the order of training."""
     lineage: list[tuple[Path, dict]] = []
     while network:
-        path = train / network / "training.json"
+        path = run.network(network).training
         facts = json.loads(path.read_text())
         lineage.insert(0, (path, facts))
         network = facts.get("starts_from")

@@ -6,61 +6,54 @@ import logging
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
+from dicface.base.names import BLIND, HEADLINE, INPUT
 from dicface.config.networks import network
-from dicface.config.settings import STAGES, Config
-from dicface.config.systems import FIGURES, TASK_OF_GRID, method_network
+from dicface.config.settings import STAGES
+from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
 from dicface.report import figures
 from dicface.report.figures import Drawn
+from dicface.report.figures.style import WEB_DPI
 from dicface.report.run import declare
 from dicface.report.tables.spec import RowSpec
-from dicface.runs.results import restored_clips
+from dicface.runs.folder import Run
+from dicface.runs.results import Results, restored_clips
 
 logger = logging.getLogger(__name__)
 
 
-def draw_figure(
-    config: Config, name: str, *, run: Path, train: Path, truth: Path, out: Path
-) -> Drawn:
+def draw_figure(run: Run, name: str) -> Drawn:
     """Draws one figure of a run as PDF and PNG, with its caption beside it.
 
     Args:
-        config: The run's settings.
+        run: The run.
         name: One of `dicface.config.systems.FIGURES`.
-        run: Its results.
-        train: Folder of its networks.
-        truth: Folder of the true clips.
-        out: Folder of the figures.
 
     Raises:
         ConfigError: There is no such figure.
         MetricError: Scores, landmarks or code weights are missing or cannot be used.
         ClipError: Clips are missing or differ in size or length.
     """
-    path = out / name
+    path, degraded = run.figures / name, run.results(BLIND.id, INPUT)
     if name in TASK_OF_GRID:
-        task = TASK_OF_GRID[name]
+        degraded = run.results(TASK_OF_GRID[name], INPUT)
+        columns = {**_folders(run, name), "Truth": run.truth}
+        web = {"num_rows": 4, "dpi": WEB_DPI} if name in COLUMNS_OF_GRID else {}
         drawn = figures.draw_grid(
-            {**_folders(config, task, run), "Truth": truth},
-            run / task / "input" / "metrics.parquet",
-            path,
-            landmarks=run / task / "input" / "landmarks.npz",
+            columns, degraded.metrics, path, landmarks=degraded.landmarks, **web
         )
     elif name == "figure6":
-        scores = run / "bfr" / "input" / "metrics.parquet"
-        drawn = figures.draw_landmark_errors(_folders(config, "bfr", run), scores, path)
+        drawn = figures.draw_landmark_errors(_folders(run, name), degraded.metrics, path)
     elif name == "figure7":
-        columns = {**_folders(config, "bfr", run), "Truth": truth}
-        scores = run / "bfr" / "input" / "metrics.parquet"
-        landmarks = scores.with_name("landmarks.npz")
-        drawn = figures.draw_slices(columns, scores, landmarks, path)
+        columns = {**_folders(run, name), "Truth": run.truth}
+        drawn = figures.draw_slices(columns, degraded.metrics, degraded.landmarks, path)
     elif name == "figure8a":
-        drawn = figures.draw_priors(_code_weights(config, run), path)
+        drawn = figures.draw_priors(_code_weights(run), path)
     elif name == "figure8b":
-        label, weights = _headline(config, run)
+        label, weights = _headline(run)
         drawn = figures.draw_spread(weights, path, label=label)
     elif name == "training_curves":
-        stages = [each for each in STAGES if not network(config, each).train.released]
-        stats = {stage: train / stage / "stats.jsonl" for stage in stages}
+        stages = [each for each in STAGES if not network(run.config, each).train.released]
+        stats = {stage: run.network(stage).stats for stage in stages}
         drawn = figures.draw_training_curves(stats, path)
     else:
         raise ConfigError(f"no figure is named '{name}'; there are {', '.join(FIGURES)}.")
@@ -68,47 +61,50 @@ def draw_figure(
     return drawn
 
 
-def figure_inputs(config: Config, name: str, *, run: Path, train: Path, truth: Path) -> list[Path]:
+def figure_inputs(run: Run, name: str) -> list[Path]:
     """Returns the files of the run that a figure is drawn from (arguments as `draw_figure`)."""
     if name == "training_curves":
-        return [train / stage / "stats.jsonl" for stage in STAGES]
+        return [run.network(stage).stats for stage in STAGES]
     if name == "figure8a":
-        return list(_code_weights(config, run).values())
+        return list(_code_weights(run).values())
     if name == "figure8b":
-        return [_headline(config, run)[1]]
-    task = TASK_OF_GRID.get(name, "bfr")
-    folders = _folders(config, task, run).values()
-    order = run / task / "input" / "metrics.parquet"
+        return [_headline(run)[1]]
+    degraded = run.results(TASK_OF_GRID.get(name, BLIND.id), INPUT)
+    folders = _folders(run, name).values()
     if name == "figure6":
-        return [order, *(folder / "landmarks.npz" for folder in folders)]
-    shown = [path for each in (*folders, truth) for path in restored_clips(each).values()]
-    return [order, order.with_name("landmarks.npz"), *shown]
+        return [degraded.metrics, *(Results(folder=folder).landmarks for folder in folders)]
+    shown = [path for each in (*folders, run.truth) for path in restored_clips(each).values()]
+    return [degraded.metrics, degraded.landmarks, *shown]
 
 
-def _folders(config: Config, task: str, run: Path) -> dict[str, Path]:
-    """Heading -> folder of every scored method of a task, the input first."""
-    spec = declare(config, "table1" if task == "bfr" else "table2")
-    rows = [row for row in spec.rows if row.block in ("", task)]
-    made = [row for row in rows if (run / task / row.method / "metrics.parquet").is_file()]
-    return {_heading(row): run / task / row.method for row in made}
+def _folders(run: Run, name: str) -> dict[str, Path]:
+    """Heading -> folder of the scored methods that a figure shows, the input first."""
+    task = TASK_OF_GRID.get(name, BLIND.id)
+    spec = declare(run.config, "table1" if task == BLIND.id else "table2")
+    shown = {_heading(row): row.method for row in spec.rows if row.block in ("", task)}
+    if name in COLUMNS_OF_GRID:
+        chosen = COLUMNS_OF_GRID[name]
+        shown = {head: method for head, method in chosen.items() if method in shown.values()}
+    found = {head: run.results(task, method) for head, method in shown.items()}
+    return {head: results.folder for head, results in found.items() if results.metrics.is_file()}
 
 
 def _heading(row: RowSpec) -> str:
-    return "Input" if row.method == "input" else row.label
+    return "Input" if row.method == INPUT else row.label
 
 
-def _code_weights(config: Config, run: Path) -> dict[str, Path]:
+def _code_weights(run: Run) -> dict[str, Path]:
     """Label -> code weights of the networks of the prior's ablation."""
-    rows = declare(config, "table3").rows
-    return {row.label: code_weights_file(config, row.method, run) for row in rows}
+    rows = declare(run.config, "table3").rows
+    return {row.label: code_weights_file(run, row.method) for row in rows}
 
 
-def _headline(config: Config, run: Path) -> tuple[str, Path]:
-    rows = declare(config, "table3").rows
-    (row,) = (row for row in rows if row.method == "dicface_trained")
-    return row.label, code_weights_file(config, row.method, run)
+def _headline(run: Run) -> tuple[str, Path]:
+    rows = declare(run.config, "table3").rows
+    (row,) = (row for row in rows if row.method == HEADLINE)
+    return row.label, code_weights_file(run, row.method)
 
 
-def code_weights_file(config: Config, method: str, run: Path) -> Path:
+def code_weights_file(run: Run, method: str) -> Path:
     """Where the code weights of a trained method or variant lie."""
-    return run / "analysis" / "code_weights" / f"{method_network(config, method)}.npz"
+    return run.code_weights(method_network(run.config, method))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import write_json
+from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
 from dicface.faces.realign import Alignment
 from dicface.metrics.backbones import Prefer
@@ -23,16 +24,16 @@ from dicface.metrics.scorer import SetScore, score_clips
 from dicface.provenance.manifest import Artefact, recorded
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import INPUT, NO_CLIP, System, Task, read_scores_of
+from dicface.report.site.contents import NO_CLIP, System, TaskResults, read_scores_of
 from dicface.report.site.provenance import read_provenance
-from dicface.report.site.table_pages import read_table_pages
-from dicface.report.tables.build import Table
-from dicface.report.tables.spec import RowSpec, TableSpec, build
-from dicface.runs.results import INDEX_FILE
+from dicface.report.site.table_pages import table_pages
+from dicface.report.tables.build import Conditions, build_table
+from dicface.report.tables.spec import RowSpec, TableSpec
+from dicface.report.tables.table import Table
+from dicface.runs.results import Results
 from dicface.video.clips import list_clips, probe
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-SCORE_FILES = ("metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz")
 RESULT = "result"
 """Id of the results on their page: a name of the user's may be anything."""
 
@@ -72,12 +73,13 @@ def score_folder(
     out_folder: str | Path,
     *,
     name: str = "",
-    task: str = "bfr",
+    task: str = BLIND.id,
     input_folder: str | Path | None = None,
     align: int | None = None,
     prefer: Prefer = "auto",
     workers: int = 1,
     device: str = "cpu",
+    command: Sequence[str] = (),
 ) -> FolderScore:
     """Scores a folder of results: its row, its per-clip numbers and its page.
 
@@ -98,6 +100,7 @@ def score_folder(
         prefer: Which backbones measure.
         workers: Processes.
         device: torch device of the networks.
+        command: What was typed, word by word, for the manifest; nothing if called from Python.
 
     Raises:
         ClipError: A folder or a true clip cannot be used.
@@ -115,13 +118,9 @@ def score_folder(
     if align is not None:
         match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
     files: dict[str, Path] = {}
-    scores = [out_folder / name for name in SCORE_FILES]
+    results = Results(folder=out_folder)
+    scores = [results.metrics, results.frames, results.features, results.landmarks]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
-    command = ["dicface", "score", "--restored", str(restored_folder)]
-    command += ["--truth", str(truth_folder), "--out", str(out_folder), "--name", label]
-    command += ["--task", task]
-    command += ["--input", str(input_folder)] if input_folder else []
-    command += ["--align", str(align)] if align else []
     made = Artefact(
         path=out_folder / "tables" / "row.md",
         kind="scores",
@@ -146,8 +145,9 @@ def score_folder(
         )
         row = RowSpec(method=label, label=label)
         spec = TableSpec(name="row", title=f"Scores of {label}", rows=(row,))
-        filled = row.filled(metrics=scores[0], notes=remarks)
-        table = build(spec, [filled], clips=sorted(match.truths), setting=setting)
+        filled = row.filled(metrics=results.metrics, notes=remarks)
+        conditions = Conditions(clips=sorted(match.truths), setting=setting)
+        table = build_table(spec, [filled], conditions)
         files |= write_table(table, out_folder / "tables")
     return FolderScore(
         match=match,
@@ -155,7 +155,7 @@ def score_folder(
         table=table,
         files=files,
         folder=out_folder,
-        page=_write_page(label, task, match, inputs, remarks, out_folder),
+        page=_write_page(table, label, task, match, inputs, remarks, results),
     )
 
 
@@ -191,7 +191,7 @@ def import_results(
         )
     match = match_folders(restored_folder, truth_folder)
     write_json(
-        Path(out_folder) / INDEX_FILE,
+        Results(folder=Path(out_folder)).index,
         {
             "method": name,
             "label": label or name,
@@ -276,18 +276,19 @@ def _align(
 
 
 def _write_page(
+    table: Table,
     label: str,
     task: str,
     match: Match,
     inputs: _Inputs,
     remarks: Sequence[str],
-    folder: Path,
+    results: Results,
 ) -> Path:
-    scores = read_scores_of(folder)
+    folder, scores = results.folder, read_scores_of(results)
     result = System(id=RESULT, label=label, clips=match.restored, missing=match.unusable, **scores)
-    none = {kind: table.iloc[:0] for kind, table in scores.items()}
+    none = {kind: lines.iloc[:0] for kind, lines in scores.items()}
     degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
-    shown = Task(
+    shown = TaskResults(
         id=task,
         truths=match.truths,
         systems=(degraded, result) if inputs.clips else (result,),
@@ -296,7 +297,7 @@ def _write_page(
     )
     contents = Contents(
         title=f"DicFace scores: {label}",
-        tables=read_table_pages(folder / "tables")[0],
+        tables=table_pages(table, folder / "tables"),
         tasks=(shown,),
         provenance=read_provenance(folder),
     )

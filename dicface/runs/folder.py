@@ -11,7 +11,7 @@ two are one.
     <task>/<method>/                    restored clips, index.json, metrics.parquet, …
     analysis/                           faces of the true clips; code weights of networks
     noise_floor.parquet
-    tables/, figures/, report/
+    tables/, figures/, report/          tables/partial/ of a run that broke off
     logs/, benchmarks/
 """
 
@@ -232,6 +232,11 @@ class Run:
         return self.folder / "tables"
 
     @property
+    def partial_tables(self) -> Path:
+        """Folder of tables that a run which broke off left in part; no rule makes them."""
+        return self.tables / "partial"
+
+    @property
     def figures(self) -> Path:
         """Folder of the figures."""
         return self.folder / "figures"
@@ -251,3 +256,7 @@ class Run:
         """
         folder = self.train_folder if training else self.folder
         return folder / "logs" / f"{'_'.join((job, *wildcards))}.log"
+
+    def benchmark(self, job: str, *wildcards: str) -> Path:
+        """What Snakemake measured of a job: time and memory."""
+        return self.folder / "benchmarks" / f"{'_'.join((job, *wildcards))}.tsv"

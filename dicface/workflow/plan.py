@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from dicface.base.files import hold_lock
+from dicface.base.names import BLIND, HEADLINE
 from dicface.config.mapping import from_mapping
 from dicface.config.networks import network, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
-from dicface.config.systems import HEADLINE, job_logs, method_network
+from dicface.config.systems import (
+    COLUMNS_OF_GRID,
+    TASK_OF_GRID,
+    job_logs,
+    method_network,
+)
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
 from dicface.runs.folder import Run
@@ -79,6 +85,12 @@ class Plan:
         methods = self.config.table1 if task == "bfr" else self.config.table2[task]
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
+
+    def methods_shown(self, figure: str) -> list[str]:
+        """Returns the methods whose clips or landmarks a figure shows, in their table's order."""
+        scored = self.scored(TASK_OF_GRID.get(figure, BLIND.id))
+        chosen = COLUMNS_OF_GRID.get(figure)
+        return [each for each in scored if chosen is None or each in chosen.values()]
 
     def tables(self) -> dict[str, str]:
         """Returns file name of every table -> what the configuration calls it.

@@ -1,17 +1,23 @@
-"""Small PGTFormer and KEEP with seeded weights, for the tests of their networks and methods."""
+"""Small PGTFormer and KEEP with seeded weights, and what both must satisfy."""
 
+import copy
 import functools
+import math
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from baselines.keep import Keep
 from baselines.networks.keep import Keep as KeepNetwork
 from baselines.networks.keep import KeepSettings
 from baselines.networks.pgtformer import PgtFormer as PgtFormerNetwork
-from baselines.networks.pgtformer_blocks import PgtFormerSettings
+from baselines.networks.pgtformer_blocks import NUM_FRAMES, PgtFormerSettings
 from baselines.pgtformer import PgtFormer
+from dicface.base.errors import MethodError, WeightsError
+from dicface.restoring.runner import prepare_for_inference, restore_clip, to_uint8
+from dicface.video.clips import write_clip
 
 PGTFORMER = PgtFormerSettings(
     resolution=64,
@@ -62,9 +68,6 @@ class TinyKeep(Keep):
         return KeepNetwork(KeepSettings(**KEEP))
 
 
-METHODS = pytest.mark.parametrize("kind", [TinyPgtFormer, TinyKeep])
-
-
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
@@ -100,3 +103,98 @@ def clip_of(kind: type, num_frames: int) -> list[Tensor]:
     side = side_of(kind)
     levels = noise(num_frames, 3, side // 8, side // 8).mul(255).round().div(255)
     return list(levels.repeat_interleave(8, 2).repeat_interleave(8, 3))
+
+
+class VideoMethod:
+    """Tests of a method; a class of its test file derives from it."""
+
+    kind: type[PgtFormer | Keep]
+
+    @pytest.mark.parametrize("num_frames", [0, 1, 2, 5])
+    def test_one_frame_out_for_each_in(self, num_frames):
+        clip = clip_of(self.kind, num_frames)
+        restored = list(ready(self.kind).restore(iter(clip), clip="a"))
+        assert len(restored) == num_frames
+        for frame in restored:
+            assert frame.shape == (3, side_of(self.kind), side_of(self.kind))
+            assert frame.dtype == torch.float32
+            assert 0 <= frame.min() <= frame.max() <= 1
+        assert not torch.is_inference_mode_enabled()
+
+    def test_same_clip_same_result(self):
+        clip = clip_of(self.kind, 3)
+        once = torch.stack(list(ready(self.kind).restore(clip, clip="a")))
+        torch.manual_seed(7)
+        assert torch.equal(once, torch.stack(list(ready(self.kind).restore(clip, clip="b"))))
+
+    def test_a_frame_of_another_size_is_named(self):
+        side = side_of(self.kind)
+        frames = [*clip_of(self.kind, 1), torch.zeros(3, side, side + 8)]
+        with pytest.raises(
+            MethodError, match=rf"clip 'walk', frame 1: .*{side + 8}\).*{side}, {side}"
+        ):
+            list(ready(self.kind).restore(frames, clip="walk"))
+
+    def test_values_that_are_not_finite_reach_the_runners_check(self, tmp_path):
+        method, side = self.kind(), side_of(self.kind)
+        method.network = copy.deepcopy(network_of(self.kind))
+        last = [module for module in method.network.modules() if isinstance(module, nn.Conv2d)]
+        pictures = [module for module in last if module.out_channels == 3]
+        pictures[-1].bias.data[0] = math.nan
+        source = tmp_path / "walk.mkv"
+        write_clip(source, [to_uint8(frame) for frame in clip_of(self.kind, 2)], 25)
+        with pytest.raises(MethodError, match=r"clip 'walk', frame 0: .*not finite"):
+            restore_clip(method, source, tmp_path / "out.mkv")
+        assert not (tmp_path / "out.mkv").exists()
+        info = restore_clip(ready(self.kind), source, tmp_path / "out.mkv")
+        assert (info.num_frames, info.height, info.width) == (2, side, side)
+
+    @pytest.mark.parametrize("wrapper", [None, "params_ema"])
+    def test_released_file_is_loaded(self, wrapper, tmp_path):
+        state = network_of(self.kind).state_dict()
+        torch.save({wrapper: state} if wrapper else state, tmp_path / "w.pth")
+        method, clip = self.kind(weights=tmp_path / "w.pth"), clip_of(self.kind, 2)
+        assert not method.network.training
+        assert not any(parameter.requires_grad for parameter in method.network.parameters())
+        for ours, expected in zip(
+            method.restore(clip), ready(self.kind).restore(clip), strict=True
+        ):
+            assert (ours - expected).abs().max() < 1.5 / 255
+
+    def test_weights_of_another_network_or_size_are_described(self, tmp_path):
+        other = TinyKeep if self.kind is TinyPgtFormer else TinyPgtFormer
+        save_file(network_of(other).state_dict(), tmp_path / "w.safetensors")
+        with pytest.raises(WeightsError) as caught:
+            _ = self.kind(weights=tmp_path / "w.safetensors").network
+        message = str(caught.value)
+        for part in (
+            "w.safetensors",
+            "missing",
+            f"looks like {other.facts.label}",
+            self.kind.facts.label,
+        ):
+            assert part in message
+        state = dict(network_of(self.kind).state_dict())
+        state["feat_emb.weight"] = torch.zeros(2, 2)
+        save_file(state, tmp_path / "w.safetensors")
+        with pytest.raises(WeightsError, match=r"feat_emb.weight: file \(2, 2\)"):
+            _ = self.kind(weights=tmp_path / "w.safetensors").network
+
+    def test_missing_weights_are_named(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("DICFACE_WEIGHTS", raising=False)
+        with pytest.raises(
+            MethodError, match=r"weights file not at hand: (KEEP|pgtformer).*https://"
+        ):
+            list(self.kind().restore([torch.zeros(3, 8, 8)]))
+
+    def test_other_sizes_are_unavailable(self):
+        assert "512×512" in self.kind().unavailable(size=64)
+
+    @torch.inference_mode()
+    def test_rewritten_for_inference_it_is_the_same_network(self):
+        network, x = network_of(self.kind), torch.stack(clip_of(self.kind, NUM_FRAMES))
+        ours, expected = prepare_for_inference(network)(x), network(x)
+        if self.kind is TinyPgtFormer:
+            ours, expected = ours[0], expected[0]
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)

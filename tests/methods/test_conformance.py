@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,16 @@ import dicface.methods
 from dicface.base.errors import WeightsError
 from dicface.cli.main import main
 from dicface.config.load import load
-from dicface.methods import Method, MethodFacts, examples
+from dicface.methods import Method, MethodFacts
+from dicface.methods.codeformer import SMALL
 from dicface.methods.conformance import Subject, check
 from dicface.methods.input import Input
 from dicface.methods.listing import as_markdown, facts_table, short_source, weights_table
+from dicface.methods.seeded import seeded, write_seeded_weights
 from dicface.models import build
 from dicface.models.checkpoint import save_weights
-from dicface.report.run import SEEDED_NOTE, _row, declare
+from dicface.report.run import SEEDED_NOTE, declare, fill_row
+from dicface.runs.folder import Run
 from dicface.weights import registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,18 +178,13 @@ class SaysNothing(Third):
 
 
 @pytest.fixture
-def third(monkeypatch):
+def third(register_methods):
     """Registers a class as the method "third"."""
-
-    def register(kind):
-        point = metadata.EntryPoint("third", f"{__name__}:{kind.__name__}", dicface.methods.GROUP)
-        monkeypatch.setattr(metadata, "entry_points", lambda *, group: [point])
-
-    return register
+    return lambda kind: register_methods(third=f"{__name__}:{kind.__name__}")
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch):
+def installed(tmp_path, monkeypatch, fresh_registry):
     """The example package as an installer leaves it: its folder and its metadata on the path."""
     facts = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     info = tmp_path / f"{facts['name'].replace('-', '_')}-{facts['version']}.dist-info"
@@ -235,7 +232,7 @@ def test_built_in_methods_keep_the_contract_on_a_gpu(name):
 
 def test_trained_weights_are_checked_at_the_side_they_were_trained_for(tmp_path):
     sizes = {"resolution": 32, "attn_resolutions": (16,), "connect_list": ("32",)}
-    settings = {**examples._CODEFORMER, **sizes}
+    settings = {**SMALL, **sizes}
     network = build("codeformer", **settings)
     path = tmp_path / "weights.safetensors"
     save_weights(path, network.state_dict(), {"network": "codeformer", "settings": settings})
@@ -250,7 +247,8 @@ def test_examples_depend_on_their_names_alone_and_leave_global_seeds():
     torch.manual_seed(5)
     first, second = (dicface.methods.method("gfpgan").example().network for _ in range(2))
     assert torch.equal(torch.rand(3), expected)
-    other = examples.seeded(lambda: type(first)(16, **examples._STYLEGAN), "other")[0]
+    sizes = {"channel_multiplier": 1, "narrow": 1 / 64, "style_dim": 8, "n_mlp": 2}
+    other = seeded(lambda: type(first)(16, **sizes), "other")[0]
     pairs = zip(first.parameters(), second.parameters(), other.parameters(), strict=True)
     assert all(torch.equal(a, b) and not torch.equal(a, c) for a, b, c in pairs)
 
@@ -379,6 +377,27 @@ def test_the_list_names_every_method_and_needs_no_torch(tmp_path):
     assert "missing" in done.stdout
 
 
+def test_the_list_shows_a_broken_package_with_its_reason_and_all_others(register_methods, capsys):
+    register_methods(broken="no_such_package:Method", third=f"{__name__}:Third")
+    assert main(["method", "list"]) == 0
+    out = capsys.readouterr().out
+    for name in (*BUILT_IN, "third"):
+        assert f"\n{name} " in f"\n{out}"
+    (line,) = (line for line in out.splitlines() if line.startswith("broken "))
+    assert "cannot be imported" in line
+    assert "no_such_package" in line
+    assert "Repair or remove the package" in line
+
+
+def test_the_list_says_what_to_do_where_the_suite_is_not_installed(register_methods, capsys):
+    register_methods(alone=True)
+    assert main(["method", "list"]) == 0
+    out = capsys.readouterr().out
+    assert "\ninput " in f"\n{out}"
+    assert "systems in baselines/ are not registered" in out
+    assert "pip install" in out
+
+
 def test_the_documented_table_is_the_list():
     assert as_markdown(facts_table(BUILT_IN)) in (ROOT / "docs" / "baselines.md").read_text()
 
@@ -404,7 +423,7 @@ def test_commits_are_cut_and_words_are_not():
 def seeded_folder(tmp_path, monkeypatch):
     """A weights folder with seeded weights of the released size for one method, 25 MB."""
     monkeypatch.setenv("DICFACE_WEIGHTS", str(tmp_path))
-    examples.write_seeded_weights(dicface.methods.create("realbasicvsr"), tmp_path)
+    write_seeded_weights(dicface.methods.create("realbasicvsr"), tmp_path)
     return tmp_path
 
 
@@ -415,14 +434,14 @@ def test_seeded_weights_are_found_and_called_so(seeded_folder):
     assert registry.is_seeded(path)
     assert [row[-1] for row in weights_table(["realbasicvsr"])] == ["here", "seeded weights"]
     loaded = method.network.state_dict()
-    again = examples.seeded(method.build, "realbasicvsr", "bfr")[0].state_dict()
+    again = seeded(method.build, "realbasicvsr", "bfr")[0].state_dict()
     assert all(torch.equal(loaded[key], tensor) for key, tensor in again.items())
 
 
 def test_the_mark_holds_for_that_content_alone(seeded_folder):
     (path,) = dicface.methods.create("realbasicvsr").weights_files()
     before = path.stat().st_mtime_ns
-    examples.write_seeded_weights(dicface.methods.create("realbasicvsr"), seeded_folder)
+    write_seeded_weights(dicface.methods.create("realbasicvsr"), seeded_folder)
     assert path.stat().st_mtime_ns == before  # what lies there is not replaced
     path.write_bytes(b"another file")
     assert not registry.is_seeded(path)
@@ -436,7 +455,9 @@ def test_the_table_says_so_in_the_row(seeded_folder):
     scores.parent.mkdir(parents=True)
     scores.touch()
     spec = declare(config, "table1")
-    row = _row(config, spec, spec.row("realbasicvsr"), seeded_folder, seeded_folder, ())
+    (row,) = (row for row in spec.rows if row.method == "realbasicvsr")
+    run = Run(config=config, raw={}, folder=seeded_folder, train_folder=seeded_folder)
+    row = fill_row(run, row)
     assert row.label == "RealBasicVSR (seeded weights)"
     assert row.paper_name == "RealBasicVSR"
     assert row.notes == (SEEDED_NOTE,)
@@ -476,7 +497,7 @@ def test_table_1_fills_every_row_on_seeded_weights(tmp_path, monkeypatch, capsys
     for name in ("input", *chosen):
         folder = run / "bfr" / name
         if name != "input":
-            examples.write_seeded_weights(dicface.methods.create(name), tmp_path / "weights")
+            write_seeded_weights(dicface.methods.create(name), tmp_path / "weights")
             command("restore", "--method", name, input=degraded, out=folder)
         scored = {"restored": folder, "truth": truth, "analysis": analysis, "out": folder}
         command("score-method", "--method", name, **scored)

@@ -21,7 +21,7 @@ from dicface.video.clips import read_frames, write_clip
 from tests.faces.test_faces import FixedDetector
 from tests.metrics import test_scorer
 from tests.metrics.test_scorer import SIDE, TRUTH, grey
-from tests.report._page import Page
+from tests.report.site._page import Page
 
 fake, folders = test_scorer.fake, test_scorer.folders
 

@@ -1,6 +1,7 @@
 """This part of the workflow checks the configuration and names the folders of a run."""
 
 import shlex
+import shutil
 import sys
 
 from dicface.base.errors import DicfaceError
@@ -40,6 +41,8 @@ onstart:
 
 
 onsuccess:
+    # What an earlier run left in part.
+    shutil.rmtree(SUITE.run.partial_tables, ignore_errors=True)
     try:
         for folder in {RUN, TRAIN}:
             write_run_manifest(folder)

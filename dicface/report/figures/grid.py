@@ -1,4 +1,7 @@
-"""Figures 3, 4 and 5: frames of a task side by side, input to truth, with an enlarged detail."""
+"""Figures 3, 4 and 5: frames of a task side by side, input to truth, with an enlarged detail.
+
+The comparison picture is figure 3 with three columns before the truth.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from dicface.report.figures.chosen import (
 )
 from dicface.report.figures.landmarks import to_frame_px, true_face
 from dicface.report.figures.pictures import SIZES, axes_at, show, text_height, wrapped
-from dicface.report.figures.style import TEXT_WIDTH, VERMILLION, Drawn, look, save
+from dicface.report.figures.style import DPI, TEXT_WIDTH, VERMILLION, Drawn, look, save
 
 PER_LINE = 8
 """Columns beside each other; more are broken into lines of nearly equal length."""
@@ -74,6 +77,7 @@ def draw_grid(
     *,
     landmarks: str | Path | None = None,
     num_rows: int = 3,
+    dpi: int = DPI,
 ) -> Drawn:
     """Draws figure 3, 4 or 5: one clip a row, below each frame its eyes or mouth enlarged.
 
@@ -91,6 +95,7 @@ def draw_grid(
         landmarks: `landmarks.npz` of the degraded input, for the true eyes and mouth; None places
             the details by the face template.
         num_rows: How many clips to show.
+        dpi: Resolution of the pictures.
 
     Raises:
         ClipError: No clip is whole in every folder.
@@ -107,7 +112,7 @@ def draw_grid(
     block = head + len(rows) * step
     with look():
         width, height = LETTER + per_line * (cell + GAP) - GAP, lines * block
-        figure = Figure(figsize=(width, height))
+        figure = Figure(figsize=(width, height), dpi=dpi)
         for number, row in enumerate(rows):
             texts = [f"{value:.2f} dB" for value in row.psnr] + [""]
             left, top, right, bottom = row.box

@@ -28,6 +28,7 @@ from dicface.report.figures.style import (
     new_figure,
     save,
 )
+from dicface.runs.results import Results
 
 NUM_MARKERS = 8
 """Markers on a line, however many frames it has."""
@@ -72,7 +73,8 @@ def draw_landmark_errors(
         MetricError: Scores or landmarks cannot be used, no clip that every method has can be
             ordered, or methods differ in the number of frames of `clip`.
     """
-    files = {label: Path(folder) / "landmarks.npz" for label, folder in methods.items()}
+    folders = {label: Results(folder=Path(folder)) for label, folder in methods.items()}
+    files = {label: results.landmarks for label, results in folders.items()}
     rule = "as asked for"
     if clip is None:
         held = _of_one_length({str(file): scored_clips(file) for file in files.values()})

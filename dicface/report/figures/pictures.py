@@ -1,4 +1,4 @@
-"""Pictures inside of figures: placed in inches, enlarged to the printed resolution."""
+"""Pictures inside of figures: placed in inches, enlarged to the figure's resolution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from dicface.report.figures.style import DPI, POINTS_PER_INCH, text_width
+from dicface.report.figures.style import POINTS_PER_INCH, text_width
 
 SIZES = (8, 7, 6)
 """Of headings, pt; smaller ones cannot be read in print."""
@@ -40,10 +40,8 @@ def show(axis: Axes, picture: NDArray[np.uint8], *, blend: bool = True) -> None:
         blend: Whether pixels are blended into each other where it is enlarged.
     """
     height, width = picture.shape[:2]
-    inches = axis.get_window_extent().size / axis.figure.dpi
-    printed = [
-        max(side, round(DPI * inch)) for side, inch in zip((width, height), inches, strict=True)
-    ]
+    extent = axis.get_window_extent().size
+    printed = [max(side, round(px)) for side, px in zip((width, height), extent, strict=True)]
     how = Image.Resampling.LANCZOS if blend else Image.Resampling.NEAREST
     axis.imshow(
         Image.fromarray(picture).resize(printed, how),

@@ -25,6 +25,9 @@ from dicface.base.files import atomic_path
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Width of a column and of a page's text in a two-column paper, inches."""
 DPI, POINTS_PER_INCH = 300, 72
+WEB_DPI = 120
+"""Of a figure that is for a web page alone: a small file."""
+
 FONT = "DejaVu Sans"
 
 BLACK, GREY = "#000000", "#7F7F7F"
@@ -138,7 +141,7 @@ class Drawn:
 
     Attributes:
         pdf: Vector file with embedded TrueType fonts.
-        png: The same at 300 dpi.
+        png: The same in pixels, 300 dpi but for figures of web pages.
         caption: What it shows and by which rule that was chosen; beside the files as `.txt`.
     """
 
@@ -180,13 +183,12 @@ def save(figure: Figure, path: str | Path, caption: str) -> Drawn:
     """Writes `<path>.pdf`, `<path>.png` and the caption to `<path>.txt`; same data, same bytes.
 
     Args:
-        figure: Made inside `look()`.
+        figure: Made inside `look()`; its resolution is that of the PNG.
         path: Without suffix; a point in the name is kept.
         caption: What the figure shows and how that was chosen.
     """
-    path = Path(path)
+    path, dpi = Path(path), figure.dpi
     # Room is made for the parts at one resolution, so that both files have the same places.
-    figure.set_dpi(DPI)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     files = {suffix: path.with_name(f"{path.name}.{suffix}") for suffix in ("pdf", "png", "txt")}
@@ -195,7 +197,7 @@ def save(figure: Figure, path: str | Path, caption: str) -> Drawn:
         with atomic_path(files["pdf"]) as temporary:
             figure.savefig(temporary, metadata={"CreationDate": None})
         with atomic_path(files["png"]) as temporary:
-            figure.savefig(temporary, dpi=DPI)
+            figure.savefig(temporary, dpi=dpi)
     with atomic_path(files["txt"]) as temporary:
         temporary.write_text(caption + "\n", encoding="utf-8")
     return Drawn(pdf=files["pdf"], png=files["png"], caption=caption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dicface.metrics import MetricFacts
-    from dicface.report.tables.build import Row, Table
+    from dicface.report.tables.rows import Row
+    from dicface.report.tables.table import Table
 
 NO_VALUE = "–"
+NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
+"""Keep an interval or a column head on one line where a page is narrow."""
+
 SAME = "≈"
 DIFFERENCES = (
     "Clip by clip, with its 95 % interval. Better or worse: told apart by the paired test over "
@@ -36,6 +41,8 @@ class Cell:
         rank: 1 best, 2 second best, 3 the rest, 0 no value, or one over fewer clips than others.
         tied: Not told apart from the best.
         partial: "11/12" where clips are missing, else nothing.
+        mean: The value as a number; NaN where there is none.
+        note: Why the cell is empty, or what is missing from it.
     """
 
     value: str
@@ -43,6 +50,8 @@ class Cell:
     rank: int = 0
     tied: bool = False
     partial: str = ""
+    mean: float = np.nan
+    note: str = ""
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:
@@ -84,6 +93,8 @@ def main_cells(table: Table) -> Iterator[tuple[Row, list[Cell]]]:
                     rank=int(line["rank"]),
                     tied=bool(line["tied"]),
                     partial=f"{line['clips']}/{table.num_clips}" if missing else "",
+                    mean=float(line["mean"]),
+                    note=line["note"],
                 )
             )
         yield row, cells
@@ -139,6 +150,17 @@ def grouped(rows: list[tuple[Row, list[Cell]]]) -> Iterator[tuple[str, list]]:
 def arrow(facts: MetricFacts) -> str:
     """Arrow in the direction of better."""
     return "↑" if facts.higher_is_better else "↓"
+
+
+def head(table: Table, facts: MetricFacts) -> str:
+    """Head of a column: "LPIPS ↓†", with the unit where it has one."""
+    unit = f" {facts.unit}" if facts.unit else ""
+    return f"{facts.name} {arrow(facts)}{'†' if facts.id in table.daggers else ''}{unit}"
+
+
+def unbroken(text: str) -> str:
+    """Text that a narrow page does not break."""
+    return re.sub(r"(?<=\d)–(?=\d)", f"–{WORD_JOINER}", text.replace(" ", NO_BREAK_SPACE))
 
 
 def has_ranks(table: Table) -> bool:

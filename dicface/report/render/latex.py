@@ -6,7 +6,8 @@ import re
 
 from dicface.report.render import cells
 from dicface.report.render.cells import Cell
-from dicface.report.tables.build import Row, Table
+from dicface.report.tables.rows import Row
+from dicface.report.tables.table import Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -113,7 +114,7 @@ def _label(table: Table, row: Row) -> str:
 
 def _lines(label: str, values: list[Cell]) -> list[str]:
     lines = [" & ".join([label, *(_value(cell) for cell in values)]) + r" \\"]
-    below = [" ".join(part for part in (cell.interval, cell.partial) if part) for cell in cells]
+    below = [" ".join(part for part in (cell.interval, cell.partial) if part) for cell in values]
     if any(below):
         small = [rf"{{\scriptsize {escape(text)}}}" if text else "" for text in below]
         lines.append(" & ".join(["", *small]) + r" \\")

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dicface.report.render import cells
-from dicface.report.render.cells import Cell
-from dicface.report.tables.build import Row, Table
-
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
-
-NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
-"""Keep an interval or a column head on one line where a page is narrow."""
+from dicface.report.render.cells import NO_BREAK_SPACE, Cell, unbroken
+from dicface.report.tables.rows import Row
+from dicface.report.tables.table import Table
 
 
 def to_markdown(table: Table) -> str:
     """The whole page: table, differences, paper beside ours, notes."""
-    head = ["Method", *(_head(table, facts) for facts in table.metrics)]
+    heads = [unbroken(cells.head(table, facts)) for facts in table.metrics]
     lines = []
     for heading, members in cells.grouped(list(cells.main_cells(table))):
         if heading:
@@ -29,17 +22,16 @@ def to_markdown(table: Table) -> str:
     marks = ["**Bold**: best; <ins>underlined</ins>: second best."] * cells.has_ranks(table)
     parts = [
         f"# {table.title}",
-        pipes(head, lines),
+        pipes(["Method", *heads], lines),
         " ".join((*marks, *cells.how_to_read(table))),
     ]
     differences = list(cells.difference_lines(table))
     if differences:
-        head = ["Difference", *(_head(table, facts) for facts in table.metrics)]
         lines = [
             [unbroken(escape(f"{a} {b}")), *(_stacked(*text) for text in texts)]
             for a, b, texts in differences
         ]
-        parts += ["## Paired differences", pipes(head, lines), cells.DIFFERENCES]
+        parts += ["## Paired differences", pipes(["Difference", *heads], lines), cells.DIFFERENCES]
     if not table.paper.empty:
         head = ["Method", *(facts.name for facts in table.metrics)]
         lines = [
@@ -54,21 +46,10 @@ def to_markdown(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _head(table: Table, facts: MetricFacts) -> str:
-    unit = f" {facts.unit}" if facts.unit else ""
-    dagger = "†" if facts.id in table.daggers else ""
-    return unbroken(f"{facts.name} {cells.arrow(facts)}{dagger}{unit}")
-
-
 def _label(table: Table, row: Row) -> str:
     marks = ",".join(str(mark) for mark in table.marks[row.block, row.method])
     text = unbroken(escape(row.label))
     return text + (f"{NO_BREAK_SPACE}<sup>{marks}</sup>" if marks else "")
-
-
-def unbroken(text: str) -> str:
-    """Text that a narrow page does not break."""
-    return re.sub(r"(?<=\d)–(?=\d)", f"–{WORD_JOINER}", text.replace(" ", NO_BREAK_SPACE))
 
 
 def escape(text: str) -> str:

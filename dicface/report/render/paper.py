@@ -6,16 +6,21 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dicface.report.render import cells
-from dicface.report.render.markdown import escape, pipes, unbroken
+from dicface.report.render.cells import unbroken
+from dicface.report.render.markdown import escape, pipes
 from dicface.report.tables.footnotes import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dicface.metrics import MetricFacts
-    from dicface.report.tables.build import Table
+    from dicface.report.tables.table import Table
 
 NOT_COMPARABLE = "not comparable"
+LEGEND = (
+    "Paper / ours. Gap: ours − paper, only where test set, protocol, definition and network "
+    "are the paper's."
+)
 CSV_COLUMNS = ["method", "paper_name", "metric", "paper", "ours", "low", "high", "gap", "reason"]
 
 
@@ -32,23 +37,39 @@ def to_paper_csv(table: Table) -> str:
 
 def to_paper_markdown(table: Table) -> str:
     """Per metric "paper / ours"; the last column holds the gaps, or says why there are none."""
-    metrics = [f for f in table.metrics if f.id in set(table.comparison["metric"])]
-    lines = []
-    for (block, _), found in table.comparison.groupby(["block", "method"], sort=False):
-        by_metric = found.set_index("metric")
-        values = [_pair(by_metric, facts, table.digits[facts.id]) for facts in metrics]
-        gap = _gap(table, by_metric, metrics)
-        lines.append([unbroken(escape(_label(block, found))), *values, escape(gap)])
+    metrics = paper_metrics(table)
     heads = (unbroken(f"{facts.name} {cells.arrow(facts)}") for facts in metrics)
+    lines = [
+        [unbroken(escape(label)), *map(unbroken, pairs), escape(gap)]
+        for label, pairs, gap in beside_lines(table)
+    ]
     parts = [
-        f"# {table.title}: the paper beside ours",
-        "Paper / ours. Gap: ours − paper, only where test set, protocol, definition and network "
-        "are the paper's.",
+        f"# {paper_title(table)}",
+        LEGEND,
         pipes(["Method", *heads, "Gap"], lines),
     ]
-    reasons = [f"- {escape(sentence(text))}" for text in _reasons(table, metrics)]
+    reasons = [f"- {escape(text)}" for text in reasons_in_words(table)]
     parts += ["## Reasons", "\n".join(reasons)] if reasons else []
     return "\n\n".join(parts) + "\n"
+
+
+def paper_title(table: Table) -> str:
+    """Heading of the page that sets the paper's numbers beside ours."""
+    return f"{table.title}: the paper beside ours"
+
+
+def paper_metrics(table: Table) -> list[MetricFacts]:
+    """Printed metrics that the paper's table has."""
+    return [facts for facts in table.metrics if facts.id in set(table.comparison["metric"])]
+
+
+def beside_lines(table: Table) -> Iterator[tuple[str, list[str], str]]:
+    """Label, "paper / ours" per metric, and the gaps, of every row that the paper has."""
+    metrics = paper_metrics(table)
+    for (block, _), found in table.comparison.groupby(["block", "method"], sort=False):
+        by_metric = found.set_index("metric")
+        pairs = [_pair(by_metric, facts, table.digits[facts.id]) for facts in metrics]
+        yield _label(block, found), pairs, _gap(table, by_metric, metrics)
 
 
 def _label(block: str, found: pd.DataFrame) -> str:
@@ -60,7 +81,7 @@ def _pair(by_metric: pd.DataFrame, facts: MetricFacts, digits: int) -> str:
     if facts.id not in by_metric.index:
         return cells.NO_VALUE
     line = by_metric.loc[facts.id]
-    return unbroken(" / ".join(cells.number(line[c], digits) for c in ("paper", "ours")))
+    return " / ".join(cells.number(line[c], digits) for c in ("paper", "ours"))
 
 
 def _gap(table: Table, by_metric: pd.DataFrame, metrics: Sequence[MetricFacts]) -> str:
@@ -80,8 +101,9 @@ def _gap(table: Table, by_metric: pd.DataFrame, metrics: Sequence[MetricFacts]) 
     return "; ".join(parts)
 
 
-def _reasons(table: Table, metrics: Sequence[MetricFacts]) -> Iterator[str]:
-    """Each reason once, with the rows and metrics that it holds for."""
+def reasons_in_words(table: Table) -> Iterator[str]:
+    """Each reason once, as a sentence, with the rows and metrics that it holds for."""
+    metrics = paper_metrics(table)
     names = {facts.id: facts.name for facts in metrics}
     holders: dict[str, list[tuple[str, str]]] = {}
     for line in table.comparison.itertuples():
@@ -95,4 +117,4 @@ def _reasons(table: Table, metrics: Sequence[MetricFacts]) -> Iterator[str]:
         of_rows = "" if len(labels) == num_rows else ", ".join(labels)
         of_metrics = "" if len(found) == len(metrics) else ", ".join(found)
         where = " – ".join(part for part in (of_rows, of_metrics) if part)
-        yield f"{where}: {reason}" if where else reason
+        yield sentence(f"{where}: {reason}" if where else reason)

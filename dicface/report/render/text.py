@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from dicface.report.render import cells
 from dicface.report.render.cells import Cell
-from dicface.report.tables.build import Row, Table
 from dicface.report.tables.footnotes import sentence
+from dicface.report.tables.rows import Row
+from dicface.report.tables.table import Table
 
 BEST, SECOND = "*", "°"
 """Marks of best and second best."""
@@ -51,13 +52,13 @@ def to_text(table: Table, width: int = 120) -> str:
 def _line(table: Table, row: Row, values: Sequence[Cell]) -> Line:
     marks = ",".join(str(mark) for mark in table.marks[row.block, row.method])
     label = f"  {row.label} {marks.translate(_SUPERSCRIPT)}".rstrip()
-    partial = {cell.partial for cell in cells}
+    partial = {cell.partial for cell in values}
     if len(partial) > 1:
-        return (label, ""), [_cell(cell, cell.partial) for cell in cells]
+        return (label, ""), [_cell(cell, cell.partial) for cell in values]
     # The same clips are missing everywhere: said once, below the label.
     (everywhere,) = partial
     below = f"    {everywhere} clips" if everywhere else ""
-    return (label, below), [_cell(cell, "") for cell in cells]
+    return (label, below), [_cell(cell, "") for cell in values]
 
 
 def _cell(cell: Cell, partial: str) -> tuple[str, str]:
@@ -69,7 +70,7 @@ def _cell(cell: Cell, partial: str) -> tuple[str, str]:
 def _panels(lines: Sequence[Line], width: int) -> str:
     label_width = max(len(text) for label, _ in lines for text in label)
     columns = [
-        max(len(text) for _, values in lines if values for text in cells[i])
+        max(len(text) for _, values in lines if values for text in values[i])
         for i in range(len(lines[0][1] or ()))
     ]
     panels: list[list[int]] = [[]]
@@ -92,7 +93,7 @@ def _panel(
             out.append(label[0])
             continue
         for level in (0, 1):
-            texts = [cells[i][level] for i in chosen]
+            texts = [values[i][level] for i in chosen]
             if level == 0 or label[1] or any(texts):
                 padded = [text.rjust(columns[i]) for text, i in zip(texts, chosen, strict=True)]
                 out.append("  ".join([label[level].ljust(label_width), *padded]).rstrip())

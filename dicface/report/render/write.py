@@ -1,4 +1,4 @@
-"""Writes a table as Markdown, CSV and LaTeX. Same table, same bytes."""
+"""Writes a table as Markdown, CSV, LaTeX and JSON. Same table, same bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,21 @@ from dicface.report.render.latex import to_latex
 from dicface.report.render.markdown import to_markdown
 from dicface.report.render.paper import to_paper_csv, to_paper_markdown
 from dicface.report.render.text import to_text
-from dicface.report.tables.build import Table
+from dicface.report.tables.table import Table, to_json
 
 __all__ = ["differences_to_csv", "to_csv", "to_latex", "to_markdown", "to_text", "write_table"]
+
+ENDINGS = {
+    "md": ".md",
+    "csv": ".csv",
+    "tex": ".tex",
+    "json": ".json",
+    "differences": "_differences.csv",
+    "paper": "_paper.md",
+    "paper_csv": "_paper.csv",
+}
+"""Kind of a table's file -> what follows the table's name in its own: for reading, for computing,
+for a paper, for the report's pages, paired differences, and the paper's numbers beside ours."""
 
 CSV_COLUMNS = ["method", "metric", "mean", "low", "high", "clips", "backbone", "note"]
 DIFFERENCE_CSV_COLUMNS = [
@@ -29,30 +41,32 @@ DIFFERENCE_CSV_COLUMNS = [
 ]
 
 
-def write_table(table: Table, folder: str | Path) -> dict[str, Path]:
-    """Writes `<name>.md`, `.csv`, `.tex` and `<name>_differences.csv`, each whole or not at all.
+def table_files(folder: str | Path, name: str) -> dict[str, Path]:
+    """Kind -> file of a table of this name, whether or not it was written."""
+    return {kind: Path(folder) / f"{name}{ending}" for kind, ending in ENDINGS.items()}
 
-    With the paper's numbers also `<name>_paper.md` and `.csv`.
+
+def write_table(table: Table, folder: str | Path) -> dict[str, Path]:
+    """Writes a table in every form, each file whole or not at all.
 
     Returns:
-        Kind (md, csv, tex, differences, paper, paper_csv) -> path.
+        Kind (`ENDINGS`) -> path; "paper" and "paper_csv" only with the paper's numbers.
     """
-    folder = Path(folder)
     texts = {
-        "csv": (f"{table.name}.csv", to_csv(table)),
-        "differences": (f"{table.name}_differences.csv", differences_to_csv(table)),
-        "tex": (f"{table.name}.tex", to_latex(table)),
-        "md": (f"{table.name}.md", to_markdown(table)),
+        "csv": to_csv(table),
+        "differences": differences_to_csv(table),
+        "tex": to_latex(table),
+        "json": to_json(table, folder),
+        "md": to_markdown(table),
     }
     if not table.comparison.empty:
-        texts["paper_csv"] = (f"{table.name}_paper.csv", to_paper_csv(table))
-        texts["paper"] = (f"{table.name}_paper.md", to_paper_markdown(table))
-    written = {}
-    for kind, (name, text) in texts.items():
-        with atomic_path(folder / name) as temporary:
+        texts["paper_csv"] = to_paper_csv(table)
+        texts["paper"] = to_paper_markdown(table)
+    files = table_files(folder, table.name)
+    for kind, text in texts.items():
+        with atomic_path(files[kind]) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
-        written[kind] = folder / name
-    return written
+    return {kind: files[kind] for kind in texts}
 
 
 def to_csv(table: Table) -> str:

@@ -17,12 +17,13 @@ from PIL import Image
 
 from dicface.base.errors import DicfaceError
 from dicface.report.site import cost, training
-from dicface.report.site.contents import Task, read_tasks
+from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
 from dicface.report.site.media import CRF
 from dicface.report.site.pages import Pages
 from dicface.report.site.provenance import Provenance, read_provenance
-from dicface.report.site.table_pages import TablePage, read_table_pages
+from dicface.report.site.table_pages import TablePage, read_tables, table_pages
+from dicface.runs.folder import Run
 from dicface.video.formats import natural
 
 if TYPE_CHECKING:
@@ -63,21 +64,18 @@ class Contents:
 
     title: str
     tables: Sequence[TablePage]
-    tasks: Sequence[Task]
+    tasks: Sequence[TaskResults]
     provenance: Provenance
     remark: str = ""
     figures: Sequence[Path] = ()
     networks: Sequence[training.Network] = ()
-    costs: Callable[[Task], Grid] | None = None
+    costs: Callable[[TaskResults], Grid] | None = None
 
 
 def write_report(
-    run: Path,
-    train: Path,
-    out: Path,
+    run: Run,
+    out: Path | None = None,
     *,
-    truth: Path,
-    remark: str = "",
     crf: int = CRF,
     metrics: Sequence[MetricFacts] | None = None,
 ) -> Path:
@@ -87,11 +85,9 @@ def write_report(
     The same run gives the same bytes.
 
     Args:
-        run: The run folder (`tables/`, `figures/`, one folder a task, `benchmarks/`).
-        train: Folder of its networks.
+        run: The run.
         out: The folder to write; an earlier report there is replaced when the new one is whole.
-        truth: Folder of the true clips.
-        remark: What a reader must know of all numbers; "" for nothing.
+            None: the run's own.
         crf: Constant rate factor of the videos, 0 (lossless) to 51.
         metrics: Facts of the metrics in order; None: all of the paper's.
 
@@ -101,20 +97,25 @@ def write_report(
     Raises:
         DicfaceError: A file of the run cannot be read, or `out` is a folder that is no report.
     """
-    run, train = Path(run), Path(train)
-    tables, names = read_table_pages(run / "tables")
-    networks = cost.trained_networks(train)
+    tables = read_tables(run.tables, run.partial_tables)
+    networks = cost.trained_networks(run.networks)
     contents = Contents(
-        title=f"DicFace report: {run.resolve().name}",
-        tables=tables,
-        tasks=read_tasks(run, Path(truth), names),
-        figures=sorted((run / "figures").glob("*.png"), key=lambda path: natural(path.stem)),
-        networks=training.read_networks(train),
+        title=f"DicFace report: {run.folder.resolve().name}",
+        tables=[
+            page
+            for path, table in tables.items()
+            for page in table_pages(
+                table, path.parent, is_partial=path.parent == run.partial_tables
+            )
+        ],
+        tasks=read_tasks(run, list(tables.values())),
+        figures=sorted(run.figures.glob("*.png"), key=lambda path: natural(path.stem)),
+        networks=training.read_networks(run.networks),
         costs=lambda task: cost.cost_grid(task, networks, run),
-        provenance=read_provenance(run),
-        remark=remark,
+        provenance=read_provenance(run.folder),
+        remark=run.config.remark,
     )
-    return write_pages(contents, out, crf=crf, metrics=metrics)
+    return write_pages(contents, out or run.report, crf=crf, metrics=metrics)
 
 
 def write_pages(

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from dicface.base.names import INPUT
 from dicface.report.render.cells import number
-from dicface.report.site.contents import INPUT, System, Task
+from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.grids import (
     Cell,
     Grid,
@@ -38,13 +39,13 @@ class Extremes:
     best: tuple[tuple[str, str], ...]
 
 
-def shown_metrics(task: Task, metrics: Sequence[MetricFacts]) -> list[MetricFacts]:
+def shown_metrics(task: TaskResults, metrics: Sequence[MetricFacts]) -> list[MetricFacts]:
     """Metrics that give a value to a clip and that some method of the task has."""
     found = {metric for system in task.systems for metric in system.scores["metric"].unique()}
     return [facts for facts in metrics if facts.level != "set" and facts.id in found]
 
 
-def clip_grid(task: Task, clip: str, metrics: Sequence[MetricFacts]) -> Grid:
+def clip_grid(task: TaskResults, clip: str, metrics: Sequence[MetricFacts]) -> Grid:
     """Scores of every method on one clip; the input stands there only where it was scored."""
     shown = [s for s in task.systems if s.id != INPUT or not s.scores.empty]
     lines = [
@@ -56,7 +57,7 @@ def clip_grid(task: Task, clip: str, metrics: Sequence[MetricFacts]) -> Grid:
     return Grid(heads=(Head(markup="Method"), *map(metric_head, metrics)), lines=tuple(lines))
 
 
-def method_grid(task: Task, system: System, metrics: Sequence[MetricFacts]) -> Grid:
+def method_grid(task: TaskResults, system: System, metrics: Sequence[MetricFacts]) -> Grid:
     """Scores of one method on every clip; each name leads to the clip's page, for `index.html`."""
     lines = []
     for clip in task.clips:
@@ -91,7 +92,7 @@ def frame_values(
     return values
 
 
-def extremes(task: Task, facts: MetricFacts) -> list[Extremes]:
+def extremes(task: TaskResults, facts: MetricFacts) -> list[Extremes]:
     """Worst and best clips of every method of a task by one metric.
 
     Equal scores are ordered by name. At most `NUM_EXTREMES` a side, at most half of the clips.

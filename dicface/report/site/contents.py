@@ -6,28 +6,24 @@ tables print, and the reason of a missing score is the table's own note.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from dicface.config.settings import TASKS
+from dicface.base.names import BLIND, INPUT, TASKS
+from dicface.report.tables.footnotes import sentence
 from dicface.report.tables.scores import COLUMNS, read_parquet
-from dicface.runs.results import clips_at_hand, read_index
+from dicface.report.tables.table import Table
+from dicface.runs.folder import Run
+from dicface.runs.results import Results, clips_at_hand, read_index
 from dicface.video.clips import list_clips
 from dicface.video.formats import natural
 
-INPUT = "input"
 TRUTH = "/truth"
 """A method is a folder and can have any name but one with a slash."""
-TASK_NAMES = {
-    "bfr": "Blind face restoration",
-    "inpainting": "Face inpainting",
-    "colorization": "Face colorization",
-}
 FRAME_COLUMNS = ("clip", "frame", "metric", "value")
-NOT_RUN = "Not run: "
 NO_CLIP = "no clip of this name"
 
 
@@ -62,8 +58,8 @@ class System:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """One task of a run.
+class TaskResults:
+    """One task of a run, as its pages show it.
 
     Attributes:
         id: Folder of the task.
@@ -95,77 +91,79 @@ class Task:
         return task_name(self.id)
 
 
-@dataclass(frozen=True)
-class TableNames:
-    """What the tables of a run say of its methods: labels, order and reasons of absence."""
-
-    labels: dict[str, str] = field(default_factory=dict)
-    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(task or "", method) -> why it did not run."""
-
-    def absent(self, task: str, present: set[str]) -> dict[str, str]:
-        """Label -> reason, of methods of a task that are not `present`."""
-        return {
-            self.labels.get(method, method): reason
-            for (named, method), reason in self.reasons.items()
-            if method not in present and (named or "bfr") == task
-        }
-
-
-def read_tasks(run: Path, truth: Path, names: TableNames) -> tuple[Task, ...]:
-    """Reads every task that the run folder holds, in the order of `dicface.methods.TASKS`.
+def read_tasks(run: Run, tables: Sequence[Table]) -> tuple[TaskResults, ...]:
+    """Reads every task that the run folder holds, in the order of `dicface.base.names.TASKS`.
 
     Args:
-        run: The run folder.
-        truth: Folder of the true clips.
-        names: From the run's tables.
+        run: The run.
+        tables: Its tables: what methods are called, in which order, and why one is absent.
 
     Raises:
         ClipError: The truth holds no clip, or a method's index is damaged.
         MetricError: A scores file cannot be read.
     """
-    truths = list_clips(truth)
-    return tuple(_task(run / task, truths, names) for task in TASKS if (run / task).is_dir())
+    truths = list_clips(run.truth)
+    found = [task for task in TASKS if run.inputs(task).parent.is_dir()]
+    return tuple(_task(run, task, truths, tables) for task in found)
+
+
+def labels_in(tables: Iterable[Table]) -> dict[str, str]:
+    """Method -> what the first table with it calls it, in the order of the tables."""
+    labels: dict[str, str] = {}
+    for row in (row for table in tables for row in table.rows):
+        labels.setdefault(row.method, row.label)
+    return labels
+
+
+def absent_methods(
+    tables: Sequence[Table], task: str, present: Collection[str] = ()
+) -> dict[str, str]:
+    """Label -> why it did not run, of methods of a task in the tables that are not `present`."""
+    labels, absent = labels_in(tables), {}
+    for row in (row for table in tables for row in table.rows):
+        if row.reason and row.method not in present and (row.block or BLIND.id) == task:
+            absent.setdefault(labels[row.method], sentence(row.reason))
+    return absent
 
 
 def task_name(task: str) -> str:
     """Name of a task for readers; a block of a table that is no task keeps its own."""
-    return TASK_NAMES.get(task, task)
+    return TASKS[task].title if task in TASKS else task
 
 
-def read_scores_of(folder: Path) -> dict[str, pd.DataFrame]:
-    """`scores` and `frames` of a `System` whose scores lie in a folder; empty where there are none.
+def read_scores_of(results: Results) -> dict[str, pd.DataFrame]:
+    """`scores` and `frames` of a `System`; empty where there are none.
 
     Raises:
         MetricError: A file cannot be read.
     """
-    files = {"scores": ("metrics.parquet", COLUMNS), "frames": ("frames.parquet", FRAME_COLUMNS)}
+    files = {"scores": (results.metrics, COLUMNS), "frames": (results.frames, FRAME_COLUMNS)}
     return {
-        field: read_parquet(folder / name, columns)
-        if (folder / name).is_file()
-        else pd.DataFrame(columns=list(columns))
-        for field, (name, columns) in files.items()
+        kind: read_parquet(file, columns) if file.is_file() else pd.DataFrame(columns=list(columns))
+        for kind, (file, columns) in files.items()
     }
 
 
-def _task(folder: Path, truths: Mapping[str, Path], names: TableNames) -> Task:
+def _task(run: Run, task: str, truths: Mapping[str, Path], tables: Sequence[Table]) -> TaskResults:
+    folder = run.inputs(task).parent
     found = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
-    order = {name: position for position, name in enumerate(names.labels)}
+    labels = labels_in(tables)
+    order = {name: position for position, name in enumerate(labels)}
     found.sort(key=lambda p: (p.name != INPUT, order.get(p.name, len(order)), natural(p.name)))
     systems, remarks = [], []
     for path in found:
         index = read_index(path)
         own, problem = clips_at_hand(path)
-        if not (own or "restored" in index or (path / "metrics.parquet").is_file()):
+        if not (own or "restored" in index or Results(folder=path).metrics.is_file()):
             continue
-        system = _system(path, index, own, truths, names)
+        system = _system(path, index, own, truths, labels)
         systems.append(system)
         remarks += _remarks(system, problem, index.get("extra", sorted(set(own) - set(truths))))
-    return Task(
-        id=folder.name,
+    return TaskResults(
+        id=task,
         truths=truths,
         systems=tuple(systems),
-        absent=names.absent(folder.name, {system.id for system in systems}),
+        absent=absent_methods(tables, task, {system.id for system in systems}),
         remarks=tuple(remarks),
     )
 
@@ -175,17 +173,17 @@ def _system(
     index: Mapping,
     own: Mapping[str, Path],
     truths: Mapping[str, Path],
-    names: TableNames,
+    labels: Mapping[str, str],
 ) -> System:
     reasons = index.get("unusable", {})
     label = index.get("label") or ("Degraded input" if folder.name == INPUT else folder.name)
     return System(
         id=folder.name,
-        label=names.labels.get(folder.name, label),
+        label=labels.get(folder.name, label),
         clips={clip: own[clip] for clip in truths if clip in own},
         missing={clip: reasons.get(clip, NO_CLIP) for clip in truths if clip not in own},
         weights=tuple(map(str, (index.get("weights") or {}).values())),
-        **read_scores_of(folder),
+        **read_scores_of(Results(folder=folder)),
     )
 
 

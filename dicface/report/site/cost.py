@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dicface.base.files import sha256_of
-from dicface.report.site.contents import Task
+from dicface.report.site.contents import TaskResults
 from dicface.report.site.grids import Cell, Grid, Head, Line, text_cell
 from dicface.report.site.training import read_json
+from dicface.runs.folder import Run
 from dicface.runs.results import read_cost
 
 HEADS = (
@@ -34,7 +35,7 @@ def trained_networks(train: Path) -> dict[str, Path]:
     return {sha256_of(path): path.parent for path in sorted(train.glob("*/weights.safetensors"))}
 
 
-def cost_grid(task: Task, networks: Mapping[str, Path], run: Path) -> Grid:
+def cost_grid(task: TaskResults, networks: Mapping[str, Path], run: Run) -> Grid:
     """Costs of every method of a task but the input.
 
     Args:
@@ -50,7 +51,7 @@ def cost_grid(task: Task, networks: Mapping[str, Path], run: Path) -> Grid:
     lines = []
     for system in task.methods:
         folder = next((networks[sha] for sha in system.weights if sha in networks), None)
-        spent = read_cost(run / task.id / system.id)
+        spent = read_cost(run.results(task.id, system.id).folder)
         took = [each for clip, each in spent.get("clips", {}).items() if clip in system.clips]
         gpu = max((each["gpu_bytes"] for each in took if "gpu_bytes" in each), default=None)
         has_gpu |= gpu is not None
@@ -58,7 +59,7 @@ def cost_grid(task: Task, networks: Mapping[str, Path], run: Path) -> Grid:
             text_cell(system.label),
             *_of_network(folder, spent.get("parameters")),
             _time_a_frame(took),
-            _mebibytes(_host_memory(run / "benchmarks" / f"restore_{task.id}_{system.id}.tsv")),
+            _mebibytes(_host_memory(run.benchmark("restore", task.id, system.id))),
             _mebibytes(gpu),
             *_of_training(folder),
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dicface.report.render.cells import arrow, number
 
@@ -83,3 +84,8 @@ def number_cell(value: float, digits: int, note: str = "") -> Cell:
 def text_cell(text: str, note: str = "") -> Cell:
     """A text that sorts as text."""
     return Cell(markup=text, value=text, note=note)
+
+
+def prose(text: str) -> Markup:
+    """A sentence of ours as markup: words between backticks are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 from tqdm import tqdm
 
+from dicface.base.names import INPUT
 from dicface.report.site import clip_scores
-from dicface.report.site.contents import INPUT, TRUTH, Task, task_name
-from dicface.report.site.grids import Grid, metric_head
+from dicface.report.site.contents import TRUTH, TaskResults, task_name
+from dicface.report.site.grids import Grid, metric_head, prose
 from dicface.report.site.media import LARGEST, Media, write_media
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Pages:
         self,
         title: str,
         folder: Path,
-        tasks: Sequence[Task],
+        tasks: Sequence[TaskResults],
         preferred: Sequence[str],
         metrics: Sequence[MetricFacts],
     ) -> None:
@@ -42,7 +41,7 @@ class Pages:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        self.environment.filters |= {"address": quote, "prose": _prose, "task_name": task_name}
+        self.environment.filters |= {"address": quote, "prose": prose, "task_name": task_name}
         self.environment.globals |= {"title": title, "tasks": tasks}
 
     def write(self, template: str, path: str, **values: object) -> None:
@@ -52,12 +51,12 @@ class Pages:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
 
-    def extremes(self, task: Task) -> list[tuple[str, list[clip_scores.Extremes]]]:
+    def extremes(self, task: TaskResults) -> list[tuple[str, list[clip_scores.Extremes]]]:
         """Head of a metric, and worst and best clips by it of every method."""
         shown = clip_scores.shown_metrics(task, self.metrics)
         return [(str(metric_head(f).markup), clip_scores.extremes(task, f)) for f in shown]
 
-    def clip_by_clip(self, task: Task) -> list[tuple[str, Grid]]:
+    def clip_by_clip(self, task: TaskResults) -> list[tuple[str, Grid]]:
         """Label and scores of every clip, of each method that was scored."""
         shown = clip_scores.shown_metrics(task, self.metrics)
         scored = [system for system in task.systems if not system.scores.empty]
@@ -76,7 +75,9 @@ class Pages:
             media = write_media(clips, *(self.folder / path for path in files.values()), crf=crf)
             self._write_clip(task, clip, media, files)
 
-    def _write_clip(self, task: Task, clip: str, media: Media, files: dict[str, str]) -> None:
+    def _write_clip(
+        self, task: TaskResults, clip: str, media: Media, files: dict[str, str]
+    ) -> None:
         place = task.clips.index(clip)
         root = "../../"
         remarks = _remarks(task, media)
@@ -100,7 +101,7 @@ class Pages:
         )
         self.num_pages += 1
 
-    def _data(self, task: Task, clip: str, media: Media, slices: str) -> dict[str, object]:
+    def _data(self, task: TaskResults, clip: str, media: Media, slices: str) -> dict[str, object]:
         """What the page's script needs; JSON values only."""
         shown = [system for system in task.systems if system.id in media.tiles]
         labels = {**{system.id: system.label for system in shown}, TRUTH: "Truth"}
@@ -140,16 +141,11 @@ class Pages:
         }
 
 
-def _prose(text: str) -> Markup:
-    """A sentence of ours as markup: words between backticks are code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
 def _pixels(size: tuple[int, int]) -> str:
     return f"{size[0]}×{size[1]} px"
 
 
-def _remarks(task: Task, media: Media) -> list[str]:
+def _remarks(task: TaskResults, media: Media) -> list[str]:
     """What differs from the truth (size, number of frames, frame rate) or from its own size."""
     labels = {system.id: system.label for system in task.systems}
     truth, tiles = media.tiles[TRUTH], media.tiles.values()

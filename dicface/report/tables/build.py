@@ -25,137 +25,62 @@ from dicface.report.tables.columns import (
     differences,
 )
 from dicface.report.tables.paper_numbers import beside_ours
+from dicface.report.tables.rows import Row
 from dicface.report.tables.scores import Backbone, Scores, read_noise_floor, read_scores
+from dicface.report.tables.spec import NOT_ASKED_FOR, TableSpec
 from dicface.report.tables.statistics import Distance, bootstrap_counts
+from dicface.report.tables.table import Table
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One row of a table: scores of a method, or the reason why there are none.
+class Conditions:
+    """What a run decides of a declared table.
 
     Attributes:
-        method: Id of the method; unique within its block.
-        label: What the table prints.
-        group: Heading under which the row stands.
-        metrics: Its `metrics.parquet`; None when it did not run.
-        reason: Why it did not run; None when it did.
-        notes: Footnotes of the row, for example what it was trained on.
-        paper_name: Its name in the paper's table; None when it is not there.
-        block: Rows are ranked and compared within a block (a task, in Table 2).
+        title: Heading in place of the declared one; empty: the declared one.
+        metrics: Columns in printed order; None: all of the paper's, in its order.
+        clips: Names of the clips of the set; None: all that any row scored.
+        noise_floor: Parquet with kind, metric, value, clips, backbone; None: not measured.
+        setting: How test set and protocol differ from the paper's; stands where a gap would. Empty:
+            they do not.
+        paper_numbers: The paper's table as CSV: method and one column per metric.
+        notes: Notes on the whole table, after the declared ones.
+        distance: Fréchet distance of set-level features; None: the metric's own.
     """
 
-    method: str
-    label: str
-    group: str
-    metrics: Path | None = None
-    reason: str | None = None
-    notes: tuple[str, ...] = ()
-    paper_name: str | None = None
-    block: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuses a row with neither scores nor a reason, or with both."""
-        if (self.metrics is None) == (not self.reason):
-            raise ConfigError(
-                f"row '{self.method}': found metrics={self.metrics}, reason={self.reason!r}; "
-                "expected either a scores file or the reason why there is none."
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table ready to be written.
-
-    Attributes:
-        name: File name without suffix, for example `table1`.
-        title: Heading.
-        metrics: Facts of the printed columns, in order.
-        rows: Rows in order, with or without scores.
-        cells: One line per row and metric (columns `CELL_COLUMNS`), the printed metrics first, then
-            those that are in the CSV alone; `rank` is 1 for best, 2 for second best; `tied`: not
-            told apart from the best.
-        differences: Paired differences a - b (columns `DIFFERENCE_COLUMNS`), of all metrics.
-        references: Block -> method that every other row is tested against.
-        comparison: Paper beside ours (columns `paper_numbers.COLUMNS`); empty without the paper's
-            numbers.
-        setting: How the protocol differs from the paper's, in words; empty when it is the paper's.
-        daggers: Metric -> backbone, for every metric that is not on the paper's kind of backbone.
-        numbered: Numbered footnotes of rows.
-        marks: (block, method) -> numbers of its footnotes, from 1.
-        general: Notes on the whole table.
-        num_clips: Number of clips in the set.
-        digits: Metric -> digits after the point.
-    """
-
-    name: str
-    title: str
-    metrics: tuple[MetricFacts, ...]
-    rows: tuple[Row, ...]
-    cells: pd.DataFrame
-    differences: pd.DataFrame
-    references: dict[str, str]
-    comparison: pd.DataFrame
-    setting: str
-    daggers: dict[str, str]
-    numbered: tuple[str, ...]
-    marks: dict[tuple[str, str], tuple[int, ...]]
-    general: tuple[str, ...]
-    num_clips: int
-    digits: dict[str, int]
-
-    def label(self, method: str, block: str | None = None) -> str:
-        """Label of a method, in a block where it differs between blocks."""
-        return next(r.label for r in self.rows if r.method == method and block in (None, r.block))
-
-    @property
-    def paper(self) -> pd.DataFrame:
-        """Paper beside ours where the protocol is the paper's; empty elsewhere."""
-        return self.comparison.iloc[:0] if self.setting else self.comparison
+    title: str = ""
+    metrics: Sequence[MetricFacts] | None = None
+    clips: Sequence[str] | None = None
+    noise_floor: Path | None = None
+    setting: str = "other clips than the paper's test set"
+    paper_numbers: Path | None = None
+    notes: Sequence[str] = ()
+    distance: Distance | None = None
 
 
 def build_table(
-    *,
-    name: str,
-    title: str,
-    rows: Sequence[Row],
-    metrics: Sequence[MetricFacts] | None = None,
-    shown: Sequence[str] = (),
-    pairs: Sequence[tuple[str, str]] = (),
-    references: Sequence[str] = (),
-    clips: Sequence[str] | None = None,
-    noise_floor: Path | None = None,
-    protocol_is_paper: bool = False,
-    setting: str = "other clips than the paper's test set",
-    paper_numbers: Path | None = None,
-    notes: Sequence[str] = (),
-    distance: Distance | None = None,
+    spec: TableSpec, rows: Sequence[Row], conditions: Conditions | None = None
 ) -> Table:
-    """Builds a table.
+    """Builds a declared table from the rows that a run has.
+
+    Declared rows that are not among `rows` get a row that says so. The order is the declared one;
+    added methods stand at the end of their block, as given.
 
     Args:
-        name: File name without suffix.
-        title: Heading.
-        rows: Rows in printed order.
-        metrics: Columns in printed order; None: all of the paper's, in its order.
-        shown: Ids of the metrics that are printed; the others are in the CSV alone. Empty: all.
-        pairs: (a, b) of methods whose paired difference a - b is reported, whatever its sign.
-        references: Methods that every other row is tested against, the first that ran in a block
-            stands for it; its differences are added to `pairs`. Empty: none.
-        clips: Names of the clips of the set; None: all that any row scored.
-        noise_floor: Parquet with kind, metric, value, clips, backbone; None: not measured.
-        protocol_is_paper: Test set and protocol are the paper's.
-        setting: How they differ where they are not; stands where a gap would.
-        paper_numbers: The paper's table as CSV: method and one column per metric.
-        notes: Notes on the whole table.
-        distance: Fréchet distance of set-level features; None: the metric's own.
+        spec: The table.
+        rows: What became of each row, in any order; see `RowSpec.filled`.
+        conditions: What the run decides.
 
     Raises:
-        ConfigError: Two rows have one name, a pair names no row, or `shown` names no metric.
+        ConfigError: Two rows have one name, a pair names no row, or a column no metric.
         MetricError: A scores file cannot be used, or rows differ in backbone, protocol or clips.
     """
+    conditions = conditions or Conditions()
+    setting, clips = conditions.setting, conditions.clips
+    metrics, distance = conditions.metrics, conditions.distance
     # Imported here: the metrics load torch, which writing or reading a table does not need.
     if metrics is None:
         from dicface.metrics import METRICS
@@ -165,8 +90,9 @@ def build_table(
         from dicface.metrics.fvd import frechet_distance
 
         distance = frechet_distance
-    _check_rows(rows, pairs)
-    printed = _printed(metrics, shown)
+    rows = _in_order(spec, rows)
+    _check_rows(rows, spec.pairs)
+    printed = _printed(metrics, spec.shown)
     metrics = [*printed, *(facts for facts in metrics if facts not in printed)]
     scores = {
         (row.block, row.method): read_scores(row.metrics, distance) for row in rows if row.metrics
@@ -187,10 +113,10 @@ def build_table(
     for block in dict.fromkeys(row.block for row in rows):
         inside = [row for row in rows if row.block == block]
         by_method = {row.method: scores.get((block, row.method)) for row in inside}
-        reference = next((method for method in references if by_method.get(method)), None)
+        reference = next((method for method in spec.references if by_method.get(method)), None)
         if reference is not None:
             chosen[block] = reference
-        wanted = [*pairs, *((reference, row.method) for row in inside if reference)]
+        wanted = [*spec.pairs, *((reference, row.method) for row in inside if reference)]
         wanted = [(a, b) for a, b in dict.fromkeys(wanted) if a != b]
         for facts in metrics:
             lines += column(facts, digits[facts.id], inside, by_method, backbones, compare)
@@ -199,19 +125,19 @@ def build_table(
     lines.sort(key=lambda line: order[line["block"], line["method"]])
     cells = pd.DataFrame(lines, columns=list(CELL_COLUMNS))
     daggers = footnotes.of_backbones(metrics, backbones)
-    setting = "" if protocol_is_paper else setting
     numbered, marks = footnotes.of_rows(rows)
-    noise = None if noise_floor is None else read_noise_floor(noise_floor)
+    noise = conditions.noise_floor and read_noise_floor(conditions.noise_floor)
+    paper = conditions.paper_numbers
     between = pd.DataFrame(compared, columns=list(DIFFERENCE_COLUMNS))
     return Table(
-        name=name,
-        title=title,
+        name=spec.name,
+        title=conditions.title or spec.title,
         metrics=tuple(printed),
         rows=tuple(rows),
         cells=cells,
         differences=_by_pair(between),
         references=chosen,
-        comparison=beside_ours(name, cells, rows, paper_numbers, setting, daggers, len(clips)),
+        comparison=beside_ours(spec.name, cells, rows, paper, setting, daggers, len(clips)),
         setting=setting,
         daggers=daggers,
         numbered=numbered,
@@ -220,15 +146,34 @@ def build_table(
             *footnotes.of_few_clips(len(clips), between),
             *footnotes.of_set(printed, scores.values(), len(clips)),
             *footnotes.of_noise_floor(printed, noise),
-            *footnotes.of_protocol(protocol, setting, name, paper_numbers),
-            *footnotes.of_other_columns(name, printed, metrics),
-            *footnotes.of_references(references, chosen, rows),
-            *footnotes.of_pairs(pairs, rows),
-            *notes,
+            *footnotes.of_protocol(protocol, setting, spec.name, paper),
+            *footnotes.of_other_columns(spec.name, printed, metrics),
+            *footnotes.of_references(spec.references, chosen, rows),
+            *footnotes.of_pairs(spec.pairs, rows),
+            *spec.notes,
+            *conditions.notes,
         ),
         num_clips=len(clips),
         digits=digits,
     )
+
+
+def _in_order(spec: TableSpec, rows: Sequence[Row]) -> list[Row]:
+    """Rows in the declared order, with one for each that is declared and not given."""
+    given = {(row.block, row.method) for row in rows}
+    declared = [(row.block, row.method) for row in spec.rows]
+    absent = [
+        row.filled(reason=NOT_ASKED_FOR)
+        for row in spec.rows
+        if (row.block, row.method) not in given
+    ]
+    blocks = list(dict.fromkeys(row.block for row in (*spec.rows, *rows)))
+
+    def place(row: Row) -> tuple[int, int]:
+        key = (row.block, row.method)
+        return blocks.index(row.block), declared.index(key) if key in declared else len(declared)
+
+    return sorted([*rows, *absent], key=place)
 
 
 def _with_missing(row: Row, metrics: Sequence[MetricFacts], scores: Scores | None) -> Row:

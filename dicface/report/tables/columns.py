@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dicface.report.tables import footnotes
+from dicface.report.tables.rows import Row
 from dicface.report.tables.statistics import (
     MIN_VERDICT_CLIPS,
     SIGNIFICANCE,
@@ -23,7 +24,6 @@ from dicface.report.tables.statistics import (
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
-    from dicface.report.tables.build import Row
     from dicface.report.tables.scores import Backbone, Scores
 
 NO_VALUE = Estimate(mean=np.nan, low=np.nan, high=np.nan, clips=0)

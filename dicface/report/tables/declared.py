@@ -5,75 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dicface.base.names import HEADLINE, INPUT
+from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
-REFERENCE = "Reference"
-PAPER_SYSTEMS = "Systems of the paper"
-TRAINED = "Trained in this run"
 ELSEWHERE = "Made elsewhere"
 
-SYSTEMS: dict[str, RowSpec] = {
-    row.method: row
-    for row in (
-        RowSpec(method="input", label="Degraded input", group=REFERENCE),
-        RowSpec(method="gpen", label="GPEN", group=PAPER_SYSTEMS, paper_name="GPEN"),
-        RowSpec(method="gfpgan", label="GFPGAN", group=PAPER_SYSTEMS, paper_name="GFPGAN"),
-        RowSpec(
-            method="codeformer", label="CodeFormer", group=PAPER_SYSTEMS, paper_name="CodeFormer"
-        ),
-        RowSpec(
-            method="realbasicvsr",
-            label="RealBasicVSR",
-            group=PAPER_SYSTEMS,
-            paper_name="RealBasicVSR",
-        ),
-        RowSpec(
-            method="basicvsrpp", label="BasicVSR++", group=PAPER_SYSTEMS, paper_name="BasicVSR++"
-        ),
-        RowSpec(method="pgtformer", label="PGTFormer", group=PAPER_SYSTEMS, paper_name="PGTFormer"),
-        RowSpec(method="keep", label="KEEP", group=PAPER_SYSTEMS, paper_name="KEEP"),
-        RowSpec(method="pgdiff", label="PGDiff", group=PAPER_SYSTEMS, paper_name="PGDiff"),
-        RowSpec(
-            method="dicface", label="DicFace (released)", group=PAPER_SYSTEMS, paper_name="DicFace"
-        ),
-        RowSpec(
-            method="codeformer_trained",
-            label="CodeFormer (trained)",
-            group=TRAINED,
-            paper_name="CodeFormer",
-        ),
-        RowSpec(
-            method="dicface_trained",
-            label="DicFace (trained)",
-            group=TRAINED,
-            paper_name="DicFace",
-        ),
-    )
-}
-"""Every system that a table of the paper or of a run knows by name."""
-
-TABLE1 = TableSpec(
-    name="table1",
-    title="Table 1. Blind face-video restoration",
-    rows=tuple(row for method, row in SYSTEMS.items() if method != "pgdiff"),
-    pairs=(("dicface_trained", "input"), ("dicface_trained", "codeformer_trained")),
-    references=("dicface_trained", "dicface"),
-    notes=("The degraded input is ranked like every other row.",),
-)
+NOTES = ("The degraded input is ranked like every other row.",)
+"""Notes on the tables that compare systems."""
 
 ABLATION_METRICS = ("psnr", "akd", "fvd", "tlme")
 """What the paper's ablations print."""
 
-HEADLINE = "dicface_trained"
-"""The model that every variant of an ablation is tested against."""
+
+def system(name: str) -> RowSpec:
+    """The row of a restoration method, as its facts declare it.
+
+    Raises:
+        MethodError: There is no such method, or it cannot be used.
+    """
+    facts = method(name).facts
+    return RowSpec(
+        method=name, label=facts.label, group=facts.group, paper_name=facts.paper_name or None
+    )
+
+
+def table1(rows: Sequence[RowSpec]) -> TableSpec:
+    """Table 1.
+
+    Args:
+        rows: In printed order.
+    """
+    shown = {row.method for row in rows}
+    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
+    return TableSpec(
+        name="table1",
+        title="Table 1. Blind face-video restoration",
+        rows=tuple(rows),
+        pairs=tuple(pair for pair in pairs if shown.issuperset(pair)),
+        references=(HEADLINE, "dicface"),
+        notes=NOTES,
+    )
 
 
 def table2(rows: Mapping[str, Sequence[RowSpec]]) -> TableSpec:
     """Table 2: a block for each task.
 
     Args:
-        rows: Task -> its rows in printed order; `SYSTEMS` has those that need no training. A row
-            that was trained here is tested against the others.
+        rows: Task -> its rows in printed order. A row that was trained here is tested against the
+            others.
     """
     return TableSpec(
         name="table2",
@@ -83,7 +63,7 @@ def table2(rows: Mapping[str, Sequence[RowSpec]]) -> TableSpec:
             *(row.method for found in rows.values() for row in found if row.group == TRAINED),
             "dicface",
         ),
-        notes=TABLE1.notes,
+        notes=NOTES,
     )
 
 

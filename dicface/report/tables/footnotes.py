@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dicface.report.tables.rows import Row
 from dicface.report.tables.statistics import MIN_VERDICT_CLIPS, SIGNIFICANCE
 from dicface.video.clips import named
 
 if TYPE_CHECKING:
     from dicface.metrics import MetricFacts
-    from dicface.report.tables.build import Row
     from dicface.report.tables.scores import Backbone, Scores
     from dicface.report.tables.statistics import Estimate
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dicface.base.errors import ConfigError
-
-if TYPE_CHECKING:
-    from dicface.report.tables.build import Row
+from dicface.report.tables.rows import Row
 
 COLUMNS = (
     "block",

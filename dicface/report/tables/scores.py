@@ -11,6 +11,7 @@ import pandas as pd
 
 from dicface.base.errors import MetricError
 from dicface.report.tables.statistics import Distance, FeatureSet, in_order
+from dicface.runs.results import Results
 
 COLUMNS = (
     "task",
@@ -109,7 +110,7 @@ def read_scores(path: str | Path, distance: Distance | None = None) -> Scores:
         num_missing={metric: int(rows["num_missing"].sum()) for metric, rows in by_metric.items()},
         backbones={metric: _one_backbone(path, metric, rows) for metric, rows in by_metric.items()},
         protocol=_one(path, "protocol", table["protocol"]),
-        features=_read_features(path.with_name("fvd.npz"), distance),
+        features=_read_features(Results(folder=path.parent).features, distance),
     )
 
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicface.report.tables.build import Row, Table, build_table
+from dicface.report.tables.rows import Row
 
-ADDED = "Added methods"
 NOT_ASKED_FOR = "it was not asked for in this run"
 
 
@@ -82,53 +81,3 @@ class TableSpec:
     pairs: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def row(self, method: str, *, block: str = "") -> RowSpec:
-        """The row of a method; one that is not declared is an added method of the block."""
-        for row in self.rows:
-            if (row.method, row.block) == (method, block):
-                return row
-        return RowSpec(method=method, label=method, group=ADDED, block=block)
-
-
-def build(spec: TableSpec, rows: Sequence[Row], **settings: object) -> Table:
-    """Builds a declared table from the rows that a run has.
-
-    Declared rows that are not among `rows` get a row that says so. The order is the declared one;
-    added methods stand at the end of their block, as given.
-
-    Args:
-        spec: The table.
-        rows: What became of each row, in any order; see `RowSpec.filled`.
-        **settings: Those of `build_table` that a run decides: metrics, clips, noise_floor,
-            protocol_is_paper, setting, paper_numbers, distance, and notes, title in place of or
-            beside the declared ones.
-
-    Raises:
-        ConfigError: Two rows have one name.
-        MetricError: A scores file cannot be used, or rows differ in backbone, protocol or clips.
-    """
-    given = {(row.block, row.method) for row in rows}
-    absent = [
-        row.filled(reason=NOT_ASKED_FOR)
-        for row in spec.rows
-        if (row.block, row.method) not in given
-    ]
-    blocks = list(dict.fromkeys(row.block for row in (*spec.rows, *rows)))
-    declared = [(row.block, row.method) for row in spec.rows]
-
-    def place(row: Row) -> tuple[int, int]:
-        key = (row.block, row.method)
-        return blocks.index(row.block), declared.index(key) if key in declared else len(declared)
-
-    notes = (*spec.notes, *settings.pop("notes", ()))
-    return build_table(
-        name=spec.name,
-        title=settings.pop("title", None) or spec.title,
-        rows=sorted([*rows, *absent], key=place),
-        shown=spec.shown,
-        pairs=spec.pairs,
-        references=spec.references,
-        notes=notes,
-        **settings,
-    )

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.networks.arcface import ArcFace
 from baselines.networks.pgdiff_restorer import PgdiffRestorer
 from baselines.networks.pgdiff_unet import PgdiffUnet
+from tests.parity.arcface import ArcFace
 from tests.parity.cases._recipe import EXACT, FIRST, Tolerance, fill_as, normal, stored_form
 
 Named = Iterator[tuple[str, np.ndarray, Tolerance]]

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from baselines.networks.diffusion import Schedule, guided_step, repeated_step
-from baselines.networks.guidance import GUIDANCES, Guidance
+from baselines.networks.guidance import Guidance
 from tests.parity.cases._pgdiff import Named, given, network, stored
 from tests.parity.cases._recipe import EXACT, Tolerance, image
 from tests.parity.compare import read_manifest, shared
+from tests.parity.guidance import GUIDANCES
 
 NAME = "pgdiff_sampling"
 UNETS = {"small": "pgdiff_unet_small", "full512": "pgdiff_unet"}

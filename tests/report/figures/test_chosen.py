@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dicface.report.figures.picture import comparison_picture
 from PIL import Image
 
 from dicface.base.errors import ClipError, MetricError
 from dicface.base.seeds import numpy_rng
 from dicface.metrics.psnr import psnr
 from dicface.report.figures.chosen import choose_clips
-from dicface.report.figures.picture import comparison_picture
 from dicface.video.clips import write_clip
 
 SIZE, FRAMES = 32, 5

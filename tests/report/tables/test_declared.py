@@ -10,29 +10,22 @@ import pytest
 from scipy import stats
 
 from dicface.base.errors import ConfigError
+from dicface.methods import TRAINED
 from dicface.report import PAPER_NUMBERS
 from dicface.report.render.latex import to_latex
 from dicface.report.render.paper import to_paper_csv, to_paper_markdown
 from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
-from dicface.report.tables.declared import SYSTEMS, TABLE1, ablation, table2
-from dicface.report.tables.paper_numbers import REASONS_FILE, read_paper_numbers, read_reasons
-from dicface.report.tables.spec import RowSpec, build
+from dicface.report.tables.declared import ablation, system, table2
+from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.statistics import holm, sign_flip_test
-from tests.report.test_tables import (
-    CLIPS,
-    FACTS,
-    cell,
-    frechet,
-    table1_row,
-    write_scores,
-)
+from tests.report.tables._scores import CLIPS, build, cell, table1_row, write_scores
 
 NUMBERS = PAPER_NUMBERS
 LEVEL_OF = {"prior_none": "input", "prior_10": "codeformer_trained"}
 VARIANTS = (
     RowSpec(method="prior_none", label="w/o prior", paper_name="w/o"),
     RowSpec(method="prior_1e-4", label="α = 1e-4", paper_name="0.0001"),
-    SYSTEMS["dicface_trained"],
+    system("dicface_trained"),
     RowSpec(method="prior_10", label="α = 10", paper_name="10.0"),
 )
 TABLE3 = ablation(
@@ -46,19 +39,23 @@ def scored(folder: Path, method: str, like: str | None = None, **settings) -> Pa
     return path
 
 
+def row_of(spec: TableSpec, method: str, block: str = "") -> RowSpec:
+    return next(row for row in spec.rows if (row.method, row.block) == (method, block))
+
+
 @pytest.fixture
 def table3_rows(tmp_path):
     rows = [
-        TABLE3.row(method).filled(metrics=scored(tmp_path, method, LEVEL_OF.get(method)))
+        row_of(TABLE3, method).filled(metrics=scored(tmp_path, method, LEVEL_OF.get(method)))
         for method in ("prior_none", "dicface_trained", "prior_10")
     ]
-    return [*rows, TABLE3.row("prior_1e-4").filled(reason="training diverged at step 12")]
+    return [*rows, row_of(TABLE3, "prior_1e-4").filled(reason="training diverged at step 12")]
 
 
 def build3(rows, **settings):
     # The test's scores have no AKD and TLME.
     spec = replace(TABLE3, shown=("psnr", "fvd"))
-    return build(spec, rows, metrics=FACTS, distance=frechet, **settings)
+    return build(rows, spec, **settings)
 
 
 def plain(text: str) -> str:
@@ -97,10 +94,10 @@ def test_the_second_candidate_stands_in_for_a_reference_that_did_not_run(tmp_pat
         table1_row("dicface", metrics=scored(tmp_path, "dicface", "dicface_trained")),
         table1_row("dicface_trained", reason="stopped"),
     ]
-    table = build(TABLE1, rows, metrics=FACTS, distance=frechet)
+    table = build(rows)
     assert table.references == {"": "dicface"}
     assert "Every other row is tested against “DicFace (released)”." in table.general
-    alone = build(TABLE1, rows[:1], metrics=FACTS, distance=frechet)
+    alone = build(rows[:1])
     assert any(text.startswith("No row is tested against a reference") for text in alone.general)
 
 
@@ -125,7 +122,7 @@ def test_ablations_print_the_papers_columns_and_keep_all_metrics_in_the_csv(tabl
     assert lines["metric"].tolist() == ["psnr", "fvd", "lpips"] * 4
     assert "LPIPS: in table3.csv." in table.general
     with pytest.raises(ConfigError, match="none named akd"):
-        build(TABLE3, table3_rows, metrics=FACTS, distance=frechet)
+        build(table3_rows, TABLE3)
 
 
 def test_table2_ranks_tests_and_compares_each_task_apart(tmp_path):
@@ -133,19 +130,19 @@ def test_table2_ranks_tests_and_compares_each_task_apart(tmp_path):
         task: RowSpec(
             method=f"dicface_{task}",
             label="DicFace (trained)",
-            group=SYSTEMS["dicface_trained"].group,
+            group=TRAINED,
             paper_name="DicFace",
         )
         for task in ("inpainting", "colorization")
     }
-    spec = table2({task: [SYSTEMS["input"], SYSTEMS["pgdiff"], row] for task, row in own.items()})
+    spec = table2({task: [system("input"), system("pgdiff"), row] for task, row in own.items()})
     rows = []
     for task, row in own.items():
         path = scored(tmp_path / task, "input")
-        rows.append(spec.row("input", block=task).filled(metrics=path))
+        rows.append(row_of(spec, "input", task).filled(metrics=path))
         path = scored(tmp_path / task, row.method, "dicface_trained")
-        rows.append(spec.row(row.method, block=task).filled(metrics=path))
-    table = build(spec, rows, metrics=FACTS, distance=frechet, paper_numbers=NUMBERS / "table2.csv")
+        rows.append(row_of(spec, row.method, task).filled(metrics=path))
+    table = build(rows, spec, paper_numbers=NUMBERS / "table2.csv")
     assert table.references == {task: row.method for task, row in own.items()}
     pgdiff = table.cells.query("method == 'pgdiff'")
     assert set(pgdiff["note"]) == {"Not run: it was not asked for in this run."}
@@ -174,7 +171,7 @@ def test_no_gap_is_given_where_the_protocol_is_not_the_papers(table3_rows):
 
 
 def test_own_definitions_and_other_networks_have_no_gap_even_on_the_papers_clips(table3_rows):
-    table = build3(table3_rows, paper_numbers=NUMBERS / "table3.csv", protocol_is_paper=True)
+    table = build3(table3_rows, paper_numbers=NUMBERS / "table3.csv", setting="")
     known = table.comparison.set_index(["method", "metric"])
     psnr = known.loc["dicface_trained", "psnr"]
     assert psnr["gap"] == pytest.approx(psnr["ours"] - 29.099)
@@ -194,9 +191,7 @@ def test_reasons_of_the_released_weights_are_not_those_of_the_trained_ones(tmp_p
         table1_row(method, metrics=scored(tmp_path, method, "dicface_trained"))
         for method in ("dicface", "dicface_trained")
     ]
-    table = build(
-        TABLE1, rows, metrics=FACTS, distance=frechet, paper_numbers=NUMBERS / "table1.csv"
-    )
+    table = build(rows, paper_numbers=NUMBERS / "table1.csv")
     reasons = table.comparison.set_index(["method", "metric"])["reasons"]
     assert any("prior 0.1" in text for text in reasons["dicface", "psnr"])
     assert not any("prior 0.1" in text for text in reasons["dicface_trained", "psnr"])
@@ -220,44 +215,14 @@ def test_too_few_clips_for_so_many_differences_are_said(tmp_path):
         path.with_name("fvd.npz").unlink()
         rows.append(table1_row(method, metrics=path))
     # Two differences: 2 · 2/2⁷ = 3 %, enough. Eight: 12 %, not.
-    assert not any("smallest p" in text for text in build1(rows).general)
+    assert not any("smallest p" in text for text in build(rows).general)
     more = [
-        TABLE1.row(f"mine_{i}").filled(metrics=scored(tmp_path, f"mine_{i}", "input"))
-        for i in range(6)
+        RowSpec(method=name, label=name).filled(metrics=scored(tmp_path, name, "input"))
+        for name in (f"mine_{i}" for i in range(6))
     ]
     for row in more:
         scores = pd.read_parquet(row.metrics)
         scores[scores["clip"].isin(seven)].to_parquet(row.metrics)
         row.metrics.with_name("fvd.npz").unlink()
-    note = next(text for text in build1([*rows, *more]).general if "smallest p" in text)
+    note = next(text for text in build([*rows, *more]).general if "smallest p" in text)
     assert "corrected for 8 differences" in note
-
-
-def build1(rows):
-    return build(TABLE1, rows, metrics=FACTS, distance=frechet)
-
-
-def test_reasons_name_rows_and_tables_that_the_paper_has():
-    for reason in read_reasons(NUMBERS / REASONS_FILE):
-        names = [f"table{i}" for i in range(1, 5) if reason.table in ("*", f"table{i}")]
-        assert names, reason
-        keys = {key for name in names for key in read_paper_numbers(NUMBERS / f"{name}.csv")}
-        rows = {(task, row) for task, paper in keys for row in (paper, *SYSTEMS, "*")}
-        assert any(reason.task in ("*", task) and reason.row == row for task, row in rows), reason
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("table,metric\n*,*\n", "found the columns table, metric"),
-        ("table,task,row,metric,comparable,reason\n*,*,*,akd,maybe,x\n", "line 2: .*'maybe'"),
-        ("table,task,row,metric,comparable,reason\n*,*,*,akd,no,\n", "line 2"),
-    ],
-)
-def test_a_malformed_file_of_reasons_is_named(tmp_path, text, message):
-    path = tmp_path / "reasons.csv"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=rf"reasons\.csv.*{message}"):
-        read_reasons(path)
-    with pytest.raises(ConfigError, match="no such file"):
-        read_reasons(tmp_path / "none.csv")

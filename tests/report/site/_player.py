@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from tests.report._report_run import NUM_FRAMES, grey
+from tests.report.site._report_run import NUM_FRAMES, grey
 
 PANES = ("input", "a", "b", "truth")
 

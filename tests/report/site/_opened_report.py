@@ -3,8 +3,8 @@
 import pytest
 
 from dicface.report.site import write_report
-from tests.report._browser import Browser
-from tests.report._report_run import make_run
+from tests.report.site._browser import Browser
+from tests.report.site._report_run import make_run
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,17 @@ from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import read_table_pages
 from dicface.report.tables.build import Row, build_table
 from dicface.video.clips import write_clip
-from tests.report._page import Page
-from tests.report._report_run import CLIPS, FPS, LABELS, NUM_FRAMES, REASON, SIDE, frames, make_run
+from tests.report.site._page import Page
+from tests.report.site._report_run import (
+    CLIPS,
+    FPS,
+    LABELS,
+    NUM_FRAMES,
+    REASON,
+    SIDE,
+    frames,
+    make_run,
+)
 
 REMARK = "Drawn by a test: the numbers say nothing."
 

@@ -5,10 +5,10 @@ import pytest
 from dicface.report.site import Contents, write_pages
 from dicface.report.site.contents import System, Task, read_scores_of
 from dicface.report.site.provenance import read_provenance
-from tests.report._browser import CHROMIUM
-from tests.report._player import seen, settle
+from tests.report.site._browser import CHROMIUM
+from tests.report.site._player import seen, settle
 
-pytest_plugins = ("tests.report._opened_report",)
+pytest_plugins = ("tests.report.site._opened_report",)
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
 )

@@ -83,6 +83,14 @@ def test_table1_of_a_run_says_what_every_row_is(run):
     assert inputs == {"noise_floor.parquet"} | scores | trained
 
 
+def test_a_method_of_another_package_stands_under_its_own_label(register_methods):
+    register_methods(negative="tests.methods.another_package:Negative")
+    config = load(REPOSITORY / "config" / "config.yaml")
+    row = declare(replace(config, table1=[*config.table1, "negative"]), "table1").rows[-1]
+    assert (row.method, row.label, row.group) == ("negative", "Negative image", "Added methods")
+    assert row.paper_name is None
+
+
 def test_a_variant_that_failed_says_why_and_the_others_stand(run):
     config = load(REPOSITORY / "config" / "config.yaml")
     logs = run / "logs"

@@ -12,11 +12,11 @@ from dicface.report.site import Contents, write_pages
 from dicface.report.site.contents import System, Task
 from dicface.report.site.provenance import read_provenance
 from dicface.video.clips import write_clip
-from tests.report._browser import CHROMIUM
-from tests.report._player import named, seen, settle
-from tests.report._report_run import NUM_FRAMES
+from tests.report.site._browser import CHROMIUM
+from tests.report.site._player import named, seen, settle
+from tests.report.site._report_run import NUM_FRAMES
 
-pytest_plugins = ("tests.report._opened_report",)
+pytest_plugins = ("tests.report.site._opened_report",)
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
 )

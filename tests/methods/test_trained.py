@@ -1,0 +1,46 @@
+"""CodeFormer and DicFace with weights that `train` wrote."""
+
+import pytest
+import torch
+
+import dicface.methods
+from dicface.base.errors import MethodError, WeightsError
+from dicface.models import build
+from dicface.models.checkpoint import save_weights
+from tests.methods.small import TINY
+
+
+def test_a_trained_method_without_weights_says_so_and_refuses_to_run():
+    method = dicface.methods.create("dicface_trained")
+    assert method.unavailable() == "no trained weights were given"
+    with pytest.raises(MethodError, match="no trained weights"):
+        list(method.restore([torch.zeros(3, 16, 16)]))
+
+
+@pytest.mark.parametrize("name", ["codeformer", "dicface"])
+def test_trained_weights_restore_at_the_size_they_were_trained_for(tmp_path, name):
+    torch.manual_seed(0)
+    network = build(name, **TINY)
+    path = tmp_path / "model.safetensors"
+    save_weights(path, network.state_dict(), {"network": name, "settings": TINY})
+    method = dicface.methods.create(f"{name}_trained", weights=path)
+    frames = list(torch.rand(3, 3, 16, 16))
+    restored = list(method.restore(iter(frames), clip="a"))
+    assert [tuple(frame.shape) for frame in restored] == [(3, 16, 16)] * 3
+    assert all(frame.min() >= 0 and frame.max() <= 1 for frame in restored)
+    assert not any(frame.requires_grad for frame in restored)
+    with torch.no_grad():
+        x = torch.stack(frames) * 2 - 1
+        if name == "codeformer":
+            expected = network.eval()(x, w=1.0)[0]
+            assert torch.allclose(torch.stack(restored), (expected.clamp(-1, 1) + 1) / 2, atol=1e-5)
+    assert method.fingerprint()["weights"].keys() == {"model.safetensors"}
+
+
+def test_trained_weights_of_the_other_network_are_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    facts = {"network": "codeformer", "settings": TINY}
+    save_weights(path, build("codeformer", **TINY).state_dict(), facts)
+    method = dicface.methods.create("dicface_trained", weights=path)
+    with pytest.raises(WeightsError, match="holds the network 'codeformer', expected 'dicface'"):
+        next(method.restore(iter([torch.zeros(3, 16, 16)])))
