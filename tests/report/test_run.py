@@ -1,4 +1,4 @@
-"""Tables and the picture of a run, from the folders that the workflow leaves."""
+"""Tables and the comparison of a run, from the folders that the workflow leaves."""
 
 import json
 import shutil
@@ -14,19 +14,21 @@ from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
 from dicface.config.load import load
 from dicface.metrics import METRICS
+from dicface.provenance.manifest import sidecar
 from dicface.report.run import (
     declare,
-    draw_comparison,
     failure,
     is_papers_protocol,
-    picture_inputs,
     table_inputs,
     write_run_table,
 )
+from dicface.report.run_figures import draw_figure, figure_inputs
+from dicface.runs.folder import Run
 from dicface.video.clips import write_clip
 from dicface.workflow.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIG = load(REPOSITORY / "config" / "config.yaml")
 CLIPS = [f"test_{i:03d}" for i in range(5)]
 METHODS = ("input", "codeformer_trained", "dicface_trained")
 STAGES = {"vqgan": "", "codeformer": "vqgan", "fusion": "codeformer", "dicface": "codeformer"}
@@ -57,27 +59,26 @@ def run(tmp_path):
         path.write_text(json.dumps({**facts, "parameters": 1234567}))
     floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
     floor.to_parquet(folder / "noise_floor.parquet")
-    return folder
+    return Run(config=CONFIG, raw={}, folder=folder, train_folder=folder)
 
 
 def test_table1_of_a_run_says_what_every_row_is(run):
-    config = load(REPOSITORY / "config" / "config.yaml")
-    text = write_run_table(config, "table1", run, run / "train", run / "tables")
+    text = write_run_table(run, "table1")
     assert "22.000" in text
     assert "KEEP" in text
     assert "vqgan 11 steps (2 s), codeformer 11 steps (2 s)" in " ".join(text.split())
-    assert config.remark in " ".join(text.split())
-    lines = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
-    assert sorted(lines["method"].unique()) == sorted(config.table1)
+    assert CONFIG.remark in " ".join(text.split())
+    lines = pd.read_csv(run.tables / "table1.csv").query("metric == 'psnr'")
+    assert sorted(lines["method"].unique()) == sorted(CONFIG.table1)
     assert lines[lines["clips"] == 0]["note"].str.startswith("Not run: ").all()
     assert (lines["clips"] == len(CLIPS)).sum() == len(METHODS)
     (keep,) = lines[lines["method"] == "keep"]["note"]
     for part in ("512×512", "KEEP-a1a14d46.pth", "size unknown", "dicface weights fetch keep_v0_1"):
         assert part in keep
-    differences = pd.read_csv(run / "tables" / "table1_differences.csv")
+    differences = pd.read_csv(run.tables / "table1_differences.csv")
     assert (differences[differences["metric"] == "psnr"]["mean"] == 0).all()
-    made_from = table_inputs(config, "table1", run, run / "train")
-    inputs = {path.relative_to(run).as_posix() for path in made_from if path.is_file()}
+    made_from = table_inputs(run, "table1")
+    inputs = {path.relative_to(run.folder).as_posix() for path in made_from if path.is_file()}
     scores = {f"bfr/{method}/metrics.parquet" for method in METHODS}
     trained = {f"train/{stage}/training.json" for stage in STAGES}
     assert inputs == {"noise_floor.parquet"} | scores | trained
@@ -92,16 +93,15 @@ def test_a_method_of_another_package_stands_under_its_own_label(register_methods
 
 
 def test_a_variant_that_failed_says_why_and_the_others_stand(run):
-    config = load(REPOSITORY / "config" / "config.yaml")
-    logs = run / "logs"
+    logs = run.folder / "logs"
     logs.mkdir()
     message = "prior_10, step 3: the loss is not finite (kl nan)."
     (logs / "train_prior_10.log").write_text(f"going on\ndicface train: {message}\n")
     (logs / "restore_bfr_prior_none.log").write_text("Traceback …\nMemoryError: no room\n")
-    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
-    shutil.copytree(run / "train" / "dicface", run / "train" / "prior_1e-4")
-    write_run_table(config, "table3", run, run / "train", run / "tables")
-    lines = pd.read_csv(run / "tables" / "table3.csv").query("metric == 'psnr'")
+    shutil.copytree(run.folder / "bfr" / "dicface_trained", run.folder / "bfr" / "prior_1e-4")
+    shutil.copytree(run.folder / "train" / "dicface", run.folder / "train" / "prior_1e-4")
+    write_run_table(run, "table3")
+    lines = pd.read_csv(run.tables / "table3.csv").query("metric == 'psnr'")
     lines = lines.set_index("method")
     assert message in lines.loc["prior_10", "note"]
     assert "no room" in lines.loc["prior_none", "note"]
@@ -111,40 +111,46 @@ def test_a_variant_that_failed_says_why_and_the_others_stand(run):
 
 def test_tables_are_partial_when_something_was_done_for_a_row_of_their_own(run):
     raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
-    planned = Plan.of(raw | {"results": str(run.parent)})
+    planned = Plan.of(raw | {"results": str(run.folder.parent)})
     of_table3 = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
     assert planned.partial_tables({*of_table3, ("bfr", "no_temporal")}) == []
-    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
+    shutil.copytree(run.folder / "bfr" / "dicface_trained", run.folder / "bfr" / "prior_1e-4")
     assert planned.partial_tables(of_table3 - {("bfr", "prior_1e-4")}) == ["table3"]
     # Scores that lie there are of earlier settings.
     assert planned.partial_tables(of_table3) == []
     # A table of one variant has nothing but the headline to show, and why the variant failed.
-    (run / "logs").mkdir()
-    (run / "logs" / "train_no_temporal.log").write_text("dicface train: the loss is not finite\n")
+    (run.folder / "logs").mkdir()
+    (run.folder / "logs" / "train_no_temporal.log").write_text(
+        "dicface train: the loss is not finite\n"
+    )
     assert planned.partial_tables({("bfr", "no_temporal")}) == ["temporal"]
 
 
-def test_a_partial_table_shows_no_score_of_earlier_settings_and_is_made_anew(run):
-    config = load(REPOSITORY / "config" / "config.yaml")
-    shutil.copytree(run / "bfr" / "dicface_trained", run / "bfr" / "prior_1e-4")
-    shutil.copytree(run / "train" / "dicface", run / "train" / "prior_1e-4")
+def test_a_table_in_part_shows_no_score_of_earlier_settings_and_gives_way_to_the_whole_one(run):
+    shutil.copytree(run.folder / "bfr" / "dicface_trained", run.folder / "bfr" / "prior_1e-4")
+    shutil.copytree(run.folder / "train" / "dicface", run.folder / "train" / "prior_1e-4")
     undone = {("bfr", method) for method in ("prior_none", "prior_1e-4", "prior_10")}
-    made_from = table_inputs(config, "table3", run, run / "train", undone=undone)
+    made_from = table_inputs(run, "table3", undone=undone)
     assert not any("prior_1e-4" in path.parts for path in made_from)
-    write_run_table(config, "table3", run, run / "train", run / "tables", undone=undone)
-    lines = pd.read_csv(run / "tables" / "table3.csv").set_index("method")
+    said = write_run_table(run, "table3", undone=undone)
+    assert "Written to " + str(run.partial_tables / "table3.md") in said
+    lines = pd.read_csv(run.partial_tables / "table3.csv").set_index("method")
     assert lines.loc["prior_1e-4", "mean"].isna().all()
     assert lines.loc["prior_1e-4", "note"].str.contains("were not started").all()
-    assert (run / "tables" / "table3.md").stat().st_mtime < 10
+    # The workflow looks for the whole table, and finds none.
+    assert not list(run.tables.glob("table3*"))
+    sidecar(run.partial_tables / "table3.md").touch()
+    (run.partial_tables / "table30.md").touch()
+    write_run_table(run, "table3")
+    assert [path.name for path in run.partial_tables.iterdir()] == ["table30.md"]
 
 
 def test_the_reason_is_that_of_the_job_that_failed_wherever_it_stands(run):
-    config = load(REPOSITORY / "config" / "config.yaml")
-    logs = run / "logs"
+    logs = run.folder / "logs"
     logs.mkdir()
 
     def reason(method):
-        return failure(config, method, "bfr", run, run / "train")
+        return failure(run, method, "bfr")
 
     (logs / "train_vqgan_codes_half.log").write_text("dicface train: the loss is not finite\n")
     assert reason("codes_half") == "train vqgan codes half: the loss is not finite"
@@ -162,23 +168,29 @@ def test_a_gap_to_the_paper_is_for_the_papers_clips_alone(run):
 
 
 def test_tables_that_are_declared(run):
-    config = load(REPOSITORY / "config" / "config.yaml")
-    table2 = declare(config, "table2")
+    table2 = declare(CONFIG, "table2")
     assert [row.method for row in table2.rows if row.block == "inpainting"][-1] == (
         "dicface_inpainting"
     )
-    names = {row.method: row for row in declare(config, "table3").rows}
+    names = {row.method: row for row in declare(CONFIG, "table3").rows}
     assert names["dicface_trained"].label == "α = 1"
     assert names["dicface_trained"].paper_name == "1.0"
-    assert declare(config, "codebook").name == "appendix_codebook"
+    assert declare(CONFIG, "codebook").name == "appendix_codebook"
     with pytest.raises(ConfigError, match="no table is named 'table5'"):
-        declare(config, "table5")
+        declare(CONFIG, "table5")
 
 
-def test_picture_of_a_run_finds_its_clips(run):
-    out = run / "figures" / "demo.png"
-    config = load(REPOSITORY / "config" / "config.yaml")
-    draw_comparison(config, run, run / "clips" / "test", out)
-    assert 0 < out.stat().st_size <= 600_000
-    shown = [path.parent.name for path in picture_inputs(config, run, run / "clips" / "test")]
-    assert shown == ["input", *(name for name in (*METHODS, "test") for _ in CLIPS)]
+def test_the_comparison_is_figure_3_with_three_columns_and_a_small_file(run):
+    points = np.full((3 * len(CLIPS), 68, 2), 256.0, np.float32)
+    owner = np.repeat(np.arange(len(CLIPS)), 3)
+    landmarks = run.results("bfr", "input").landmarks
+    np.savez(landmarks, clips=CLIPS, restored=points, truth=points, frame_clip=owner)
+    drawn = draw_figure(run, "comparison")
+    assert drawn.png == run.figures / "comparison.png"
+    assert 0 < drawn.png.stat().st_size <= 600_000
+    assert "middle of 4 equal shares of all 5 test clips" in drawn.caption
+    assert (run.figures / "comparison.txt").read_text() == drawn.caption + "\n"
+    shown = [path.parent.name for path in figure_inputs(run, "comparison")]
+    assert shown == ["input", "input", *(name for name in (*METHODS, "test") for _ in CLIPS)]
+    raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+    assert Plan.of(raw).methods_shown("comparison") == list(METHODS)

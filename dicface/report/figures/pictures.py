@@ -40,8 +40,11 @@ def show(axis: Axes, picture: NDArray[np.uint8], *, blend: bool = True) -> None:
         blend: Whether pixels are blended into each other where it is enlarged.
     """
     height, width = picture.shape[:2]
-    extent = axis.get_window_extent().size
-    printed = [max(side, round(px)) for side, px in zip((width, height), extent, strict=True)]
+    dpi = axis.figure.dpi
+    inches = axis.get_window_extent().size / dpi
+    printed = [
+        max(side, round(dpi * inch)) for side, inch in zip((width, height), inches, strict=True)
+    ]
     how = Image.Resampling.LANCZOS if blend else Image.Resampling.NEAREST
     axis.imshow(
         Image.fromarray(picture).resize(printed, how),

@@ -25,7 +25,7 @@ from dicface.base.files import atomic_path
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Width of a column and of a page's text in a two-column paper, inches."""
 DPI, POINTS_PER_INCH = 300, 72
-WEB_DPI = 120
+WEB_DPI = 100
 """Of a figure that is for a web page alone: a small file."""
 
 FONT = "DejaVu Sans"

@@ -210,7 +210,8 @@ def _cell(cell: cells.Cell) -> Cell:
             cell.interval,
             f"{cell.partial} clips" if cell.partial else "",
         ),
-        value=None if cell.value == NO_VALUE else cell.mean,
+        # In as many digits as the CSV file has.
+        value=None if cell.value == NO_VALUE else float(f"{cell.mean:.6g}"),
         note=cell.note,
     )
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from dicface.base.errors import ClipError, MetricError
 from dicface.base.seeds import numpy_rng
+from dicface.metrics.psnr import psnr
 from dicface.report import figures
 from dicface.report.figures import Drawn, curves, grid, landmark_error, slices
 from dicface.report.figures.chosen import clip_paths, in_every_folder
@@ -118,6 +119,7 @@ def test_figures_have_the_width_of_the_page_embedded_fonts_and_a_caption(
 DRAW = """
 import sys
 from pathlib import Path
+from dicface.metrics.psnr import psnr
 from dicface.report import figures
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 columns = {label: root / label for label in ("Input", "CodeFormer", "DicFace", "Truth")}
@@ -161,6 +163,19 @@ def test_grid_takes_rows_by_the_inputs_score_and_the_detail_that_it_shows_worse(
     ((row,), which) = choose_rows(two, scores, landmarks=landmarks)
     assert (row.clip, row.part) == ("b", "mouth")
     assert which == "those 1 of 3 test clips that every method restored whole"
+
+
+def test_every_number_of_a_row_is_the_psnr_of_the_very_frame_shown(tmp_path, scores):
+    for number, clip in enumerate(CLIPS):
+        truth = numpy_rng("test psnr", clip).integers(40, 200, (FRAMES, SIZE, SIZE, 3), np.uint8)
+        # Each frame is worse than the one before, so that only one frame has its PSNR.
+        offset = (number + 1) * (np.arange(FRAMES) + 1)[:, None, None, None]
+        write_clip(tmp_path / "Truth" / f"{clip}.mkv", truth, 25)
+        write_clip(tmp_path / "Input" / f"{clip}.mkv", (truth + offset).astype(np.uint8), 25)
+    places = {label: tmp_path / label for label in ("Input", "Truth")}
+    for row, offset in zip(choose_rows(places, scores)[0], (4, 8, 12), strict=True):
+        truth = row.frames[-1]
+        assert row.psnr == (pytest.approx(psnr(truth + np.uint8(offset), truth)),)
 
 
 LONG = "Clip+8vcxTHoDadk+P3+C0+F27918-28036"

@@ -4,13 +4,13 @@ import pytest
 
 from dicface.report.site import write_report
 from tests.report.site._browser import Browser
-from tests.report.site._report_run import make_run
+from tests.report.site._report_run import make_run, run_in
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     run = make_run(tmp_path_factory.mktemp("results") / "demo")
-    return write_report(run, run / "train", run / "report", truth=run / "clips" / "test").parent
+    return write_report(run_in(run)).parent
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A small finished run to write a report of: two tasks, awkward names, things that are missing."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from matplotlib.figure import Figure
 
 from dicface.base.files import write_json
 from dicface.base.seeds import numpy_rng
+from dicface.config.load import load
 from dicface.metrics import METRICS
 from dicface.report.render.write import write_table
-from dicface.report.tables.build import Row, build_table
+from dicface.report.tables.build import Conditions, build_table
+from dicface.report.tables.rows import Row
+from dicface.report.tables.spec import TableSpec
+from dicface.runs.folder import Run
 from dicface.video.clips import write_clip
 
 SIDE, NUM_FRAMES, FPS = 32, 8, 25
@@ -53,6 +58,13 @@ def scores(folder: Path, task: str, method: str, *, worse_by: float) -> None:
     facts |= {"backbone_sha256": "", "official": True, "num_frames": NUM_FRAMES, "num_missing": 0}
     pd.DataFrame(rows).assign(**facts).to_parquet(folder / "metrics.parquet")
     pd.DataFrame(by_frame).assign(task=task, method=method).to_parquet(folder / "frames.parquet")
+
+
+def run_in(folder: Path, remark: str = "") -> Run:
+    """The run in a folder, whatever the settings that lie there."""
+    config = load(Path(__file__).resolve().parents[3] / "config" / "config.yaml")
+    settings = replace(config, remark=remark)
+    return Run(config=settings, raw={}, folder=folder, train_folder=folder)
 
 
 def make_run(run: Path) -> Path:
@@ -103,15 +115,10 @@ def _tables(run: Path) -> None:
     first = [row("input", "bfr"), row("alpha", "bfr", notes=("trained here",)), row("beta", "bfr")]
     second = [row(m, t, several=True) for t in ("bfr", "inpainting") for m in ("input", "beta")]
     for name, rows in (("table1", [*first, gone]), ("table2", second)):
-        table = build_table(
-            name=name,
-            title=f"Table {name[-1]}. A test",
-            rows=rows,
-            metrics=facts,
-            pairs=[("beta", "input")],
-            distance=lambda a, b: 0.0,
-        )
-        write_table(table, run / "tables")
+        title, pairs = f"Table {name[-1]}. A test", (("beta", "input"),)
+        spec = TableSpec(name=name, title=title, rows=(), pairs=pairs)
+        conditions = Conditions(metrics=facts, distance=lambda a, b: 0.0)
+        write_table(build_table(spec, rows, conditions), run / "tables")
     manifest = {
         "artefact": {"file": "table1.md", "sha256": "ab" * 32},
         "code": {"commit": "c0ffee", "changed": True},

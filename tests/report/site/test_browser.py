@@ -3,8 +3,9 @@
 import pytest
 
 from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import System, Task, read_scores_of
+from dicface.report.site.contents import System, TaskResults, read_scores_of
 from dicface.report.site.provenance import read_provenance
+from dicface.runs.results import Results
 from tests.report.site._browser import CHROMIUM
 from tests.report.site._player import seen, settle
 
@@ -24,14 +25,14 @@ def alone(report):
         clips = {clip: folder / f"{clip}.mkv" for clip in truths}
         return System(id=name, label=label, clips=clips, missing={}, **scores)
 
-    scores = read_scores_of(run / "bfr" / "alpha")
+    scores = read_scores_of(Results(folder=run / "bfr" / "alpha"))
     none = {kind: table.iloc[:0] for kind, table in scores.items()}
     systems = (
         system("input", "Input", run / "bfr" / "input", none),
         # An id is what a user calls it: it must not take the truth's place.
         system("truth", "Mine <1>", run / "bfr" / "alpha", scores),
     )
-    task = Task(id="bfr", truths=truths, systems=systems, absent={}, remarks=("A remark.",))
+    task = TaskResults(id="bfr", truths=truths, systems=systems, absent={}, remarks=("A remark.",))
     contents = Contents(
         title="DicFace scores: Mine <1>",
         tables=(),

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dicface.base.errors import ClipError, DicfaceError
+from dicface.base.errors import ClipError, DicfaceError, MetricError
 from dicface.base.files import write_json
 from dicface.report.render.write import write_table
 from dicface.report.score_folder import import_results
 from dicface.report.site import media, write_report
 from dicface.report.site.build import STATIC
+from dicface.report.site.contents import absent_methods
 from dicface.report.site.provenance import read_provenance
-from dicface.report.site.table_pages import read_table_pages
-from dicface.report.tables.build import Row, build_table
+from dicface.report.tables.build import build_table
+from dicface.report.tables.rows import Row
+from dicface.report.tables.spec import TableSpec
 from dicface.video.clips import write_clip
 from tests.report.site._page import Page
 from tests.report.site._report_run import (
@@ -30,6 +32,7 @@ from tests.report.site._report_run import (
     SIDE,
     frames,
     make_run,
+    run_in,
 )
 
 REMARK = "Drawn by a test: the numbers say nothing."
@@ -42,9 +45,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(run):
-    truth = run / "clips" / "test"
-    index = write_report(run, run / "train", run / "report", truth=truth, remark=REMARK)
-    return index.parent
+    return write_report(run_in(run, REMARK)).parent
 
 
 def test_the_first_page_says_what_a_reader_must_know_of_all_numbers(report):
@@ -94,7 +95,7 @@ def test_names_are_escaped_everywhere(report):
     assert "Test <CPU>" in Page(report / "index.html").text
 
 
-def test_the_tables_show_the_markdown_and_sort_by_the_csv(report, run):
+def test_the_tables_show_and_sort_by_what_was_measured(report, run):
     table = Page(report / "index.html").tables[0]
     assert [cell["text"].split("\u00a0")[0] for cell in table[0]] == [
         "Method",
@@ -117,14 +118,34 @@ def test_the_tables_show_the_markdown_and_sort_by_the_csv(report, run):
     ).read_bytes()
 
 
-def test_a_table_without_fitting_csv_sorts_by_what_it_shows(tmp_path, run):
+def test_a_table_in_part_stands_in_the_place_of_the_whole_one_and_says_so(tmp_path, run):
     copy = tmp_path / "run"
     shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting", "table2*"))
-    (copy / "tables" / "table1.csv").write_text("method,metric,mean,note\nalpha,psnr,1,\n")
-    index = write_report(copy, copy / "train", tmp_path / "r", truth=copy / "clips" / "test")
-    rows = {row[0]["value"]: row for row in Page(index).tables[0][1:]}
-    assert float(rows["Beta"][1]["value"]) == 20
-    assert rows["Gone"][1]["value"] is None
+    rows = [Row(method="alpha", label="Alpha, in part", group="All", reason="killed")]
+    spec = TableSpec(name="table1", title="Table 1. A test", rows=())
+    write_table(build_table(spec, rows), copy / "tables" / "partial")
+    index = write_report(run_in(copy), tmp_path / "r")
+    page = Page(index)
+    assert "In part: the run broke off before all rows were scored." in page.text
+    assert [row[0]["text"].split("\u00a0")[0] for row in page.tables[0][1:]] == [
+        "All",
+        "Alpha, in part",
+    ]
+    assert "Alpha, in part" in (index.parent / "tables" / "table1.md").read_text().replace(
+        "\u00a0", " "
+    )
+    assert "In part" not in Page(write_report(run_in(run), tmp_path / "whole")).text
+
+
+def test_a_table_of_an_earlier_version_is_named_and_a_damaged_one_refused(tmp_path, run, caplog):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting"))
+    (copy / "tables" / "table2.json").unlink()
+    assert 'id="table2"' not in write_report(run_in(copy), tmp_path / "r").read_text()
+    assert "table2.md: has no table2.json; make it again to show it" in caplog.text
+    (copy / "tables" / "table1.json").write_text("{")
+    with pytest.raises(MetricError, match=r"table1\.json: is no table that can be read"):
+        write_report(run_in(copy), tmp_path / "no")
 
 
 def test_worst_and_best_follow_the_metrics_direction(report):
@@ -154,14 +175,14 @@ def test_the_cost_table_has_gpu_memory_where_a_method_ran_on_one(tmp_path, run):
     took = {"frames": 8, "seconds": 0.01}
     took = {"head_1": took | {"gpu_bytes": 3 << 20}, "head_2": took | {"gpu_bytes": 2 << 20}}
     write_json(copy / "bfr" / "beta" / "cost.json", {"clips": took})
-    index = write_report(copy, copy / "train", tmp_path / "r", truth=copy / "clips" / "test")
+    index = write_report(run_in(copy), tmp_path / "r")
     heads, rows = costs(index.parent)
     place = heads.index("Peak GPU memory, MiB")
     assert (rows["Beta"][place], rows[LABELS["alpha"]][place]) == ("3", "not at hand")
     assert rows["Beta"][heads.index("Time a frame, ms")] == "1.2"
     (copy / "bfr" / "beta" / "cost.json").write_text("{")
     with pytest.raises(ClipError, match=r"cost\.json: cannot be read"):
-        write_report(copy, copy / "train", tmp_path / "r", truth=copy / "clips" / "test")
+        write_report(run_in(copy), tmp_path / "r")
 
 
 def costs(report):
@@ -275,7 +296,7 @@ def test_the_video_holds_every_frame_of_every_method_as_a_key_frame(tmp_path, re
 
 def test_a_reduced_clip_says_so(tmp_path, run, monkeypatch):
     monkeypatch.setattr(media, "LARGEST", (64, 64))
-    index = write_report(run, run / "train", tmp_path / "small", truth=run / "clips" / "test")
+    index = write_report(run_in(run), tmp_path / "small")
     # Five tiles in two rows, each of one macroblock at most.
     page = Page(index.parent / "clips" / "bfr" / "head_1.html")
     assert "Frames of 32×32 px are shown at 11×11 px: at full size the video" in page.text
@@ -300,7 +321,7 @@ def test_the_same_run_gives_the_same_bytes_and_replaces_the_report_whole(report,
 
     before = content()
     (report / "left over.txt").write_text("from an earlier report")
-    write_report(run, run / "train", report, truth=run / "clips" / "test", remark=REMARK)
+    write_report(run_in(run, REMARK), report)
     assert content() == before
     assert not [p for p in run.iterdir() if p.name.startswith(".")]
 
@@ -309,40 +330,38 @@ def test_a_folder_that_is_no_report_is_left_alone(tmp_path, run):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(DicfaceError, match="holds other things than a report"):
-        write_report(run, run / "train", tmp_path / "mine", truth=run / "clips" / "test")
+        write_report(run_in(run), tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").is_file()
 
 
 def test_an_empty_run_gives_a_page_that_says_so(tmp_path):
-    write_clip(tmp_path / "truth" / "one.mkv", frames("truth"), FPS)
-    (tmp_path / "run").mkdir()
-    index = write_report(
-        tmp_path / "run", tmp_path / "run" / "train", tmp_path / "out", truth=tmp_path / "truth"
-    )
+    write_clip(tmp_path / "run" / "clips" / "test" / "one.mkv", frames("truth"), FPS)
+    index = write_report(run_in(tmp_path / "run"), tmp_path / "out")
     text = Page(index).text
     assert "No task was run." in text
     assert "The run holds no manifest" in text
 
 
 def test_bad_input_is_named_and_leaves_nothing(tmp_path, run):
+    (tmp_path / "clips" / "test").mkdir(parents=True)
     with pytest.raises(ClipError, match="found no clip"):
-        write_report(run, run / "train", tmp_path / "out", truth=tmp_path)
+        write_report(run_in(tmp_path), tmp_path / "out")
     copy = tmp_path / "run"
     shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report", "inpainting"))
     damaged = copy / "bfr" / "alpha" / "head_2.mkv"
     damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
     with pytest.raises(ClipError, match=r"head_2\.mkv"):
-        write_report(copy, copy / "train", tmp_path / "out", truth=copy / "clips" / "test")
+        write_report(run_in(copy), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
 
 
 def test_a_table_of_one_task_still_says_which(tmp_path):
     rows = [Row(method="gone", label="Gone", group="", reason=REASON, block="colorization")]
-    write_table(build_table(name="table2", title="Table 2", rows=rows), tmp_path)
-    _, names = read_table_pages(tmp_path)
-    assert set(names.absent("colorization", set())) == {"Gone"}
-    assert names.absent("bfr", set()) == {}
+    table = build_table(TableSpec(name="table2", title="Table 2", rows=()), rows)
+    assert absent_methods([table], "colorization") == {"Gone": f"{REASON}."}
+    assert absent_methods([table], "colorization", {"gone"}) == {}
+    assert absent_methods([table], "bfr") == {}
 
 
 def test_results_made_elsewhere_are_shown_like_those_of_any_method(tmp_path, run):
@@ -355,7 +374,7 @@ def test_results_made_elsewhere_are_shown_like_those_of_any_method(tmp_path, run
     for number, frame in enumerate(frames("theirs")):
         Image.fromarray(frame).save(theirs / CLIPS[0] / f"{number}.png")
     import_results("theirs", theirs, truth, copy / "bfr" / "theirs", label="Their system")
-    index = write_report(copy, copy / "train", tmp_path / "report", truth=truth)
+    index = write_report(run_in(copy), tmp_path / "report")
     shorter = "shorter: 5 frames, the truth has 8"
     said = f"Their system: 2 of 3 clips; missing: head_2 ({shorter})."
     assert said in Page(index).text
@@ -372,5 +391,5 @@ def test_results_made_elsewhere_are_shown_like_those_of_any_method(tmp_path, run
     # Frames have no rate of their own: nothing is said of it.
     assert "frames a second" not in Page(index.parent / "clips" / "bfr" / f"{CLIPS[0]}.html").text
     shutil.rmtree(theirs)
-    write_report(copy, copy / "train", tmp_path / "report", truth=truth)
+    write_report(run_in(copy), tmp_path / "report")
     assert "Their system: no clip is shown." in Page(index).text

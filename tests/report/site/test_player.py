@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import System, Task
+from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.provenance import read_provenance
 from dicface.video.clips import write_clip
 from tests.report.site._browser import CHROMIUM
@@ -199,7 +199,7 @@ def test_a_lone_value_is_drawn_in_a_long_clip_too(browser, tmp_path):
         scores=scores,
         frames=pd.DataFrame(columns),
     )
-    task = Task(id="bfr", truths={"long": path}, systems=(system,), absent={}, remarks=())
+    task = TaskResults(id="bfr", truths={"long": path}, systems=(system,), absent={}, remarks=())
     provenance = read_provenance(tmp_path / "none")
     contents = Contents(title="Long", tables=(), tasks=(task,), provenance=provenance)
     index = write_pages(contents, tmp_path / "report")
