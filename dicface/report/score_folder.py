@@ -17,9 +17,11 @@ from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import write_json
 from dicface.faces.importer import import_folder
 from dicface.faces.realign import Alignment
+from dicface.metrics import score_files
 from dicface.metrics.backbones import Prefer
 from dicface.metrics.matching import Match, look_at, match_folders
-from dicface.metrics.scorer import SetScore, score_clips
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.scorer import SetScore, score_set
 from dicface.provenance.manifest import Artefact, recorded
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
@@ -32,7 +34,6 @@ from dicface.runs.results import INDEX_FILE
 from dicface.video.clips import list_clips
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-SCORE_FILES = ("metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz")
 RESULT = "result"
 """Id of the results on their page: a name of the user's may be anything."""
 
@@ -115,7 +116,7 @@ def score_folder(
     if align is not None:
         match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
     files: dict[str, Path] = {}
-    scores = [out_folder / name for name in SCORE_FILES]
+    scores = [out_folder / name for name in score_files()]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
     command = ["dicface", "score", "--restored", str(restored_folder)]
     command += ["--truth", str(truth_folder), "--out", str(out_folder), "--name", label]
@@ -131,18 +132,14 @@ def score_folder(
         run=out_folder,
     )
     with recorded(made, command):
-        score = score_clips(
+        score = score_set(
             task,
             label,
-            match.restored,
-            match.truths,
+            match,
             out_folder,
-            unusable=match.unusable,
-            notes=match.notes,
             analysis_folder=out_folder / "analysis",
-            prefer=prefer,
+            protocol=EvaluationProtocol.resolve(prefer, device=device),
             workers=workers,
-            device=device,
         )
         row = RowSpec(method=label, label=label)
         spec = TableSpec(name="row", title=f"Scores of {label}", rows=(row,))
