@@ -21,13 +21,13 @@ from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.facts import LANDMARKS
 from dicface.metrics.matching import Match
 from dicface.metrics.metric import MIN_WINDOWS, FrameMetric, SetMetric, Sides
-from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.score_files import (
+from dicface.metrics.outputs import (
     write_features,
     write_frames,
     write_landmarks,
     write_metrics,
 )
+from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.truth import TruthAnalysis
 from dicface.metrics.view import FrameView
 from dicface.metrics.workers import map_clips

@@ -136,7 +136,7 @@ def test_scores_of_clips_that_left_the_set_go(fake, folders) -> None:
     score(folders)
     for folder in (folders["out"] / "scores", folders["analysis"]):
         assert sorted(path.name for path in folder.glob("*.npz")) == ["a.npz", "c.npz"]
-    assert set(metrics_of(folders).clip) == {"a", "c"}
+    assert set(metrics_of(folders)["clip"]) == {"a", "c"}
 
 
 def test_nothing_is_looked_for_that_no_chosen_metric_needs(fake, folders) -> None:
