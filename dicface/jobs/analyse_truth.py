@@ -35,16 +35,12 @@ class AnalyseTruth(Job):
 
     def work(self) -> None:
         """See `analyse_set`."""
-        from dicface.metrics.scorer import analyse_set
+        from dicface.metrics.analysis import analyse_set
+        from dicface.metrics.protocol import EvaluationProtocol
 
         config = self.run.config
-        analyse_set(
-            self.run.truth,
-            self.run.analysis,
-            prefer=config.metrics.backbones,
-            workers=self.workers,
-            device=config.device,
-        )
+        protocol = EvaluationProtocol.resolve(config.metrics.backbones, device=config.device)
+        analyse_set(self.run.truth, self.run.analysis, protocol, workers=self.workers)
         write_json(self.writes()[0], {"clips": list(list_clips(self.run.truth))})
 
     def reads(self) -> Mapping[str, Iterable[Path]]:

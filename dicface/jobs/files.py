@@ -55,12 +55,12 @@ def restored(folder: Path) -> list[Path]:
 
 def measuring_weights(config: Config) -> list[Path]:
     """Returns the files of the official networks that measure, those that are on this machine."""
-    from dicface.metrics.backbones import OFFICIAL_FILES
+    from dicface.metrics import official_files
     from dicface.weights import registry
 
     if config.metrics.backbones == "offline":
         return []
-    return [path for name in OFFICIAL_FILES.values() if (path := registry.here(name))]
+    return [path for name in official_files() if (path := registry.here(name))]
 
 
 def released_inputs(config: Config, task: str) -> list[Path]:

@@ -34,15 +34,11 @@ class NoiseFloor(Job):
     def work(self) -> None:
         """See `measure_noise_floor`."""
         from dicface.metrics.noise_floor import measure_noise_floor
+        from dicface.metrics.protocol import EvaluationProtocol
 
-        config = self.run.config
-        measure_noise_floor(
-            self.run.truth,
-            self.run.analysis,
-            self.run.noise_floor,
-            prefer=config.metrics.backbones,
-            device=config.device,
-        )
+        config, run = self.run.config, self.run
+        protocol = EvaluationProtocol.resolve(config.metrics.backbones, device=config.device)
+        measure_noise_floor(run.truth, run.analysis, run.noise_floor, protocol)
 
     def reads(self) -> Mapping[str, Iterable[Path]]:
         """True clips with their exact landmarks, analyses, and the networks that measure."""

@@ -10,6 +10,8 @@ from typing import Any
 from dicface.config.settings import TASKS
 from dicface.jobs.files import found, measuring_weights, restored, true_clips
 from dicface.jobs.job import Job, wildcard
+from dicface.runs.results import read_index, restored_clips
+from dicface.video.clips import list_clips
 from dicface.workflow.plan import Plan
 
 
@@ -44,19 +46,26 @@ class Score(Job):
 
     def work(self) -> None:
         """See `score_set`."""
+        from dicface.metrics.matching import match_names
+        from dicface.metrics.protocol import EvaluationProtocol
         from dicface.metrics.scorer import score_set
 
         config, folder = self.run.config, self.run.results(self.task, self.method).folder
+        index = read_index(folder)
+        match = match_names(
+            restored_clips(folder),
+            list_clips(self.run.truth),
+            unusable=index.get("unusable"),
+            notes=index.get("notes"),
+        )
         score_set(
             self.task,
             self.method,
-            folder,
-            self.run.truth,
+            match,
             folder,
             analysis_folder=self.run.analysis,
-            prefer=config.metrics.backbones,
+            protocol=EvaluationProtocol.resolve(config.metrics.backbones, device=config.device),
             workers=self.workers,
-            device=config.device,
         )
 
     def reads(self) -> Mapping[str, Iterable[Path]]:
@@ -71,6 +80,6 @@ class Score(Job):
 
     def leaves(self) -> Iterable[Path]:
         """Numbers, features and landmarks."""
-        results = self.run.results(self.task, self.method)
-        files = (results.metrics, results.frames, results.features, results.landmarks)
-        return found(results.folder, *(file.name for file in files))
+        from dicface.metrics import score_files
+
+        return found(self.run.results(self.task, self.method).folder, *score_files())
