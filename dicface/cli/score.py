@@ -57,6 +57,7 @@ def score(options: argparse.Namespace) -> None:
         align=options.align,
         prefer=load(*options.config).metrics.backbones if options.config else "auto",
         workers=options.workers,
+        command=options.typed,
     )
     files = [result.folder / "metrics.parquet", result.files["md"], result.page]
     sys.stdout.write(f"{to_text(result.table)}\nWritten: {', '.join(map(str, files))}\n")
