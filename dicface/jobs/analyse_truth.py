@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.files import write_json
-from dicface.jobs.files import found, measuring_weights, true_clips
+from dicface.jobs.files import measuring_weights, true_clips
 from dicface.jobs.job import Job
 from dicface.video.clips import list_clips
 
@@ -19,6 +19,7 @@ class AnalyseTruth(Job):
 
     name = "analyse_truth"
     kind = "analysis"
+    leaves = ("done.json", "*.npz")
     computes = True
 
     def waits_for(self) -> list[Path]:
@@ -47,7 +48,3 @@ class AnalyseTruth(Job):
         """True clips and the networks that measure."""
         weights = measuring_weights(self.run.config)
         return {"clips": true_clips(self.run.truth), "weights": weights}
-
-    def leaves(self) -> Iterable[Path]:
-        """One file a clip."""
-        return found(self.run.analysis, "done.json", "*.npz")

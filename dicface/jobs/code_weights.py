@@ -50,10 +50,6 @@ class CodeWeights(Job):
         weights = self.run.network(self.network).weights
         return {"weights": [weights], "clips": found(self.run.inputs("bfr"), "*.mkv")}
 
-    def leaves(self) -> Iterable[Path]:
-        """The one file."""
-        return self.writes()
-
     def seeds(self) -> Sequence[str]:
         """One name a frame."""
         return ["code weights|<clip>|<frame>"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dicface.config.settings import TASKS
-from dicface.jobs.files import found, released_inputs, true_clips
+from dicface.jobs.files import released_inputs, true_clips
 from dicface.jobs.job import Job, wildcard
 from dicface.provenance.cards import inputs_card
 from dicface.runs.folder import RECORDS_FILE
@@ -21,6 +21,8 @@ class Degrade(Job):
 
     name = "degrade"
     kind = "inputs"
+    leaves = (RECORDS_FILE, "*.mkv")
+    card = staticmethod(inputs_card)
 
     task: str = wildcard(", ".join(TASKS))
 
@@ -59,15 +61,7 @@ class Degrade(Job):
         released = released_inputs(config, self.task) if config.takes_released_inputs else []
         return {"clips": true_clips(self.run.truth), **({"released": released} if released else {})}
 
-    def leaves(self) -> Iterable[Path]:
-        """Inputs and record."""
-        return found(self.run.inputs(self.task), RECORDS_FILE, "*.mkv")
-
     def seeds(self) -> Sequence[str]:
         """One name a clip; the authors' draws have none that is known."""
         config = self.run.config
         return [] if config.takes_released_inputs else [f"{config.seed_name}|degrade|<clip>"]
-
-    def card(self) -> Callable[[Mapping[str, Any]], str]:
-        """Of a task's inputs."""
-        return lambda manifest: inputs_card(self.run.inputs(self.task), manifest)

@@ -11,7 +11,6 @@ from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE
 from dicface.config.settings import Config
 from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
-from dicface.jobs.files import found
 from dicface.jobs.job import Job, wildcard
 from dicface.jobs.table import rows_of
 from dicface.workflow.plan import Plan
@@ -100,7 +99,3 @@ class Figure(Job):
         from dicface.report.run_figures import figure_inputs
 
         return {"shown": figure_inputs(self.run, self.figure)}
-
-    def leaves(self) -> Iterable[Path]:
-        """The three files."""
-        return found(self.run.figures, *(path.name for path in self.writes()))

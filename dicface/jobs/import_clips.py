@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from dicface.base.errors import ClipError
 from dicface.base.files import digest_of_names, stamp_of_folder
 from dicface.data.datasets.layouts import read_layout
-from dicface.jobs.files import clips_of, found
+from dicface.jobs.files import clips_of
 from dicface.jobs.job import Job
 from dicface.provenance.cards import clips_card
 from dicface.video.clips import list_clips
@@ -23,6 +23,8 @@ class ImportClips(Job):
 
     name = "import_clips"
     kind = "clips"
+    leaves = ("index.parquet", "*.mkv", "faces.parquet", "landmarks.parquet")
+    card = staticmethod(clips_card)
 
     @property
     def source(self) -> tuple[str, Path]:
@@ -97,11 +99,3 @@ class ImportClips(Job):
         """The clips as they are."""
         layout, folder = self.source
         return {"source": clips_of(folder, layout)}
-
-    def leaves(self) -> Iterable[Path]:
-        """Aligned clips, faces, index."""
-        return found(self.run.truth, "index.parquet", "*.mkv", "faces.parquet", "landmarks.parquet")
-
-    def card(self) -> Callable[[Mapping[str, Any]], str]:
-        """Of a set of clips."""
-        return lambda manifest: clips_card(self.run.truth, manifest)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dicface.base.files import stamp_of_folder
 from dicface.config.settings import TASKS, ResultsElsewhere
-from dicface.jobs.files import clips_of, found, true_clips
+from dicface.jobs.files import clips_of, true_clips
 from dicface.jobs.job import Job, wildcard
 from dicface.workflow.plan import Plan
 
@@ -64,7 +64,3 @@ class ImportResults(Job):
         """True and restored clips."""
         restored = clips_of(Path(self.entry.restored))
         return {"clips": true_clips(self.run.truth), "restored": restored}
-
-    def leaves(self) -> Iterable[Path]:
-        """The index: clips stay where they are."""
-        return found(self.run.results(self.task, self.method).folder, "index.json")

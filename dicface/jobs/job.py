@@ -12,11 +12,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
+from dicface.jobs.files import found
 from dicface.provenance.manifest import Artefact
 from dicface.runs.folder import Run
 from dicface.workflow.plan import Plan
@@ -58,6 +60,9 @@ class Job(ABC):
         of_training: Whether it belongs to the training clips and networks, which the test sets of a
             scale and seed share, rather than to one test set.
         computes: Whether it computes with torch: threads are set and the device is looked for.
+        leaves: Patterns of all files of the result, in the folder of the first that it writes; none
+            if these are the files that it writes.
+        card: Makes the text of the `README.md` beside the result, from its folder and its manifest.
         run: The run.
         workers: Processes that it may use.
     """
@@ -67,6 +72,8 @@ class Job(ABC):
     algorithm: ClassVar[int] = 1
     of_training: ClassVar[bool] = False
     computes: ClassVar[bool] = False
+    leaves: ClassVar[Sequence[str]] = ()
+    card: ClassVar[Callable[[Path, Mapping[str, Any]], str] | None] = None
 
     run: Run
     workers: int = option("processes that it may use", 1)
@@ -135,34 +142,27 @@ class Job(ABC):
 
     # What the manifest says
 
-    @abstractmethod
     def reads(self) -> Mapping[str, Iterable[Path]]:
         """Role -> files and folders of frames that the result is made from.
 
         What is not there is left out: the work itself says what it misses.
         """
-
-    @abstractmethod
-    def leaves(self) -> Iterable[Path]:
-        """All files of the result, once they are written."""
+        return {}
 
     def seeds(self) -> Sequence[str]:
         """Names that seed what is drawn, joined by "|", with <placeholders>."""
         return ()
 
-    def card(self) -> Callable[[Mapping[str, Any]], str] | None:
-        """Makes the text of the `README.md` beside the result from its manifest; None: no card."""
-        return None
-
     def artefact(self) -> Artefact:
         """What the manifest records."""
+        first = self.writes()[0]
         return Artefact(
-            path=self.writes()[0],
+            path=first,
             kind=self.kind,
             inputs=self.reads(),
-            outputs=self.leaves,
+            outputs=lambda: found(first.parent, *self.leaves) if self.leaves else self.writes(),
             settings=self.made_from(),
             seeds=self.seeds(),
             run=self.run.folder,
-            card=self.card(),
+            card=partial(self.card, first.parent) if self.card else None,
         )

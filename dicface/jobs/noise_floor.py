@@ -48,7 +48,3 @@ class NoiseFloor(Job):
             "analysis": found(self.run.analysis, "*.npz"),
             "weights": measuring_weights(self.run.config),
         }
-
-    def leaves(self) -> Iterable[Path]:
-        """The one file."""
-        return self.writes()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicface.jobs.files import found
 from dicface.jobs.job import Job, wildcard
 from dicface.provenance.cards import clips_card
 from dicface.workflow.plan import Plan
@@ -19,6 +18,8 @@ class RenderClips(Job):
 
     name = "render_clips"
     kind = "clips"
+    leaves = ("index.parquet", "*.mkv", "landmarks.parquet")
+    card = staticmethod(clips_card)
     of_training = True
 
     split: str = wildcard("train or test")
@@ -49,18 +50,6 @@ class RenderClips(Job):
         folder = self.run.clips(self.split)
         render_split(folder, self.run.config, self.split, workers=self.workers)
 
-    def reads(self) -> Mapping[str, Iterable[Path]]:
-        """Nothing: all of it follows from names."""
-        return {}
-
-    def leaves(self) -> Iterable[Path]:
-        """Clips, exact landmarks, index."""
-        return found(self.run.clips(self.split), "index.parquet", "*.mkv", "landmarks.parquet")
-
     def seeds(self) -> Sequence[str]:
         """One name a clip."""
         return [f"{self.run.config.seed_name}-{self.split}-<number of the clip>"]
-
-    def card(self) -> Callable[[Mapping[str, Any]], str]:
-        """Of a set of clips."""
-        return lambda manifest: clips_card(self.run.clips(self.split), manifest)

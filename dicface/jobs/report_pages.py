@@ -20,6 +20,7 @@ class ReportPages(Job):
 
     name = "report_pages"
     kind = "report"
+    leaves = ("**/*",)
 
     def waits_for(self) -> list[Path]:
         """Every table and figure."""
@@ -53,7 +54,3 @@ class ReportPages(Job):
             "clips": true_clips(run.truth),
             "networks": found(run.networks, *networks),
         }
-
-    def leaves(self) -> Iterable[Path]:
-        """All pages with their media."""
-        return found(self.run.report, "**/*")

@@ -25,6 +25,7 @@ class Restore(Job):
 
     name = "restore"
     kind = "restored"
+    leaves = ("index.json", "*.mkv")
     computes = True
 
     task: str = wildcard(", ".join(TASKS))
@@ -76,10 +77,6 @@ class Restore(Job):
         weights = () if method.missing_weights() else method.weights_files()
         clips = found(self.run.inputs(self.task), "*.mkv", "degradation.parquet")
         return {"clips": clips, "weights": weights}
-
-    def leaves(self) -> Iterable[Path]:
-        """Restored clips and their index."""
-        return found(self.run.results(self.task, self.method).folder, "index.json", "*.mkv")
 
     def seeds(self) -> Sequence[str]:
         """One name a frame."""

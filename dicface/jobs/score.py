@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,9 @@ class Score(Job):
             "weights": measuring_weights(self.run.config),
         }
 
-    def leaves(self) -> Iterable[Path]:
+    @property
+    def leaves(self) -> Sequence[str]:
         """Numbers, features and landmarks."""
         from dicface.metrics import score_files
 
-        return found(self.run.results(self.task, self.method).folder, *score_files())
+        return score_files()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError
-from dicface.jobs.files import found
 from dicface.jobs.job import Job, option, wildcard
 from dicface.report import paper_numbers_of
 from dicface.runs.folder import Run
@@ -101,10 +100,11 @@ class Table(Job):
 
         return {"scores": table_inputs(self.run, self.declared, undone=self.undone)}
 
-    def leaves(self) -> Iterable[Path]:
+    @property
+    def leaves(self) -> Sequence[str]:
         """The table, its paired differences, and the paper's table beside it."""
         ends = (".md", ".csv", ".tex", ".json", "_differences.csv", "_paper.md", "_paper.csv")
-        return found(self.folder, *(f"{self.table}{end}" for end in ends))
+        return [f"{self.table}{end}" for end in ends]
 
     def seeds(self) -> Sequence[str]:
         """Resampled clips and flipped signs."""

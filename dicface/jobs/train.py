@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ class Train(Job):
 
     name = "train"
     kind = "network"
+    leaves = ("weights.safetensors", "settings.json", "training.json", "stats.jsonl")
+    card = staticmethod(network_card)
     computes = True
     of_training = True
 
@@ -85,11 +87,6 @@ class Train(Job):
         starts = [self.run.network(name).weights for name in sources_of(config, resolved.name)]
         return {"clips": [*index, *clips], "weights": starts}
 
-    def leaves(self) -> Iterable[Path]:
-        """Weights, settings, what it took, its curve."""
-        names = ("weights.safetensors", "settings.json", "training.json", "stats.jsonl")
-        return found(self.run.network(self.network).folder, *names)
-
     def seeds(self) -> Sequence[str]:
         """Start, samples and steps."""
         config, resolved = self.run.config, network(self.run.config, self.network)
@@ -98,7 +95,3 @@ class Train(Job):
         stage = resolved.stage
         seeds = [("init", stage), (stage, "sample", "<sample>"), (stage, "step", "<step>")]
         return ["|".join((config.seed_name, *names)) for names in seeds]
-
-    def card(self) -> Callable[[Mapping[str, Any]], str]:
-        """Of a network."""
-        return lambda manifest: network_card(self.run.network(self.network).folder, manifest)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dicface.data.datasets.layouts import read_layout
 from dicface.data.datasets.shards import landmarks_path
-from dicface.jobs.files import found
 from dicface.jobs.job import Job, wildcard
 from dicface.provenance.cards import index_card
 from dicface.workflow.plan import Plan
@@ -32,6 +31,8 @@ class TrainingIndex(Job):
 
     name = "training_index"
     kind = "index of clips"
+    leaves = ("index.parquet", "landmarks/shard_*.parquet")
+    card = staticmethod(index_card)
     of_training = True
 
     set: str = wildcard("train or images")
@@ -70,15 +71,3 @@ class TrainingIndex(Job):
             self.run.clips(self.set),
             shard_size=section["shard_size"],
         )
-
-    def reads(self) -> Mapping[str, Iterable[Path]]:
-        """Nothing with a digest: there may be terabytes of clips."""
-        return {}
-
-    def leaves(self) -> Iterable[Path]:
-        """Index and landmarks."""
-        return found(self.run.clips(self.set), "index.parquet", "landmarks/shard_*.parquet")
-
-    def card(self) -> Callable[[Mapping[str, Any]], str]:
-        """Of an index."""
-        return lambda manifest: index_card(self.run.clips(self.set), manifest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,3 @@ class TrainingLandmarks(Job):
             detector=default_detector(self.run.config.data.detector),
             settings=LandmarkSettings(),
         )
-
-    def reads(self) -> Mapping[str, Iterable[Path]]:
-        """Nothing with a digest: there may be terabytes of clips."""
-        return {}
-
-    def leaves(self) -> Iterable[Path]:
-        """The one file."""
-        return self.writes()

@@ -32,7 +32,7 @@ from dicface.base.files import atomic_path
 from dicface.config.load import check, merge
 from dicface.config.networks import network
 from dicface.config.settings import Config
-from dicface.runs.results import INDEX_FILE, Results
+from dicface.runs.results import INDEX_FILE, InFolder, Results
 
 CONFIG_FILE = "run_config.yaml"
 RECORDS_FILE = "degradation.parquet"
@@ -46,24 +46,16 @@ class TrainedNetwork:
 
     Attributes:
         folder: `<run>/train/<network>`.
+        weights: Its weights, written last.
+        training: What it was trained with and for how long, JSON.
+        stats: One line a logged step, JSON lines.
     """
 
     folder: Path
 
-    @property
-    def weights(self) -> Path:
-        """Its weights, written last."""
-        return self.folder / "weights.safetensors"
-
-    @property
-    def training(self) -> Path:
-        """What it was trained with and for how long, JSON."""
-        return self.folder / "training.json"
-
-    @property
-    def stats(self) -> Path:
-        """One line a logged step, JSON lines."""
-        return self.folder / "stats.jsonl"
+    weights = InFolder("weights.safetensors")
+    training = InFolder("training.json")
+    stats = InFolder("stats.jsonl")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +67,25 @@ class Run:
         raw: The same as plain values.
         folder: Results on one test set.
         train_folder: Training clips and networks.
+        analysis: Folder of the analyses of the true clips.
+        noise_floor: What the metrics give on the truth itself.
+        tables: Folder of the tables.
+        partial_tables: Folder of tables that a run which broke off left in part.
+        figures: Folder of the figures.
+        report: Folder of the report.
     """
 
     config: Config
     raw: Mapping[str, Any]
     folder: Path
     train_folder: Path
+
+    analysis = InFolder("analysis")
+    noise_floor = InFolder("noise_floor.parquet")
+    tables = InFolder("tables")
+    partial_tables = InFolder("tables/partial")
+    figures = InFolder("figures")
+    report = InFolder("report")
 
     @classmethod
     def of(cls, merged: dict[str, Any], where: str = "configuration") -> Run:
@@ -210,41 +215,9 @@ class Run:
         index = RECORDS_FILE if method == "input" else INDEX_FILE
         return self.folder / task / method / index
 
-    # What is measured and shown
-
-    @property
-    def analysis(self) -> Path:
-        """Folder of the analyses of the true clips."""
-        return self.folder / "analysis"
-
     def code_weights(self, name: str) -> Path:
         """How a network weights its codes."""
         return self.analysis / "code_weights" / f"{name}.npz"
-
-    @property
-    def noise_floor(self) -> Path:
-        """What the metrics give on the truth itself."""
-        return self.folder / "noise_floor.parquet"
-
-    @property
-    def tables(self) -> Path:
-        """Folder of the tables."""
-        return self.folder / "tables"
-
-    @property
-    def partial_tables(self) -> Path:
-        """Folder of tables that a run which broke off left in part; no rule makes them."""
-        return self.tables / "partial"
-
-    @property
-    def figures(self) -> Path:
-        """Folder of the figures."""
-        return self.folder / "figures"
-
-    @property
-    def report(self) -> Path:
-        """Folder of the report."""
-        return self.folder / "report"
 
     def log(self, job: str, *wildcards: str, training: bool = False) -> Path:
         """Log of a job.

@@ -18,45 +18,40 @@ COST_FILE = "cost.json"
 Not in the index, which is digested: seconds differ each time."""
 
 
+class InFolder:
+    """A file or folder of known name in the folder of what it is an attribute of."""
+
+    def __init__(self, name: str) -> None:
+        """Takes its name below that folder."""
+        self.name = name
+
+    def __get__(self, owner: object, kind: type) -> Path:
+        """Its path."""
+        return owner.folder / self.name
+
+
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """The folder of one method's restored clips and their scores.
 
     Attributes:
         folder: `<run>/<task>/<method>`, or one that `dicface score` writes.
+        index: What restored the clips and which there are, JSON.
+        cost: What restoring took, JSON.
+        metrics: One row a clip and metric.
+        frames: One row a frame and metric.
+        features: Video features of all windows, from which FVD is computed.
+        landmarks: 68 points of all frames, restored and true.
     """
 
     folder: Path
 
-    @property
-    def index(self) -> Path:
-        """What restored the clips and which there are, JSON."""
-        return self.folder / INDEX_FILE
-
-    @property
-    def cost(self) -> Path:
-        """What restoring took, JSON."""
-        return self.folder / COST_FILE
-
-    @property
-    def metrics(self) -> Path:
-        """One row a clip and metric."""
-        return self.folder / "metrics.parquet"
-
-    @property
-    def frames(self) -> Path:
-        """One row a frame and metric."""
-        return self.folder / "frames.parquet"
-
-    @property
-    def features(self) -> Path:
-        """Video features of all windows, from which FVD is computed."""
-        return self.folder / "fvd.npz"
-
-    @property
-    def landmarks(self) -> Path:
-        """68 points of all frames, restored and true."""
-        return self.folder / "landmarks.npz"
+    index = InFolder(INDEX_FILE)
+    cost = InFolder(COST_FILE)
+    metrics = InFolder("metrics.parquet")
+    frames = InFolder("frames.parquet")
+    features = InFolder("fvd.npz")
+    landmarks = InFolder("landmarks.npz")
 
 
 def restored_clips(folder: str | Path) -> dict[str, Path]:
