@@ -17,7 +17,7 @@ install: $(VENV)/.installed
 # uv installs in a minute what takes pip ten; pip makes it available inside the environment.
 # --no-deps: the lock is complete, and it leaves out the second OpenCV (see CONTRIBUTING.md).
 # --compile-bytecode: containers often forbid Python to keep bytecode; every job of the workflow
-# would then compile torch anew, 7 of the 13 s of a short one.
+# would then compile torch again, 7 of the 13 s of a short one.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
