@@ -18,7 +18,7 @@ from dicface.metrics.matching import match_folders
 from dicface.report.score_folder import import_results, score_folder
 from dicface.runs.results import restored_clips
 from dicface.video.clips import read_frames, write_clip
-from tests.faces.test_faces import FixedDetector
+from tests.faces._faces import FixedDetector
 from tests.metrics import test_scorer
 from tests.metrics.test_scorer import SIDE, TRUTH, grey
 from tests.report._page import Page
