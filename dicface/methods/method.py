@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from dicface.base import names
 from dicface.base.errors import MethodError, WeightsError
 from dicface.base.files import sha256_of
 from dicface.weights.registry import entry, find
@@ -22,7 +23,7 @@ from dicface.weights.registry import entry, find
 if TYPE_CHECKING:
     from torch import Tensor
 
-TASKS = ("bfr", "inpainting", "colorization")
+TASKS = tuple(names.TASKS)
 
 # Headings of tables under which rows of methods stand.
 REFERENCE = "Reference"

@@ -19,7 +19,7 @@ from dicface.metrics.scorer import score_set
 from dicface.report.score_folder import import_results, score_folder
 from dicface.runs.results import read_index, restored_clips
 from dicface.video.clips import list_clips, read_frames, write_clip
-from tests.faces.test_faces import FixedDetector
+from tests.faces._faces import FixedDetector
 from tests.metrics import _scoring
 from tests.metrics._scoring import SIDE, TRUTH, grey
 from tests.report.site._page import Page

@@ -11,11 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dicface.base import files
 from dicface.base.errors import ClipError, DicfaceError
-from dicface.base.files import atomic_path, hold_lock, write_json
-from dicface.base.seeds import numpy_rng, seed_of
-from dicface.runs.results import restored_clips
+from dicface.base.seeds import numpy_rng
 from dicface.video.clips import list_clips, probe, read_clip, read_frames, write_clip
 
 
@@ -91,18 +88,6 @@ def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def write_to_a_full_disk(path: Path) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
-    with pytest.raises(DicfaceError, match="Free some space"):
-        write_to_a_full_disk(tmp_path / "a.bin")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_full_disk_under_ffmpeg_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,35 +133,6 @@ def test_folders_without_clips_are_refused(tmp_path: Path) -> None:
         list_clips(tmp_path)
     with pytest.raises(ClipError, match="no such folder"):
         list_clips(tmp_path / "none")
-
-
-def test_only_one_run_holds_a_folder(tmp_path: Path) -> None:
-    held = hold_lock(tmp_path / ".lock")
-    with pytest.raises(DicfaceError, match="in use by another run"):
-        hold_lock(tmp_path / ".lock")
-    held.close()
-    hold_lock(tmp_path / ".lock").close()
-
-
-def test_seeds_depend_on_names_alone() -> None:
-    assert seed_of("demo", "clip", 1) == seed_of("demo", "clip", "1")
-    assert seed_of("a", "b") != seed_of("b", "a")
-    assert 0 <= seed_of("x") < 2**63
-    assert numpy_rng("a").random() == numpy_rng("a").random()
-
-
-def test_sha256(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert files.sha256_of(tmp_path / "a") == expected
-
-
-def test_restored_clips_are_those_that_the_index_lists(tmp_path: Path) -> None:
-    for name in ("a", "gone from the test set"):
-        write_clip(tmp_path / f"{name}.mkv", noise(1), 25)
-    assert set(restored_clips(tmp_path)) == {"a", "gone from the test set"}
-    write_json(tmp_path / "index.json", {"clips": ["a", "missing"]})
-    assert restored_clips(tmp_path) == {"a": tmp_path / "a.mkv"}
 
 
 def test_hidden_files_are_no_frames(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""Files: whole or not there, digests, the lock of a folder."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dicface.base import files
+from dicface.base.errors import DicfaceError
+from dicface.base.files import atomic_path, hold_lock
+
+
+def write_to_a_full_disk(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(DicfaceError, match="Free some space"):
+        write_to_a_full_disk(tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_one_run_holds_a_folder(tmp_path: Path) -> None:
+    held = hold_lock(tmp_path / ".lock")
+    with pytest.raises(DicfaceError, match="in use by another run"):
+        hold_lock(tmp_path / ".lock")
+    held.close()
+    hold_lock(tmp_path / ".lock").close()
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256_of(tmp_path / "a") == expected
+
+
+def test_one_digest_of_a_file_or_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name in ("1.png", "2.png", ".hidden"):
+        (folder / name).write_text(name)
+    listed = "".join(f"{files.sha256_of(folder / name)}  {name}\n" for name in ("1.png", "2.png"))
+    assert files.digest_of(folder) == hashlib.sha256(listed.encode()).hexdigest()
+    assert files.digest_of(folder / "1.png") == files.sha256_of(folder / "1.png")
+
+
+def test_a_stamp_notices_names_sizes_and_times_and_not_the_place(tmp_path: Path) -> None:
+    clip = tmp_path / "a.mp4"
+    clip.write_text("first")
+    before = files.stamp_of(clip)
+    (tmp_path / "elsewhere").mkdir()
+    moved = clip.rename(tmp_path / "elsewhere" / "a.mp4")
+    assert files.stamp_of(moved) == before
+    folder = files.stamp_of(tmp_path / "elsewhere")
+    os.utime(moved, ns=(0, 1))
+    assert files.stamp_of(moved) != before
+    assert files.stamp_of(tmp_path / "elsewhere") != folder
+
+
+def test_a_table_has_the_same_bytes_whenever_it_is_written(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        files.write_parquet(tmp_path / name, pd.DataFrame({"clip": ["x"], "frames": [3]}))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
