@@ -25,7 +25,8 @@ from dicface.methods.input import Input
 from dicface.methods.listing import as_markdown, facts_table, short_source, weights_table
 from dicface.models import build
 from dicface.models.checkpoint import save_weights
-from dicface.report.run import SEEDED_NOTE, _row, declare
+from dicface.report.run import SEEDED_NOTE, declare, fill_row
+from dicface.runs.folder import Run
 from dicface.weights import registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -435,8 +436,8 @@ def test_the_table_says_so_in_the_row(seeded_folder):
     scores = seeded_folder / "bfr" / "realbasicvsr" / "metrics.parquet"
     scores.parent.mkdir(parents=True)
     scores.touch()
-    spec = declare(config, "table1")
-    row = _row(config, spec, spec.row("realbasicvsr"), seeded_folder, seeded_folder, ())
+    run = Run(config=config, raw={}, folder=seeded_folder, train_folder=seeded_folder)
+    row = fill_row(run, declare(config, "table1").row("realbasicvsr"))
     assert row.label == "RealBasicVSR (seeded weights)"
     assert row.paper_name == "RealBasicVSR"
     assert row.notes == (SEEDED_NOTE,)
@@ -481,7 +482,7 @@ def test_table_1_fills_every_row_on_seeded_weights(tmp_path, monkeypatch, capsys
         scored = {"restored": folder, "truth": truth, "analysis": analysis, "out": folder}
         command("score-method", "--method", name, **scored)
     capsys.readouterr()
-    command("table", run=run, train=run / "train", out=run / "tables")
+    command("table", run=run, train=run / "train")
     rows = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
     filled = rows[rows["clips"] == 2]["method"]
     assert sorted(filled) == sorted(["input", *chosen])

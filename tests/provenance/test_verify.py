@@ -103,7 +103,7 @@ def make_run(run: Path, train: Path, tiny: Path) -> None:
     options = {"truth": clips, "analysis": run / "analysis", "out": run / "noise_floor.parquet"}
     with command(config, "noise_floor", **options):
         floor.to_parquet(run / "noise_floor.parquet")
-    folders = ["--run", str(run), "--train", str(train), "--out", str(run / "tables")]
+    folders = ["--run", str(run), "--train", str(train)]
     assert main(["table", *typed, *folders]) == 0
 
 
