@@ -502,7 +502,7 @@ def test_table_1_fills_every_row_on_seeded_weights(tmp_path, monkeypatch, capsys
         scored = {"restored": folder, "truth": truth, "analysis": analysis, "out": folder}
         command("score-method", "--method", name, **scored)
     capsys.readouterr()
-    command("table", run=run, train=run / "train", out=run / "tables")
+    command("table", run=run, train=run / "train")
     rows = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
     filled = rows[rows["clips"] == 2]["method"]
     assert sorted(filled) == sorted(["input", *chosen])

@@ -15,7 +15,7 @@ from dicface.report.tables.scores import read_scores
 from dicface.runs.results import clips_at_hand
 from dicface.video.clips import num_frames_announced, open_video, probe, read_frames
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def choose_clips(scores: Mapping[str, float], num_rows: int) -> list[str]:
@@ -100,7 +100,7 @@ def held_by_all(
         if (lacks := [clip for clip in values if clip not in clips])
     }
     for place, clips in lacking.items():
-        _log.warning("%s: lacks %s, or not whole; not in the figure", place, ", ".join(clips))
+        logger.warning("%s: lacks %s, or not whole; not in the figure", place, ", ".join(clips))
     gone = {clip for clips in lacking.values() for clip in clips}
     whole = {clip: value for clip, value in values.items() if clip not in gone}
     if not whole:
@@ -193,7 +193,7 @@ def _is_whole(path: Path, truth: Path) -> bool:
     try:
         return _size(path) == _size(truth) or _counted(path) == _counted(truth)
     except ClipError as error:
-        _log.warning("%s", error)
+        logger.warning("%s", error)
         return False
 
 

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dicface.base.errors import MetricError
 from dicface.report.figures.chosen import clip_scores, held_by_all, middle_clip
 from dicface.report.figures.landmarks import (
     FIVE_POINTS,
@@ -54,11 +53,7 @@ def landmark_errors(path: str | Path, clip: str) -> NDArray[np.float64]:
 
 
 def draw_landmark_errors(
-    methods: Mapping[str, str | Path],
-    scores: str | Path,
-    path: str | Path,
-    *,
-    clip: str | None = None,
+    methods: Mapping[str, str | Path], scores: str | Path, path: str | Path
 ) -> Drawn:
     """Draws figure 6: a panel a landmark, a line a method; at the right the means over the clip.
 
@@ -66,22 +61,18 @@ def draw_landmark_errors(
         methods: Label -> folder of scores (with `landmarks.npz`).
         scores: `metrics.parquet` of the degraded input; it chooses the clip.
         path: Where to write, without suffix.
-        clip: Name of a clip, in the place of the chosen one.
 
     Raises:
         ClipError: No clip has landmarks of every method, in as many frames.
-        MetricError: Scores or landmarks cannot be used, no clip that every method has can be
-            ordered, or methods differ in the number of frames of `clip`.
+        MetricError: Scores or landmarks cannot be used, or no clip that every method has can be
+            ordered.
     """
     folders = {label: Results(folder=Path(folder)) for label, folder in methods.items()}
     files = {label: results.landmarks for label, results in folders.items()}
-    rule = "as asked for"
-    if clip is None:
-        held = _of_one_length({str(file): scored_clips(file) for file in files.values()})
-        values = clip_scores(scores, "tlme")
-        clip, rule = middle_clip(*held_by_all(values, held, "tlme"), "tlme")
+    held = _of_one_length({str(file): scored_clips(file) for file in files.values()})
+    values = clip_scores(scores, "tlme")
+    clip, rule = middle_clip(*held_by_all(values, held, "tlme"), "tlme")
     errors = {label: landmark_errors(file, clip) for label, file in files.items()}
-    _check_lengths(methods, errors, clip)
     styles = method_styles(methods)
     with look():
         figure = new_figure(TEXT_WIDTH, 4.6)
@@ -128,17 +119,3 @@ def _of_one_length(frames: Mapping[str, Mapping[str, int]]) -> dict[str, set[str
         file: {clip for clip, count in own.items() if count == first.get(clip)}
         for file, own in frames.items()
     }
-
-
-def _check_lengths(
-    methods: Mapping[str, str | Path], errors: Mapping[str, NDArray[np.float64]], clip: str
-) -> None:
-    lengths = {label: len(error) for label, error in errors.items()}
-    if len(set(lengths.values())) > 1:
-        listed = ", ".join(f"{methods[label]}: {count}" for label, count in lengths.items())
-        raise MetricError(
-            f"clip '{clip}': landmarks of different numbers of frames ({listed}); expected the "
-            "same number everywhere. Restore and score that clip again where it is shorter."
-        )
-    if not lengths:
-        raise MetricError("a figure of landmark errors without a method; expected one or more.")

@@ -47,7 +47,7 @@ def temporal_slice(path: str | Path, column: int) -> NDArray[np.uint8]:
     return np.stack([frame[:, column] for frame in read_frames(path)], axis=1)
 
 
-def eye_column(landmarks: str | Path, clip: str, size: int) -> int:
+def true_eye_column(landmarks: str | Path, clip: str, size: int) -> int:
     """Column through the left eye (as seen): median over the frames of its true centre.
 
     Args:
@@ -73,8 +73,6 @@ def draw_slices(
     scores: str | Path,
     landmarks: str | Path,
     path: str | Path,
-    *,
-    clip: str | None = None,
 ) -> Drawn:
     """Draws figure 7: the true frame with the column drawn on it, then a slice per heading.
 
@@ -83,19 +81,16 @@ def draw_slices(
         scores: `metrics.parquet` of the degraded input; it chooses the clip.
         landmarks: `landmarks.npz` of any method, for the true eye.
         path: Where to write, without suffix.
-        clip: Name of a clip, in the place of the chosen one.
 
     Raises:
-        ClipError: No clip is whole in every folder, or `clip` is not.
+        ClipError: No clip is whole in every folder.
         MetricError: Scores or landmarks cannot be used, or no clip that every method has whole can
             be ordered.
     """
-    rule = "as asked for"
-    if clip is None:
-        values = clip_scores(scores, "tlme")
-        clip, rule = middle_clip(*in_every_folder(values, columns, "tlme"), "tlme")
+    values = clip_scores(scores, "tlme")
+    clip, rule = middle_clip(*in_every_folder(values, columns, "tlme"), "tlme")
     num_frames, _, size = check_alike(columns, clip)
-    column = eye_column(landmarks, clip, size)
+    column = true_eye_column(landmarks, clip, size)
     paths = clip_paths(columns, clip)
     middle = num_frames // 2
     shown = next(islice(read_frames(paths[-1]), middle, None))

@@ -67,7 +67,7 @@ class Media:
     tiles: Mapping[str, Tile]
 
 
-def eye_column(width: int) -> int:
+def template_eye_column(width: int) -> int:
     """Column through the left eye of a frame aligned to the FFHQ template (x = 193 of 512)."""
     return min(width - 1, round(float(template(width)[0, 0])))
 
@@ -103,7 +103,7 @@ def write_media(
             for name, frame in zip(clips, frames, strict=True):
                 if frame is None:
                     continue
-                columns[name].append(frame[:, eye_column(frame.shape[1])])
+                columns[name].append(frame[:, template_eye_column(frame.shape[1])])
                 shown = _shown(frame, grid.factor)
                 x, y = grid.corners[name]
                 mosaic[y : y + shown.shape[0], x : x + shown.shape[1]] = shown
@@ -222,7 +222,7 @@ def _write_slices(
             fps=rates.get(name),
             slice_y=top,
             slice_height=own_height,
-            column=eye_column(own_width),
+            column=template_eye_column(own_width),
             size=(own_width, own_height),
         )
         top += heights[name]

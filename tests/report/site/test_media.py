@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from dicface.report.site import media
-from dicface.report.site.media import eye_column, write_media
+from dicface.report.site.media import template_eye_column, write_media
 from dicface.video.clips import read_clip, write_clip
 
 
@@ -20,7 +20,7 @@ def test_slices_are_the_eye_column_over_time(tmp_path):
     sheet = np.asarray(Image.open(tmp_path / "s.png"))
     truth, _ = read_clip(clips["truth"])
     tile = media.tiles["truth"]
-    assert eye_column(64) == 24
+    assert template_eye_column(64) == 24
     assert np.array_equal(sheet[tile.slice_y :], truth[:, :, 24].swapaxes(0, 1))
 
 
