@@ -42,7 +42,7 @@ onstart:
 
 onsuccess:
     # What an earlier run left in part.
-    shutil.rmtree(SUITE.run.partial_tables, ignore_errors=True)
+    shutil.rmtree(PLAN.run.partial_tables, ignore_errors=True)
     try:
         for folder in {RUN, TRAIN}:
             write_run_manifest(folder)
