@@ -1,4 +1,4 @@
-"""Tables, their statistics, the comparison picture and the run's manifest.
+"""Tables, their statistics, figures and pages of a run, and results that were made elsewhere.
 
-Only `statistics`, `scores` and `tables` read numbers; `render_table` and `latex` write them out.
+Only `tables` reads numbers; `render` writes them out, `site` makes pages of the same tables.
 """

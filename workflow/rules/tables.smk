@@ -26,8 +26,8 @@ rule table1:
     output:
         md=f"{RUN}/tables/table1.md",
         csv=f"{RUN}/tables/table1.csv",
-        tex=f"{RUN}/tables/table1.tex",
         json=f"{RUN}/tables/table1.json",
+        tex=f"{RUN}/tables/table1.tex",
         differences=f"{RUN}/tables/table1_differences.csv",
     log:
         f"{RUN}/logs/table1.log",
@@ -48,8 +48,8 @@ rule table2:
     output:
         md=f"{RUN}/tables/table2.md",
         csv=f"{RUN}/tables/table2.csv",
-        tex=f"{RUN}/tables/table2.tex",
         json=f"{RUN}/tables/table2.json",
+        tex=f"{RUN}/tables/table2.tex",
     log:
         f"{RUN}/logs/table2.log",
     params:
@@ -74,8 +74,8 @@ rule ablation:
     output:
         md=f"{RUN}/tables/{{table}}.md",
         csv=f"{RUN}/tables/{{table}}.csv",
-        tex=f"{RUN}/tables/{{table}}.tex",
         json=f"{RUN}/tables/{{table}}.json",
+        tex=f"{RUN}/tables/{{table}}.tex",
     log:
         f"{RUN}/logs/{{table}}.log",
     wildcard_constraints:
