@@ -80,8 +80,8 @@ class Table(Job):
         return [*metrics, self.run.noise_floor, *paper_numbers_of(self.table)]
 
     def writes(self) -> list[Path]:
-        """The table in three formats."""
-        return [self.folder / f"{self.table}{end}" for end in (".md", ".csv", ".tex")]
+        """The table for people, for programs, for the report's pages, and for a paper."""
+        return [self.folder / f"{self.table}{end}" for end in (".md", ".csv", ".json", ".tex")]
 
     def depends_on(self) -> dict[str, Any]:
         """Rows, labels and remarks; the bytes of scores come through `waits_for`."""

@@ -1,4 +1,7 @@
-"""Tables with their statistics, figures, and the report's pages."""
+"""Tables with their statistics, figures, pages of a run, and results made elsewhere.
+
+Only `tables` reads numbers; `render` writes them out, `site` makes pages of the same tables.
+"""
 
 from __future__ import annotations
 

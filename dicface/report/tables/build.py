@@ -2,7 +2,7 @@
 
 Nothing here is typed by hand: values come from the scores, directions and digits from the
 metrics' own facts, footnotes from what computed them. A row without scores keeps its place and
-says why. `render_table` writes the result.
+says why. `dicface.report.render` writes the result.
 """
 
 from __future__ import annotations
