@@ -440,7 +440,7 @@ def test_bad_input_is_named(inputs, tmp_path):
 
     for index, size in enumerate([(8, 8), (8, 8), (9, 8)]):
         Image.new("RGB", size).save(folder / f"{index}.png")
-    with pytest.raises(ClipError, match="frame 2 is 9×8, the first one is 8×8"):
+    with pytest.raises(ClipError, match="frame 2 is 9×8 px, the first one is 8×8 px"):
         runner.restore_clip(fake(), folder, tmp_path / "out" / "clip.mkv")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 

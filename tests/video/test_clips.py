@@ -147,7 +147,7 @@ def test_a_clip_has_one_size_where_that_is_asked_for(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
     Image.new("RGB", (9, 8)).save(tmp_path / "1.jpg")
     assert [frame.shape[1] for frame in read_frames(tmp_path)] == [8, 9]
-    with pytest.raises(ClipError, match="frame 1 is 9×8, the first one is 8×8"):
+    with pytest.raises(ClipError, match="frame 1 is 9×8 px, the first one is 8×8 px"):
         probe(tmp_path)
 
 
