@@ -79,8 +79,8 @@ def read_frames(path: str | Path, *, one_size: bool = False) -> Iterator[np.ndar
         if one_size and frame.shape != first:
             raise ClipError(
                 f"{path}: frame {count} is {frame.shape[1]}×{frame.shape[0]} px, the first one is "
-                f"{first[1]}×{first[0]} px. All frames of a clip must have one size: resize or split "
-                "it, or make it again."
+                f"{first[1]}×{first[0]} px. All frames of a clip must have one size: resize or "
+                "split it, or make it again."
             )
         count += 1
         yield frame
