@@ -121,9 +121,9 @@ def test_tables_are_partial_when_something_was_done_for_a_row_of_their_own(run):
     # A table of one variant has nothing but the headline to show, and why the variant failed.
     (run.folder / "logs").mkdir()
     (run.folder / "logs" / "train_no_temporal.log").write_text(
-        "dicface train: the loss is not finite\n"
+        "dicface job train: the loss is not finite\n"
     )
-    assert planned.partial_tables({("bfr", "no_temporal")}) == ["temporal"]
+    assert planned.partial_tables({("bfr", "no_temporal")}) == ["appendix_temporal"]
 
 
 def test_a_table_in_part_shows_no_score_of_earlier_settings_and_gives_way_to_the_whole_one(run):
@@ -152,10 +152,12 @@ def test_the_reason_is_that_of_the_job_that_failed_wherever_it_stands(run):
     def reason(method):
         return failure(run, method, "bfr")
 
-    (logs / "train_vqgan_codes_half.log").write_text("dicface train: the loss is not finite\n")
+    (logs / "train_vqgan_codes_half.log").write_text("dicface job train: the loss is not finite\n")
     assert reason("codes_half") == "train vqgan codes half: the loss is not finite"
-    (logs / "import_bfr_mine.log").write_text("dicface import-results: no such folder\n")
-    assert reason("mine") == "import bfr mine: no such folder"
+    (logs / "import_results_bfr_mine.log").write_text(
+        "dicface job import_results: no such folder\n"
+    )
+    assert reason("mine") == "import results bfr mine: no such folder"
     (logs / "train_frozen.log").write_text("1 of 9 steps\n")
     assert reason("frozen").endswith("their last log is train_frozen.log")
 

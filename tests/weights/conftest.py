@@ -40,11 +40,11 @@ def registry(tmp_path, monkeypatch):
         known = {"file": f"{name}.dat", "url": url, "licence": "MIT", "use": "any"}
         entries[name] = known | {"used_for": "tests"} | facts
         path.write_text(yaml.safe_dump(entries))
-        weights.weights.cache_clear()
+        weights.registry.cache_clear()
         return tmp_path / "w" / entries[name]["file"]
 
     yield add
-    weights.weights.cache_clear()
+    weights.registry.cache_clear()
 
 
 @pytest.fixture

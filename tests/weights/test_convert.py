@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from dicface.base.errors import WeightsError
+from dicface.weights import registry as weights
 from dicface.weights.convert import read_checkpoint
 from dicface.weights.load import read_state
 from tests.weights.server import names_in, run
@@ -19,19 +20,19 @@ def test_a_checkpoint_is_converted_once_and_read_from_its_copy(
     server, registry, capsys, checkpoint, monkeypatch
 ):
     server.files["/c"] = checkpoint.read_bytes()
-    path = registry("c", f"{server.url}/c", file="c.pth", sha256=registry.sha256_of(checkpoint))
+    path = registry("c", f"{server.url}/c", file="c.pth", sha256=weights.sha256_of(checkpoint))
     assert run(capsys, "fetch", "c")[0] == 0
-    assert names_in(path.parent) == ["c.pth", "c.safetensors", registry.LOCK]
-    record = registry.read_lock(path.parent)["files"]["c.pth"]
+    assert names_in(path.parent) == ["c.pth", "c.safetensors", weights.LOCK]
+    record = weights.read_lock(path.parent)["files"]["c.pth"]
     copy = path.with_suffix(".safetensors")
-    assert record["sha256"] == registry.sha256_of(path)
-    assert record["converted"] == {"file": copy.name, "sha256": registry.sha256_of(copy)}
+    assert record["sha256"] == weights.sha256_of(path)
+    assert record["converted"] == {"file": copy.name, "sha256": weights.sha256_of(copy)}
     assert "params_ema/tied.weight" in load_file(copy)
     assert "c.safetensors" in run(capsys, "verify", "c")[1]
 
     expected = read_state(checkpoint)
     monkeypatch.setattr(torch, "load", None)  # from here on no pickle can be read
-    found = read_state(registry.find("c"))
+    found = read_state(weights.find("c"))
     assert found.keys() == expected.keys() == {"a.weight", "tied.weight", "x/y"}
     for name, tensor in expected.items():
         assert torch.equal(found[name], tensor)
@@ -64,11 +65,11 @@ def test_a_damaged_copy_is_an_error_and_a_stale_one_is_not_used(
     assert status == 2
     assert "not the copy" in said
     copy.unlink()
-    assert registry.converted_copy(path) is None
+    assert weights.converted_copy(path) is None
     assert run(capsys, "add", str(path))[0] == 0  # made again, in place
     assert copy.read_bytes() == good
     torch.save({"other": torch.ones(1)}, path)
-    assert registry.converted_copy(path) is None
+    assert weights.converted_copy(path) is None
     assert set(read_state(path)) == {"other"}
 
 
@@ -85,7 +86,7 @@ def test_a_pickle_that_holds_more_than_tensors_is_refused(
     bad = tmp_path / "bad.pth"
     torch.save({"params": {"w": torch.ones(2)}, "extra": Malicious()}, bad)
     server.files["/bad"] = bad.read_bytes()
-    digest = registry.sha256_of(bad) if digest_known else None
+    digest = weights.sha256_of(bad) if digest_known else None
     path = registry("bad", f"{server.url}/bad", file="c.pth", sha256=digest)
     arguments = ("fetch", "bad") if way == "fetch" else ("add", str(bad), "--name", "bad")
     status, said = run(capsys, *arguments)
@@ -105,7 +106,7 @@ def test_torchscript_and_other_kinds_stay_as_they_are(registry, tmp_path, capsys
         content.writestr("s/code/__torch__/s.py", b"def f(): ...")
     path = registry("s", "https://host/s", file="s.pt")
     assert run(capsys, "add", str(script))[0] == 0
-    assert names_in(path.parent) == ["s.pt", registry.LOCK]
+    assert names_in(path.parent) == ["s.pt", weights.LOCK]
 
 
 def test_no_space_for_the_copy_leaves_the_file(registry, checkpoint, capsys, monkeypatch, caplog):
@@ -118,4 +119,4 @@ def test_no_space_for_the_copy_leaves_the_file(registry, checkpoint, capsys, mon
         assert run(capsys, "add", str(checkpoint), "--name", "c")[0] == 0
     assert "stays unconverted" in caplog.text
     assert "params_ema" in read_checkpoint(path)
-    assert names_in(path.parent) == ["c.pth", registry.LOCK]
+    assert names_in(path.parent) == ["c.pth", weights.LOCK]

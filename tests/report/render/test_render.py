@@ -7,12 +7,13 @@ import subprocess
 
 import pytest
 
+from dicface.report import PAPER_NUMBERS
 from dicface.report.render.cells import number, span
 from dicface.report.render.latex import escape, to_latex
 from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
 from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import TableSpec
-from tests.report.tables._scores import FACTS, REPOSITORY, TABLE1, build, table1_row, write_scores
+from tests.report.tables._scores import FACTS, TABLE1, build, table1_row, write_scores
 
 
 def test_csv_has_exactly_the_columns_and_empty_cells_for_what_was_not_measured(rows):
@@ -93,7 +94,7 @@ def test_latex_marks_best_and_second_best(rows):
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not on this machine")
 def test_latex_compiles(tmp_path, rows):
-    numbers = REPOSITORY / "config" / "paper_numbers" / "table1.csv"
+    numbers = PAPER_NUMBERS / "table1.csv"
     rows = [*rows, table1_row("mine", reason=r"50% & _{}$#^~\<>| α", label="Mine & yours_2")]
     table = build(rows, paper_numbers=numbers, setting="")
     (tmp_path / "table1.tex").write_text(to_latex(table))

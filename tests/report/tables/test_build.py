@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dicface.base.errors import ConfigError, MetricError
+from dicface.report import PAPER_NUMBERS
 from dicface.report.render.write import to_csv, to_latex, to_markdown, to_text, write_table
 from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import TableSpec
@@ -186,7 +187,7 @@ def test_noise_floor_and_run_notes_stand_under_the_table(tmp_path, rows):
 
 
 def test_papers_numbers_appear_only_under_the_papers_protocol(rows):
-    numbers = REPOSITORY / "config" / "paper_numbers" / "table1.csv"
+    numbers = PAPER_NUMBERS / "table1.csv"
     ours = build(rows, paper_numbers=numbers)
     assert ours.paper.empty
     assert "29.099" not in to_markdown(ours) + to_csv(ours) + to_latex(ours)

@@ -5,22 +5,22 @@ import pytest
 from dicface import methods
 from dicface.base.errors import ConfigError
 from dicface.metrics import METRICS
+from dicface.report import PAPER_NUMBERS
 from dicface.report.tables.paper_numbers import REASONS_FILE, read_paper_numbers, read_reasons
-from tests.report.tables._scores import REPOSITORY
 
-NUMBERS = REPOSITORY / "config" / "paper_numbers"
+NUMBERS = PAPER_NUMBERS
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4"])
 def test_papers_numbers_are_those_of_the_paper(shared, name):
-    ours = read_paper_numbers(REPOSITORY / "config" / "paper_numbers" / f"{name}.csv")
+    ours = read_paper_numbers(PAPER_NUMBERS / f"{name}.csv")
     assert ours == read_paper_numbers(shared / "paper" / f"{name}.csv")
 
 
 def test_papers_numbers_have_only_known_metrics():
     for name in ("table1", "table2", "table3", "table4"):
-        numbers = read_paper_numbers(REPOSITORY / "config" / "paper_numbers" / f"{name}.csv")
+        numbers = read_paper_numbers(PAPER_NUMBERS / f"{name}.csv")
         assert {metric for row in numbers.values() for metric in row} <= set(METRICS)
 
 

@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from dicface.base.errors import MetricError
+from dicface.report import PAPER_NUMBERS
 from dicface.report.render.write import to_csv, to_latex, to_markdown, to_text, write_table
 from dicface.report.tables.table import read_table
-from tests.report.tables._scores import REPOSITORY, build
+from tests.report.tables._scores import build
 
-NUMBERS = REPOSITORY / "config" / "paper_numbers" / "table1.csv"
+NUMBERS = PAPER_NUMBERS / "table1.csv"
 
 
 @pytest.mark.parametrize("setting", ["", "64-px rendered clips"])
