@@ -15,7 +15,6 @@ from tests.report.tables._scores import (
     CLIPS,
     FACTS,
     LEVELS,
-    REPOSITORY,
     TABLE1,
     build,
     cell,
@@ -28,10 +27,7 @@ def test_table1_has_a_row_for_every_system_in_the_papers_order(rows):
     table = build(rows)
     assert [row.method for row in table.rows] == [row.method for row in TABLE1.rows]
     labels = [row.label for row in table.rows]
-    printed = [
-        line["method"]
-        for line in csv.DictReader(open(REPOSITORY / "config/paper_numbers/table1.csv"))
-    ]
+    printed = [line["method"] for line in csv.DictReader(open(PAPER_NUMBERS / "table1.csv"))]
     assert [name for name in printed if name != "DicFace"] == labels[1:8]
     assert labels[8:] == ["DicFace (released)", "CodeFormer (trained)", "DicFace (trained)"]
     groups = ["Reference", *["Systems of the paper"] * 8, *["Trained in this run"] * 2]
