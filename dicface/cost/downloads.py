@@ -10,7 +10,7 @@ from dicface import weights
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rates
 from dicface.errors import WeightsError
-from dicface.networks import network
+from dicface.networks import Network, network
 from dicface.workflow import Plan
 
 #: What the official metrics are measured with: `dicface.metrics.backbones.OFFICIAL_FILES`.
@@ -66,12 +66,17 @@ def _required_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
             plan = network(suite.config, job.wildcards["network"])
             if plan.train.released:
                 files.setdefault(plan.train.released, []).append(f"network {plan.name}")
-            elif plan.train.lpips_weight > 0 and plan.stage != "codeformer":
+            elif _trains_with_lpips(plan):
                 files.setdefault("vgg16", []).append("training with LPIPS")
     if suite.config.metrics.backbones == "official" and _has(jobs, "score"):
         for name in OFFICIAL_BACKBONES:
             files.setdefault(name, []).append("official metrics")
     return {name: ", ".join(dict.fromkeys(reasons)) for name, reasons in files.items()}
+
+
+def _trains_with_lpips(plan: Network) -> bool:
+    s = plan.train
+    return s.lpips_weight > 0 and s.perceptual == "lpips_vgg" and plan.stage != "codeformer"
 
 
 def _optional_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
