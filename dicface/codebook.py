@@ -124,7 +124,7 @@ def replace_rows(
     codes: Tensor,
     moved: Tensor,
 ) -> None:
-    """Writes moved codes into the codebook, its moving average, and forgets Adam's moments there."""
+    """Writes moved codes into the codebook and its average; Adam forgets their moments."""
     with torch.no_grad():
         moved = moved.to(parameter.device)
         codes = codes.to(parameter.device)

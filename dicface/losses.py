@@ -36,7 +36,8 @@ class Objective(nn.Module):
             ablation "w/o KL" (and the release's colourisation and inpainting).
         kl_constant: False drops the terms without α̂, as the release does: same gradient.
         lambda2: λ₂, the factor of LPIPS; 0 leaves it out and needs no weights.
-        perceptual: LPIPS or a distance in its place; None builds it from the registry's `vgg16` where `lambda2` is not 0.
+        perceptual: LPIPS or a distance in its place; None builds LPIPS from the registry's `vgg16`
+            where `lambda2` is not 0.
 
     Raises:
         ConfigError: A prior that is not positive.

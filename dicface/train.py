@@ -302,7 +302,7 @@ def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: in
             advice = "train.gan_rate or train.gan_weight, or raise train.gan_r1"
         raise TrainingError(
             f"{name}, step {step}: the loss is not finite ("
-            + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
+            + ", ".join(f"{key} {value.detach().item():.4g}" for key, value in terms.items())
             + f"). Lower {advice}; the last checkpoint is kept."
         )
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from dicface.networks import Network
 
-#: VGG16 as LPIPS takes it: (convolutions as channels in and out) at 1, 1/2, … 1/16 of the size.
+#: Operations a pixel of EfficientNet-Lite0 up to its fifth stage, by torch's counter.
 _LITE0_A_PIXEL = 9697
-"""Operations a pixel of EfficientNet-Lite0 up to its fifth stage (torch's counter)."""
 
+#: VGG16 as LPIPS takes it: (convolutions as channels in and out) at 1, 1/2, … 1/16 of the size.
 _VGG = (
     ((3, 64), (64, 64)),
     ((64, 128), (128, 128)),
