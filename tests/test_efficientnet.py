@@ -111,7 +111,7 @@ def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path, stat
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    file = package / "models" / perceptual.LITE_FILES["efficientnet_lite0"][1]
+    file = package / "models" / perceptual.LITE_FILES["efficientnet_lite0"][2]
     monkeypatch.setattr(
         importlib.util,
         "find_spec",
@@ -119,6 +119,9 @@ def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path, stat
     )
     torch.save({"weight": torch.zeros(1)}, file)
     with pytest.raises(WeightsError, match="does not hold efficientnet_lite0"):
+        lite_distance("efficientnet_lite0")
+    file.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="cannot be read"):
         lite_distance("efficientnet_lite0")
     torch.save(state, file)
     assert isinstance(lite_distance("efficientnet_lite0"), LiteDistance)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dicface.errors import ConfigError
 from dicface.models.blocks import AttnBlock, Downsample, ResBlock, Upsample, conv3x3, group_norm
+from dicface.models.dirichlet import full_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,9 +205,11 @@ class VectorQuantizer(nn.Module):
 
     def distances(self, z: Tensor) -> Tensor:
         """Squared distances of (n, d, h, w) to all codes, (n·h·w, N)."""
-        tokens = z.movedim(1, -1).flatten(0, -2)
-        codes = self.embedding.weight
-        return tokens.square().sum(1, keepdim=True) + codes.square().sum(1) - 2 * tokens @ codes.T
+        with torch.autocast(z.device.type, enabled=False):  # 8 bits would choose other codes
+            tokens = full_precision(z).movedim(1, -1).flatten(0, -2)
+            codes = self.embedding.weight
+            lengths = tokens.square().sum(1, keepdim=True) + codes.square().sum(1)
+            return lengths - 2 * tokens @ codes.T
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Codes of integer maps (n, h, w) as (n, d, h, w)."""
