@@ -187,7 +187,7 @@ def card_text(
         "![truth; autoencoder; restored with w = 1; through codes alone; input](faces.png)",
         "",
         f"Rows: truth, autoencoder, restored (w = 1), codes alone (w = 0), input; {num_faces}",
-        "unseen people were measured, twelve are shown. `faces_4x.png` enlarges truth and restored.",
+        "unseen people were measured, twelve are shown; `faces_4x.png` enlarges truth, restored.",
         "",
         "## Training",
         "",

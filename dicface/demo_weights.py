@@ -79,11 +79,12 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     with hold_lock(out / ".lock"):
         _require_same_data(out, stills)
+        faces = Unseen.read(unseen, config, num_looked_at)
         for stage in STAGES:
             if _is_done(config, stage, out):
                 logger.info("%s is done", stage)
                 continue
-            look = Look(config, stage, unseen, out, look_every, num_looked_at)
+            look = Look(config, stage, faces, out, look_every)
             train_stage(config, stage, clips=stills, out=out, watch=look)
 
 
@@ -167,13 +168,11 @@ class Unseen:
 class Look:
     """Looks at averaged weights on the way: a line of numbers and a picture."""
 
-    def __init__(
-        self, config: Config, stage: str, unseen: Path, out: Path, every: int, count: int
-    ) -> None:
+    def __init__(self, config: Config, stage: str, unseen: Unseen, out: Path, every: int) -> None:
         plan = network(config, stage)
         self.stage, self.every, self.steps = stage, every, plan.train.steps
         self.network = build(plan.kind, **plan.settings()).eval()
-        self.unseen = Unseen.read(unseen, config, count)
+        self.unseen = unseen
         self.distance = lite_distance("efficientnet_lite2").eval()
         self.folder = out / stage
 
