@@ -334,7 +334,7 @@ def _move_codes(
     """Moves codes alike in all processes: the first one's outputs and draws decide."""
     weight = stage.network.quantize.embedding.weight
     counts = fabric.all_reduce(codebook.counts.to(fabric.device), reduce_op="sum")
-    generator = torch_generator(seed_name, stage.settings.codebook_start, "codes", step)
+    generator = torch_generator(seed_name, "vqgan", "codes", step)
     codes, moved = codebook.move(step, weight, counts, generator)
     codes, moved = (fabric.broadcast(each.to(fabric.device)) for each in (codes, moved))
     averaged = ema.tensors["quantize.embedding.weight"]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import torch
@@ -13,12 +14,14 @@ from safetensors.numpy import save_file
 
 from dicface import demo_weights
 from dicface.checkpoints import load_network, read_facts
-from dicface.config import Config, overlay
+from dicface.config import Config, load, overlay
 from dicface.demo_card import card_text, checks, eye_error, face_boxes
-from dicface.demo_weights import STAGES, Unseen, export, main, train
+from dicface.demo_weights import CONFIG, STAGES, Unseen, export, main, train
 from dicface.errors import ClipError, TrainingError, WeightsError
 from dicface.face_numbers import FaceSet, code_numbers, face_numbers
+from dicface.models import build
 from dicface.models.efficientnet import LiteDistance
+from dicface.networks import network
 from dicface.seeds import numpy_rng
 from dicface.workflow import plan
 
@@ -89,6 +92,23 @@ def faces(seed: str = "a", n: int = 2) -> FaceSet:
     truth = rng.integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
     marks = rng.uniform(16, 48, (n, 68, 2))
     return FaceSet(truth=truth, landmarks=marks, inputs=truth // 2)
+
+
+def test_the_recipe_fits_the_schema_and_the_size_that_ships() -> None:
+    raw: dict = {}
+    for path in CONFIG:
+        raw = overlay(raw, yaml.safe_load(path.read_text()))
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    jsonschema.validate(raw, schema)
+    config = load(*CONFIG)
+    for stage in STAGES:
+        plan = network(config, stage)
+        assert plan.train.steps % 500 == 0  # a look at the end, and none is lost
+        assert 500 % plan.train.save_every == 0
+    with torch.device("meta"):
+        shipped = build(plan.kind, **plan.settings())
+    assert shipped.settings.latent_size == 16
+    assert 2 * sum(p.numel() for p in shipped.parameters()) < 8e6
 
 
 def test_the_truth_has_ideal_numbers() -> None:
@@ -163,8 +183,8 @@ def test_trains_looks_exports_and_describes(
     assert facts["made_by"] == "this project"
     assert facts["commit"] == "abc"
     assert facts["task"] == "bfr"
-    network, _ = load_network(to)  # in 32 bits, as everywhere
-    assert all(p.dtype == torch.float32 for p in network.parameters())
+    shipped, _ = load_network(to)  # in 32 bits, as everywhere
+    assert all(p.dtype == torch.float32 for p in shipped.parameters())
 
     numbers = {f"{stage}_{key}": 1.0 for stage in STAGES for key in looks[0]} | cost
     numbers |= {f"{stage}_eye_landmarks_px": 1.0 for stage in STAGES}
@@ -247,6 +267,6 @@ def test_the_gpu_script_needs_torch_alone(
         f"'--tiny']\nrunpy.run_path({script!r}, run_name='__main__')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    network, facts = load_network(out / "fusion" / "weights.safetensors")
+    trained, facts = load_network(out / "fusion" / "weights.safetensors")
     assert facts["stage"] == "fusion"
-    assert all(torch.isfinite(p).all() for p in network.parameters())
+    assert all(torch.isfinite(p).all() for p in trained.parameters())
