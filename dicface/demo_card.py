@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def checks(numbers: Mapping[str, float], size: int) -> list[tuple[str, str, str,
     sharp, eyes = n["vqgan_sharpness"], n["vqgan_eye_landmarks_px"]
     back, megabytes = n["vqgan_background_levels"], n["megabytes"]
     return [
-        ("codes used", f"{used:.0f}", f"≥ {0.95 * size:.0f}", used >= 0.95 * size),
+        ("codes used", f"{used:.0f}", f"≥ {math.ceil(0.95 * size)}", used >= 0.95 * size),
         ("perplexity", f"{perplexity:.0f}", f"≥ {size / 2:.0f}", 2 * perplexity >= size),
         *(pair(box, kind) for box in ("eyes", "mouth") for kind in ("psnr", "distance")),
         ("autoencoder, landmarks of the eyes", f"{eyes:.1f} px", "≤ 6 px of 512", eyes <= 6),

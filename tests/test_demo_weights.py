@@ -194,7 +194,7 @@ def test_trains_looks_exports_and_describes(
     checked = checks(numbers, 16)
     text = card_text(out, numbers, checked, config, 3, "one core")
     assert "sha256" in text
-    assert "| codes used | 1 | ≥ 15 | **no** |" in text
+    assert "| codes used | 1 | ≥ 16 | **no** |" in text
     assert "one core" in text
 
 
