@@ -121,11 +121,19 @@ class TrainSettings:
         prior_alpha: α of the prior Dir(α).
         loss_frames: The loss covers all frames of a window, or its centre.
         fidelity_w: w of the feature fusion while training.
-        lpips_weight: λ2; LPIPS needs VGG16's weights file.
+        lpips_weight: λ2, the factor of the perceptual term; 0 leaves it out.
+        perceptual: Which distance that is: LPIPS on VGG16 (the paper), which needs its weights
+            file, or one on EfficientNet-Lite0, which needs a small package; "none" leaves it out.
         kl_weight: Factor of the KL term, which sums over N codes while L1 is a mean over pixels;
             0 leaves it out.
         gan_weight: Factor of the hinge GAN in stages I and III; 0 builds no discriminator.
         gan_start: First step at which the discriminator takes part.
+        gan_rate: Learning rate of the discriminator in units of the network's.
+        gan_r1: Factor of the discriminator's R1 penalty; 0 (release) leaves it out.
+        codebook_start: Steps of stage I without quantisation, after which the codebook starts from
+            k-means over the encoder's outputs; 0 (release) quantises from the first step.
+        codebook_revive_every: Steps of stage I between revivals of codes that are not used; 0
+            (release) revives none.
         lpips_normalise: ImageNet normalisation once (paper) or twice (release).
         save_every: Steps between checkpoints.
         log_every: Steps between lines of `stats.jsonl`.
@@ -152,9 +160,14 @@ class TrainSettings:
     loss_frames: Literal["all", "centre"]
     fidelity_w: float
     lpips_weight: float
+    perceptual: Literal["lpips_vgg", "efficientnet_lite0", "none"]
     kl_weight: float
     gan_weight: float
     gan_start: int
+    gan_rate: float
+    gan_r1: float
+    codebook_start: int
+    codebook_revive_every: int
     lpips_normalise: Literal["once", "twice"]
     save_every: int
     log_every: int

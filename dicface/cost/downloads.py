@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicface.base.errors import WeightsError
-from dicface.config.networks import network
+from dicface.config.networks import Network, network
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rates
 from dicface.metrics import official_files
@@ -63,12 +63,17 @@ def _required_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
             resolved = network(plan.config, job.wildcards["network"])
             if resolved.train.released:
                 files.setdefault(resolved.train.released, []).append(f"network {resolved.name}")
-            elif resolved.train.lpips_weight > 0 and resolved.stage != "codeformer":
+            elif _trains_with_lpips(resolved):
                 files.setdefault("vgg16", []).append("training with LPIPS")
     if plan.config.metrics.backbones == "official" and _has(jobs, "score"):
         for name in official_files():
             files.setdefault(name, []).append("official metrics")
     return {name: ", ".join(dict.fromkeys(reasons)) for name, reasons in files.items()}
+
+
+def _trains_with_lpips(resolved: Network) -> bool:
+    s = resolved.train
+    return s.lpips_weight > 0 and s.perceptual == "lpips_vgg" and resolved.stage != "codeformer"
 
 
 def _optional_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:

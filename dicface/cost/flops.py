@@ -14,6 +14,9 @@ from typing import Any
 
 from dicface.config.networks import Network
 
+#: Operations a pixel of EfficientNet-Lite0 up to its fifth stage, by torch's counter.
+_LITE0_A_PIXEL = 9697
+
 #: VGG16 as LPIPS takes it: (convolutions as channels in and out) at 1, 1/2, … 1/16 of the size.
 _VGG = (
     ((3, 64), (64, 64)),
@@ -190,12 +193,15 @@ def training(network: Network) -> float:
         total += learnt(own.generator, "generator", passes=True)
     if network.stage in ("fusion", "dicface") and s.fidelity_w > 0:
         total += seen * learnt(own.skips, "fuse_convs_dict", passes=True)
-    if network.stage != "codeformer" and s.lpips_weight > 0:
-        total += 3 * seen * vgg16(size)  # both images forward, one backward to its pixels
+    if network.stage != "codeformer" and s.lpips_weight > 0 and s.perceptual != "none":
+        distance = vgg16(size) if s.perceptual == "lpips_vgg" else lite0(size)
+        total += 3 * seen * distance  # both images forward, one backward to its pixels
     if network.stage in ("vqgan", "fusion") and s.gan_weight > 0:
         # Generator's term: forward, and to the pixels; critic's: both images, forward and backward.
         share = max(0, s.steps - s.gan_start) / s.steps
-        total += share * 8 * discriminator(size).flops
+        critic = network.model.get("discriminator", {})
+        sizes = {name: critic[name] for name in ("ndf", "n_layers") if name in critic}
+        total += share * 8 * discriminator(size, **sizes).flops
     return total
 
 
@@ -206,6 +212,11 @@ def vgg16(size: int) -> float:
         for level, convolutions in enumerate(_VGG)
         for channels in convolutions
     )
+
+
+def lite0(size: int) -> float:
+    """Operations of EfficientNet-Lite0's first five stages for one image of `size` px."""
+    return _LITE0_A_PIXEL * size**2
 
 
 def discriminator(size: int, ndf: int = 64, n_layers: int = 4) -> Size:
@@ -281,7 +292,11 @@ def _autoencoder(s: Mapping[str, Any], latent: int) -> tuple[Size, Size, Size]:
         width = channels
         if side != first:
             upsamples += _conv(2 * side, width, width)
-    return encoder, generator + upsamples + _conv(first, width, pixels), upsamples
+    tail = _conv(first, width, pixels)
+    if s.get("tail") == "conv":
+        full = s["resolution"]
+        tail = _conv(full, width, width // 2) + _conv(full, width // 2, 3)
+    return encoder, generator + upsamples + tail, upsamples
 
 
 def _multiscale(levels: Mapping[int, int], latent: int, emb_dim: int) -> Size:

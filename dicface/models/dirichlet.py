@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-import scipy.special
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -136,6 +135,8 @@ def _bregman(b: float, d: Tensor) -> Tensor:
     Next to b the direct form loses all digits; there it is the integral of t ψ₁(b + t) over t in
     [0, d], term by term: Σ ψ₁₊ₖ(b) dᵏ⁺² / (k! (k + 2)); five terms leave 1e-9 for |d| < b / 100.
     """
+    import scipy.special  # the networks need torch alone
+
     direct = math.lgamma(b) - torch.lgamma(b + d) + d * torch.digamma(b + d)
     near = torch.zeros_like(d)
     for k in reversed(range(5)):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dicface.base.errors import ConfigError
 from dicface.models.blocks import AttnBlock, Downsample, ResBlock, Upsample, conv3x3, group_norm
+from dicface.models.dirichlet import full_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,9 @@ class VQGANSettings:
         norm_groups: Groups of every GroupNorm.
         patch_size: Pixels are folded into channels by this factor before the first convolution and
             unfolded after the last; feature sizes then count from resolution / patch_size.
+        tail: How patches become pixels: "fold" unfolds the last convolution's channels, each pixel
+            of a patch by filters of its own; "conv" enlarges first, so that two convolutions at
+            full size smooth over the patches' borders, where "fold" leaves a comb.
         codebook_size: N, the number of codes.
         emb_dim: d, the width of a code.
         beta: Weight inside the codebook loss.
@@ -44,6 +48,7 @@ class VQGANSettings:
     attn_resolutions: tuple[int, ...] = (16,)
     norm_groups: int = 32
     patch_size: int = 1
+    tail: Literal["fold", "conv"] = "fold"
     codebook_size: int = 1024
     emb_dim: int = 256
     beta: float = 0.25
@@ -60,6 +65,8 @@ class VQGANSettings:
             self._refuse("norm_groups", "a divisor of nf · ch_mult at every level")
         if unknown := set(self.attn_resolutions) - set(self.level_sizes):
             self._refuse("attn_resolutions", f"among the feature sizes {self.level_sizes}", unknown)
+        if self.tail not in ("fold", "conv"):
+            self._refuse("tail", "'fold' or 'conv'")
         if self.beta_on not in ("codebook", "commitment"):
             self._refuse("beta_on", "'codebook' or 'commitment'")
 
@@ -129,7 +136,7 @@ class Generator(nn.Module):
 
     def __init__(self, s: VQGANSettings) -> None:
         super().__init__()
-        self.patch_size = s.patch_size
+        self.unfolds = s.patch_size if s.tail == "fold" else 1
         self.taps: dict[int, int] = {}
         width = s.level_channels[s.latent_size]
         blocks: list[nn.Module] = [conv3x3(s.emb_dim, width), *middle(width, s.norm_groups)]
@@ -142,7 +149,11 @@ class Generator(nn.Module):
                     blocks.append(AttnBlock(width, s.norm_groups))
             if size != s.level_sizes[0]:
                 blocks.append(Upsample(width))
-        blocks += [group_norm(width, s.norm_groups), conv3x3(width, 3 * s.patch_size**2)]
+        blocks.append(group_norm(width, s.norm_groups))
+        if s.tail == "conv":
+            blocks += [Enlarge(width, width // 2, s.patch_size), conv3x3(width // 2, 3)]
+        else:
+            blocks.append(conv3x3(width, 3 * s.patch_size**2))
         self.blocks = nn.ModuleList(blocks)
 
     def forward(
@@ -159,7 +170,20 @@ class Generator(nn.Module):
             x = block(x)
             if i in apply:
                 x = apply[i](x)
-        return F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
+        return F.pixel_shuffle(x, self.unfolds) if self.unfolds > 1 else x
+
+
+class Enlarge(nn.Module):
+    """Nearest neighbour, 3×3 convolution, SiLU: from patches to pixels ("conv" tail)."""
+
+    def __init__(self, channels_in: int, channels_out: int, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+        self.conv = conv3x3(channels_in, channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels_in, h, w) → (n, channels_out, factor · h, factor · w)."""
+        return F.silu(self.conv(F.interpolate(x, scale_factor=float(self.factor), mode="nearest")))
 
 
 def middle(channels: int, groups: int) -> list[nn.Module]:
@@ -181,9 +205,11 @@ class VectorQuantizer(nn.Module):
 
     def distances(self, z: Tensor) -> Tensor:
         """Squared distances of (n, d, h, w) to all codes, (n·h·w, N)."""
-        tokens = z.movedim(1, -1).flatten(0, -2)
-        codes = self.embedding.weight
-        return tokens.square().sum(1, keepdim=True) + codes.square().sum(1) - 2 * tokens @ codes.T
+        with torch.autocast(z.device.type, enabled=False):  # 8 bits would choose other codes
+            tokens = full_precision(z).movedim(1, -1).flatten(0, -2)
+            codes = self.embedding.weight
+            lengths = tokens.square().sum(1, keepdim=True) + codes.square().sum(1)
+            return lengths - 2 * tokens @ codes.T
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Codes of integer maps (n, h, w) as (n, d, h, w)."""
@@ -230,11 +256,14 @@ class VQGAN(nn.Module):
         z, _ = self.encoder(x)
         return self.quantize.distances(z).argmin(1).view(z.shape[0], *z.shape[2:])
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def forward(
+        self, x: Tensor, quantised: bool = True
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Encodes, quantises (gradient straight through) and decodes.
 
         Args:
             x: (n, 3, S, S) in [-1, 1]; any S that the levels divide.
+            quantised: False decodes the encoder's own output, and the codebook loss is 0.
 
         Returns:
             The image (n, 3, S, S), unclamped; the codebook loss; and `indices` (n, h, w), `z`, `zq`
@@ -249,8 +278,11 @@ class VQGAN(nn.Module):
         share = share / len(indices)
         indices = indices.view(z.shape[0], *z.shape[2:])
         zq = self.quantize.lookup(indices)
-        loss = vq_loss(z, zq, self.settings.beta, self.settings.beta_on)
-        image = self.generator(z + (zq - z).detach())
+        if quantised:
+            loss = vq_loss(z, zq, self.settings.beta, self.settings.beta_on)
+            image = self.generator(z + (zq - z).detach())
+        else:
+            loss, image = z.new_zeros(()), self.generator(z)
         perplexity = torch.exp(-(share * torch.log(share + 1e-10)).sum())
         stats = {"indices": indices, "z": z, "zq": zq, "perplexity": perplexity}
         return image, loss, stats | {"mean_distance": distances.mean()}

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from dicface.base.errors import ClipError, ConfigError, FaceError
 from dicface.data.datasets.shard_landmarks import POINT_COLUMNS
@@ -56,7 +57,8 @@ def open_clips(
     """Opens a folder of training clips: one with the index of a data set, or aligned clips.
 
     Args:
-        folder: Holds `index.parquet` as `dicface data index` writes it, or aligned clips.
+        folder: holds `index.parquet` as `dicface data index` writes it, or aligned clips; or is a
+            packed file of single frames (`PackedFrames`).
         size: S, side of the frames given, px.
         window: The shortest clip that is used, frames.
         order: Order of alignment and degradation, see `IndexedClips`.
@@ -67,6 +69,8 @@ def open_clips(
         ConfigError: `cache` is asked for clips of an index.
     """
     folder = Path(folder)
+    if folder.suffix == PackedFrames.SUFFIX:
+        return PackedFrames(folder, size=size, window=window)
     if not is_index(folder / INDEX_FILE):
         return AlignedClips(folder, cache=cache)
     if cache:
@@ -75,6 +79,61 @@ def open_clips(
             "clips are read by the window; expected cache: false"
         )
     return IndexedClips(folder / INDEX_FILE, size=size, window=window, order=order)
+
+
+class PackedFrames:
+    """Single aligned frames in one safetensors file, each a clip of one frame.
+
+    The file is mapped into memory, so that a frame costs a read of its own bytes alone.
+
+    Args:
+        path: holds `frames`, (N, S, S, 3) uint8 RGB.
+        size: S, side of the frames given, px.
+        window: frames a sample; there is one.
+
+    Raises:
+        ClipError: the file is missing, damaged, or holds other frames.
+        ConfigError: windows of several frames are asked for.
+    """
+
+    SUFFIX = ".safetensors"
+
+    def __init__(self, path: str | Path, *, size: int, window: int = 1) -> None:
+        if window != 1:
+            raise ConfigError(
+                f"{path} holds single frames, and windows of {window} frames are drawn; expected "
+                "clips for stage IV (data.train)"
+            )
+        try:
+            self._frames = safe_open(str(path), framework="numpy").get_slice("frames")
+        except (OSError, SafetensorError) as error:
+            raise ClipError(
+                f"{path}: cannot be read as packed frames ({error}); make the file again"
+            ) from error
+        shape, kind = list(self._frames.get_shape()), self._frames.get_dtype()
+        if len(shape) != 4 or not shape[0] or shape[1:] != [size, size, 3] or kind != "U8":
+            raise ClipError(
+                f"{path}: holds {kind} frames of shape {shape}, expected U8, (N, {size}, {size}, "
+                "3); set data.size to their side or pack them anew"
+            )
+        self.names = [f"frame_{i:06d}" for i in range(shape[0])]
+
+    def num_frames(self, clip: int) -> int:
+        """One."""
+        del clip
+        return 1
+
+    def read(self, clip: int, window: TrainingWindow) -> NDArray[np.uint8]:
+        """The frame, (1, S, S, 3) uint8 RGB."""
+        del window
+        return self._frames[clip : clip + 1]
+
+    def pair(
+        self, clip: int, window: TrainingWindow, degrade: Degrade
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The degraded and the true frame."""
+        truth = self.read(clip, window)
+        return degrade(truth), truth
 
 
 class AlignedClips:

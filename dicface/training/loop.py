@@ -12,8 +12,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,7 @@ from torch.utils.data import DataLoader
 
 from dicface.base.errors import TrainingError, WeightsError
 from dicface.base.files import sha256_of, write_json
-from dicface.base.seeds import seed_of
+from dicface.base.seeds import seed_of, torch_generator
 from dicface.config.networks import Network, network
 from dicface.config.settings import Config, TrainSettings
 from dicface.data.degradation.tasks import task_input
@@ -29,6 +31,7 @@ from dicface.models import build
 from dicface.models.checkpoint import load_tensors, read_facts, save_weights
 from dicface.training import losses
 from dicface.training.clips import open_clips
+from dicface.training.codebook import LivingCodebook, replace_rows
 from dicface.training.distributed import Shares, launch
 from dicface.training.log import TrainingLog
 from dicface.training.samples import TrainingWindows
@@ -36,10 +39,16 @@ from dicface.training.stages import Stage, StageLoss, build_stage
 from dicface.weights import registry
 from dicface.weights.load import load_into
 
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
+
+Watch = Callable[[int, float, dict[str, Tensor]], None]
+"""Is told steps done, seconds, and the averaged weights, whenever a checkpoint was written."""
 
 
 def learning_rate(step: int, s: TrainSettings) -> float:
@@ -99,7 +108,9 @@ class Learner:
             self.optimizer.state[parameter] = moments
 
 
-def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
+def train_stage(
+    config: Config, name: str, *, clips: Path, out: Path, watch: Watch | None = None
+) -> Path:
     """Trains one network and writes `<out>/<name>/weights.safetensors` (the averaged weights).
 
     With `released` the authors' weights are taken instead, if they fit the network exactly.
@@ -109,15 +120,17 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     Args:
         config: The run.
         name: A stage or a variant of one.
-        clips: Folder of aligned training clips, or of the index of a training set.
+        clips: Folder of aligned training clips, or of the index of a training set; or a packed
+            file of single frames.
         out: Folder of all networks.
+        watch: Looks at the averaged weights on the way and at the end; it changes nothing.
 
     Returns:
         The weights file.
 
     Raises:
         ConfigError: There are fewer GPUs than asked for, or a batch cannot be shared evenly.
-        TrainingError: A loss is not finite.
+        TrainingError: A loss is not finite, the discriminator's included.
         WeightsError: Weights to start from are missing or do not fit.
         ClipError: A training clip cannot be read or is too short.
     """
@@ -144,9 +157,20 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     if config.compute.channels_last:
         stage.network.to(memory_format=torch.channels_last)
     learner = Learner(stage.network, s)
-    critic = Learner(build("discriminator"), s) if s.gan_weight > 0 else None
+    critic = codebook = None
+    if s.gan_weight > 0:
+        stage.last_layer()  # complains before the first step
+        critic = Learner(build("discriminator", **plan.model.get("discriminator", {})), s)
+    if plan.stage == "vqgan" and (s.codebook_start or s.codebook_revive_every):
+        codebook = LivingCodebook(
+            *stage.network.quantize.embedding.weight.shape,
+            start=s.codebook_start,
+            every=s.codebook_revive_every,
+            steps=s.steps,
+        )
     ema = Ema(stage.network, s.ema_decay)
-    first, seconds = _resume(folder, origin, learner, critic, ema)
+    state = _State(folder, origin, learner, critic, codebook, ema)
+    first, seconds = state.resume()
     if config.compute.compile:
         stage.network.compile()
     stage_on_device, optimizer = fabric.setup(stage, learner.optimizer)
@@ -161,6 +185,7 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
     batches = _batches(config, plan, clips, first, shares)
     for step, parts in log.steps(batches, first, len(shares.parts)):
         rate = learning_rate(step, s)
+        stage.begin(step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
@@ -179,23 +204,32 @@ def train_stage(config: Config, name: str, *, clips: Path, out: Path) -> Path:
                 fabric.backward(total / len(shares.parts))
             if adversarial:
                 with fabric.no_backward_sync(critic.module, enabled=not part.last):
-                    terms["critic"] = _critic_term(critic, loss)
+                    terms["critic"] = _critic_term(critic, loss, s)
+                    _require_finite(terms["critic"], terms, name, step)
                     fabric.backward(terms["critic"] / len(shares.parts))
+            if codebook is not None:
+                codebook.observe(loss.latent, loss.indices)
             log.record(terms)
         optimizer.step()
         if adversarial:
             for group in critic.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * s.gan_rate
             critic.optimizer.step()
         ema.update(stage.network)
+        if codebook is not None and codebook.moves(step):
+            _move_codes(fabric, codebook, step, stage, optimizer, ema, config.seed_name)
         log.step_done(step, rate)
         if (step + 1) % s.save_every == 0 and step + 1 < s.steps and fabric.is_global_zero:
             elapsed = seconds + time.monotonic() - started
-            _save(folder, origin, step + 1, elapsed, learner, critic, ema)
+            state.save(step + 1, elapsed)
+            if watch is not None:
+                watch(step + 1, elapsed, ema.state_dict(stage.network))
     seconds += time.monotonic() - started
 
     if fabric.is_global_zero:
         save_weights(folder / WEIGHTS, ema.state_dict(stage.network), origin)
+        if watch is not None:
+            watch(s.steps, seconds, ema.state_dict(stage.network))
         summary = _summary(stage, plan, seconds)
         how = {"processes": fabric.world_size, "data_wait_share": log.wait_share}
         write_json(folder / "training.json", {**summary, **how})
@@ -264,63 +298,105 @@ def _batches(
 
 def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: int) -> None:
     if not torch.isfinite(total):
+        advice = "train.learning_rate or train.kl_weight"
+        if "critic" in terms:
+            advice = "train.gan_rate or train.gan_weight, or raise train.gan_r1"
         raise TrainingError(
             f"{name}, step {step}: the loss is not finite ("
-            + ", ".join(f"{key} {float(value):.4g}" for key, value in terms.items())
-            + "). Lower train.learning_rate or train.kl_weight; the last checkpoint is kept."
+            + ", ".join(f"{key} {value.detach().item():.4g}" for key, value in terms.items())
+            + f"). Lower {advice}; the last checkpoint is kept."
         )
 
 
 def _generator_term(stage: Stage, critic: nn.Module, loss: StageLoss, s: TrainSettings) -> Tensor:
     critic.requires_grad_(False)
     gan = losses.hinge_g(critic(loss.image))
-    image_loss = loss.terms["l1"] + s.lpips_weight * loss.terms.get("lpips", 0)
-    last_layer = stage.network.generator.blocks[-1].weight
-    if last_layer.requires_grad:
-        gan = losses.adaptive_weight(image_loss, gan, last_layer) * gan
-    return s.gan_weight * gan
+    image_loss = stage.objective.image_loss(loss.terms)
+    return s.gan_weight * losses.adaptive_weight(image_loss, gan, stage.last_layer()) * gan
 
 
-def _critic_term(critic: Learner, loss: StageLoss) -> Tensor:
+def _critic_term(critic: Learner, loss: StageLoss, s: TrainSettings) -> Tensor:
     critic.module.requires_grad_(True)
-    return sum(losses.hinge_d(critic.module(loss.target), critic.module(loss.image.detach())))
+    real = loss.target.detach().requires_grad_(s.gan_r1 > 0)
+    logits = critic.module(real)
+    total = sum(losses.hinge_d(logits, critic.module(loss.image.detach())))
+    return total + s.gan_r1 * losses.r1_penalty(logits, real) if s.gan_r1 else total
 
 
-def _save(
-    folder: Path,
-    origin: dict,
+def _move_codes(
+    fabric: Fabric,
+    codebook: LivingCodebook,
     step: int,
-    seconds: float,
-    learner: Learner,
-    critic: Learner | None,
+    stage: Stage,
+    optimizer: torch.optim.Optimizer,
     ema: Ema,
+    seed_name: str,
 ) -> None:
-    tensors = learner.tensors("network") | {f"ema/{n}": t for n, t in ema.tensors.items()}
-    if critic is not None:
-        tensors |= critic.tensors("critic")
-    facts = {"origin": origin, "step": step, "seconds": seconds}
-    save_weights(folder / CHECKPOINT, tensors, facts)
+    """Moves codes alike in all processes: the first one's outputs and draws decide."""
+    weight = stage.network.quantize.embedding.weight
+    counts = fabric.all_reduce(codebook.counts.to(fabric.device), reduce_op="sum")
+    generator = torch_generator(seed_name, "vqgan", "codes", step)
+    codes, moved = codebook.move(step, weight, counts, generator)
+    codes, moved = (fabric.broadcast(each.to(fabric.device)) for each in (codes, moved))
+    averaged = ema.tensors["quantize.embedding.weight"]
+    replace_rows(weight, averaged, optimizer, codes, moved)
 
 
-def _resume(
-    folder: Path, origin: dict, learner: Learner, critic: Learner | None, ema: Ema
-) -> tuple[int, float]:
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        return 0, 0.0
-    try:
-        facts, tensors = read_facts(path), load_tensors(path)
-    except WeightsError as error:
-        raise TrainingError(f"{error} Or delete it to train the stage from its start.") from error
-    if facts["origin"] != origin:
-        logger.warning("%s was made with other settings: training from the start.", path)
-        return 0, 0.0
-    learner.load("network", tensors)
-    if critic is not None:
-        critic.load("critic", tensors)
-    ema.tensors = {name: tensors[f"ema/{name}"] for name in ema.tensors}
-    logger.info("going on at step %d of %s", facts["step"], folder.name)
-    return facts["step"], facts["seconds"]
+@dataclass
+class _State:
+    """What a checkpoint holds, and its file."""
+
+    folder: Path
+    origin: dict
+    learner: Learner
+    critic: Learner | None
+    codebook: LivingCodebook | None
+    ema: Ema
+
+    def save(self, step: int, seconds: float) -> None:
+        """Writes the checkpoint after `step` steps.
+
+        Raises:
+            TrainingError: A number is not finite; the checkpoint before stays as it is.
+        """
+        tensors = self.learner.tensors("network")
+        tensors |= {f"ema/{n}": t for n, t in self.ema.tensors.items()}
+        if self.critic is not None:
+            tensors |= self.critic.tensors("critic")
+        if self.codebook is not None:
+            tensors |= self.codebook.tensors()
+        spoilt = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+        if spoilt:
+            raise TrainingError(
+                f"{self.folder.name}, step {step}: {len(spoilt)} tensors are not finite "
+                f"({', '.join(spoilt[:3])}). Lower the learning rate of what they belong to; "
+                f"{self.folder / CHECKPOINT} holds the last good state."
+            )
+        facts = {"origin": self.origin, "step": step, "seconds": seconds}
+        save_weights(self.folder / CHECKPOINT, tensors, facts)
+
+    def resume(self) -> tuple[int, float]:
+        """Loads the checkpoint, if there is one of these settings; returns steps and seconds."""
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return 0, 0.0
+        try:
+            facts, tensors = read_facts(path), load_tensors(path)
+        except WeightsError as error:
+            raise TrainingError(
+                f"{error} Or delete it to train the stage from its start."
+            ) from error
+        if facts["origin"] != self.origin:
+            logger.warning("%s was made with other settings: training from the start.", path)
+            return 0, 0.0
+        self.learner.load("network", tensors)
+        if self.critic is not None:
+            self.critic.load("critic", tensors)
+        if self.codebook is not None:
+            self.codebook.load(tensors)
+        self.ema.tensors = {name: tensors[f"ema/{name}"] for name in self.ema.tensors}
+        logger.info("going on at step %d of %s", facts["step"], self.folder.name)
+        return facts["step"], facts["seconds"]
 
 
 def _summary(stage: Stage, plan: Network, seconds: float) -> dict[str, object]:

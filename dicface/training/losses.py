@@ -16,7 +16,15 @@ from dicface.models import dirichlet
 from dicface.models.vqgan import vq_loss
 from dicface.training.lpips import PerceptualLoss, perceptual_network
 
-__all__ = ["Objective", "adaptive_weight", "code_loss", "hinge_d", "hinge_g", "vq_loss"]
+__all__ = [
+    "Objective",
+    "adaptive_weight",
+    "code_loss",
+    "hinge_d",
+    "hinge_g",
+    "r1_penalty",
+    "vq_loss",
+]
 
 
 class Objective(nn.Module):
@@ -28,7 +36,8 @@ class Objective(nn.Module):
             ablation "w/o KL" (and the release's colourisation and inpainting).
         kl_constant: False drops the terms without α̂, as the release does: same gradient.
         lambda2: λ₂, the factor of LPIPS; 0 leaves it out and needs no weights.
-        perceptual: LPIPS; None builds it from the registry's `vgg16` where `lambda2` is not 0.
+        perceptual: LPIPS or a distance in its place; None builds LPIPS from the registry's `vgg16`
+            where `lambda2` is not 0.
 
     Raises:
         ConfigError: A prior that is not positive.
@@ -54,6 +63,8 @@ class Objective(nn.Module):
     def forward(self, pred: Tensor, y: Tensor, alpha: Tensor) -> dict[str, Tensor]:
         """Returns scalars: `total` and its unweighted terms `l1`, `kl`, `lpips` (where not off).
 
+        A perceptual distance that is not LPIPS is called `perceptual`.
+
         Args:
             pred: y_pred, (n, 3, H, W).
             y: Truth, same shape.
@@ -65,9 +76,15 @@ class Objective(nn.Module):
             terms["kl"] = dirichlet.kl(alpha, self.prior, self.kl_constant).mean()
             total = total + self.kl_weight * terms["kl"]
         if self.lambda2:
-            terms["lpips"] = self.perceptual(pred, y)
-            total = total + self.lambda2 * terms["lpips"]
+            terms[self.perceptual.term] = self.perceptual(pred, y)
+            total = total + self.lambda2 * terms[self.perceptual.term]
         return {"total": total, **terms}
+
+    def image_loss(self, terms: dict[str, Tensor]) -> Tensor:
+        """L1 + λ₂ · perceptual distance of `terms`: what a discriminator's term is weighed by."""
+        if not self.lambda2:
+            return terms["l1"]
+        return terms["l1"] + self.lambda2 * terms[self.perceptual.term]
 
 
 def code_loss(logits: Tensor, lq_feat: Tensor, indices: Tensor, codes: Tensor) -> dict[str, Tensor]:
@@ -98,13 +115,25 @@ def hinge_d(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return F.relu(1 - real).mean(), F.relu(1 + fake).mean()
 
 
+def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
+    """R1 regularisation of a discriminator: ½ · E ‖∇ D(real)‖² (Mescheder et al., 2018).
+
+    Args:
+        real_logits: D(real), with its graph.
+        real: The images, (n, 3, H, W), which ask for a gradient.
+    """
+    (slope,) = torch.autograd.grad(real_logits.mean((1, 2, 3)).sum(), real, create_graph=True)
+    return 0.5 * slope.square().sum((1, 2, 3)).mean()
+
+
 def adaptive_weight(reconstruction: Tensor, gan: Tensor, last_layer: Tensor) -> Tensor:
     """Weight of the GAN loss in stages I and III: ratio of gradients at the decoder's last layer.
 
     Args:
         reconstruction: Scalar L1 + LPIPS, with its graph.
         gan: Scalar generator loss, with its graph.
-        last_layer: Weight of the decoder's last convolution, `generator.blocks[-1].weight`.
+        last_layer: Weight of the last convolution that learns: the decoder's, or where that is
+            frozen the last one of the largest fusion's shift.
 
     Returns:
         ‖∇ reconstruction‖ / (‖∇ gan‖ + 1e-4), at most 1e4, without gradient.

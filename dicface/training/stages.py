@@ -17,22 +17,34 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from dicface.base.errors import ConfigError
 from dicface.config.networks import network, prior_of
 from dicface.config.settings import Config, TrainSettings
 from dicface.models import build
 from dicface.models.checkpoint import load_network, load_state, load_tensors
 from dicface.training import losses
-from dicface.training.lpips import PerceptualLoss, perceptual_network
+from dicface.training.lpips import PerceptualLoss, lite_distance, perceptual_network
 
 
 @dataclass
 class StageLoss:
-    """The loss, its unweighted terms by name, and the images a discriminator would judge."""
+    """The loss, its unweighted terms by name, and what others look at.
+
+    Attributes:
+        total: What the network minimises, but for a discriminator's term.
+        terms: By name, unweighted.
+        image: What a discriminator would judge.
+        target: What it would compare with.
+        latent: Encoder outputs (n, d, h, w) of stage I, which a living codebook looks at.
+        indices: The codes chosen for them, (n, h, w).
+    """
 
     total: Tensor
     terms: dict[str, Tensor]
     image: Tensor | None = None
     target: Tensor | None = None
+    latent: Tensor | None = None
+    indices: Tensor | None = None
 
 
 class Stage(nn.Module):
@@ -60,6 +72,31 @@ class Stage(nn.Module):
         for name in settings.freeze:
             network.get_submodule(name).requires_grad_(False)
 
+    def begin(self, step: int) -> None:
+        """Told before each step, counted from 0."""
+
+    def last_layer(self) -> nn.Parameter:
+        """Weight of the last convolution that learns, by which a discriminator is weighed.
+
+        CodeFormer's authors take the decoder's last one, and where the decoder is frozen (stage
+        III) the last one of the largest fusion's shift.
+
+        Raises:
+            ConfigError: Nothing that the image depends on learns.
+        """
+        weight = self.network.generator.blocks[-1].weight
+        if weight.requires_grad:
+            return weight
+        fusions = getattr(self.network, "fuse_convs_dict", {})
+        if fusions and self.settings.fidelity_w > 0:
+            weight = fusions[max(fusions, key=int)].shift[-1].weight
+            if weight.requires_grad:
+                return weight
+        raise ConfigError(
+            "train: gan_weight > 0, but neither the decoder nor a fusion of skips learns; set "
+            "gan_weight: 0, fidelity_w above 0, or freeze less."
+        )
+
     def train(self, mode: bool = True) -> Stage:
         """Sets the learning network's mode; what is frozen stays in eval mode."""
         super().train(mode)
@@ -79,14 +116,21 @@ class Stage(nn.Module):
 class AutoencoderStage(Stage):
     """Stage I: reconstruct true frames through hard codes; `degraded` is not used."""
 
+    quantised = True
+
+    def begin(self, step: int) -> None:
+        """Quantises from `codebook_start` on."""
+        self.quantised = step >= self.settings.codebook_start
+
     def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
         """L1 + λ2·LPIPS + codebook loss."""
         del degraded
         truth = truth.flatten(0, 1)
-        image, vq, _ = self.network(truth)
+        image, vq, stats = self.network(truth, self.quantised)
         terms = self.objective(image, truth, None)
         total = terms.pop("total") + vq
-        return StageLoss(total, {**terms, "vq": vq}, image, truth)
+        terms |= {"vq": vq, "perplexity": stats["perplexity"]}
+        return StageLoss(total, terms, image, truth, stats["z"], stats["indices"])
 
 
 class CodeStage(Stage):
@@ -165,7 +209,7 @@ def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[st
     objective = losses.Objective(
         prior=settings.prior_alpha,
         kl_weight=settings.kl_weight if plan.stage == "dicface" else 0.0,
-        lambda2=settings.lpips_weight,
+        lambda2=0.0 if settings.perceptual == "none" else settings.lpips_weight,
         perceptual=_perceptual(settings),
     )
     stage = STAGE_CLASSES[plan.stage](learns, settings, objective, prior)
@@ -177,6 +221,8 @@ def _weights(folder: Path, name: str) -> Path:
 
 
 def _perceptual(settings: TrainSettings) -> PerceptualLoss | None:
-    if settings.lpips_weight == 0:
+    if settings.lpips_weight == 0 or settings.perceptual == "none":
         return None
+    if settings.perceptual == "efficientnet_lite0":
+        return PerceptualLoss(lite_distance("efficientnet_lite0"))
     return PerceptualLoss(perceptual_network(), normalise=settings.lpips_normalise)

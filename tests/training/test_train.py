@@ -10,17 +10,18 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from dicface.base.errors import TrainingError, WeightsError
+from dicface.base.errors import ClipError, ConfigError, TrainingError, WeightsError
 from dicface.base.seeds import numpy_rng
 from dicface.config.networks import network
 from dicface.config.settings import STAGES, Config
 from dicface.data.degradation.degrade import BlindDegradation
 from dicface.data.degradation.tasks.bfr import BlindRestoration
 from dicface.models.checkpoint import load_network, read_facts
-from dicface.training.clips import AlignedClips
+from dicface.training.clips import AlignedClips, PackedFrames, open_clips
 from dicface.training.footprint import describe
 from dicface.training.loop import CHECKPOINT, Ema, learning_rate, train_stage
 from dicface.training.samples import TrainingWindows
+from dicface.training.windows import TrainingWindow
 from dicface.video.clips import write_clip
 from dicface.workflow.plan import Plan
 
@@ -134,12 +135,154 @@ def test_a_killed_run_ends_with_the_same_weights(
     assert not (tmp_path / "cut/dicface" / CHECKPOINT).exists()
 
 
-def test_gan_takes_part_and_resumes(raw: dict, clips: Path, tmp_path: Path) -> None:
-    raw["train"]["vqgan"] |= {"gan_weight": 0.1, "gan_start": 3}
-    raw["data"]["size"] = 16
+class Killed(BaseException):
+    """As by a signal, in the middle of a step."""
+
+
+def train_killed_at(
+    step: int, monkeypatch: pytest.MonkeyPatch, config: Config, name: str, clips: Path, out: Path
+) -> Path:
+    """Trains, dies after `step` updates, and trains again."""
+    update, updates = Ema.update, 0
+
+    def dying(self: Ema, network: torch.nn.Module) -> None:
+        nonlocal updates
+        if updates == step:
+            raise Killed
+        updates += 1
+        update(self, network)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ema, "update", dying)
+        with pytest.raises(Killed):
+            train_stage(config, name, clips=clips, out=out)
+    return train_stage(config, name, clips=clips, out=out)
+
+
+@pytest.mark.parametrize("norm", ["batch", "spectral"])
+def test_gan_takes_part_and_resumes(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, norm: str
+) -> None:
+    raw["model"]["discriminator"] = {"ndf": 4, "n_layers": 1, "norm": norm}
+    raw["train"]["vqgan"] |= {"gan_weight": 0.5, "gan_start": 3, "gan_rate": 0.5, "gan_r1": 1.0}
     config = config_of(raw)
-    with pytest.raises(RuntimeError):  # 16 px are too small for four strided convolutions
-        train_stage(config, "vqgan", clips=clips, out=tmp_path / "train")
+    whole = load_file(train_stage(config, "vqgan", clips=clips, out=tmp_path / "whole"))
+    lines = (tmp_path / "whole/vqgan/stats.jsonl").read_text().splitlines()
+    first, *_, last = map(json.loads, lines)
+    assert "gan" not in first
+    assert last["gan"] != 0
+    assert last["critic"] > 0
+    resumed = load_file(train_killed_at(5, monkeypatch, config, "vqgan", clips, tmp_path / "cut"))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    raw["train"]["vqgan"]["gan_weight"] = 0.0
+    without = load_file(train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path / "no"))
+    assert not all(torch.equal(whole[key], without[key]) for key in whole)
+
+
+def test_with_a_frozen_decoder_the_largest_fusion_weighs_the_gan(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw["model"]["discriminator"] = {"ndf": 4, "n_layers": 1}
+    raw["train"]["fusion"] |= {"gan_weight": 0.5}
+    config = config_of(raw)
+    for name in ("vqgan", "codeformer"):
+        train_stage(config, name, clips=clips, out=tmp_path)
+    weighed_by = []
+
+    def weigh(image_loss: torch.Tensor, gan: torch.Tensor, last_layer: torch.Tensor) -> float:
+        weighed_by.append(last_layer)
+        return 1.0
+
+    monkeypatch.setattr("dicface.training.losses.adaptive_weight", weigh)
+    train_stage(config, "fusion", clips=clips, out=tmp_path)
+    assert weighed_by[0].shape == (8, 8, 3, 3)  # fuse_convs_dict["16"].shift
+    raw["train"]["fusion"]["fidelity_w"] = 0.0
+    with pytest.raises(ConfigError, match="neither the decoder nor a fusion"):
+        train_stage(config_of(raw), "fusion", clips=clips, out=tmp_path)
+
+
+def test_a_divergent_discriminator_stops_and_keeps_the_last_good_state(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw["model"]["discriminator"] = {"ndf": 4, "n_layers": 1}
+    raw["train"]["vqgan"] |= {"gan_weight": 0.5, "gan_start": 4}
+    spoil = torch.tensor(float("nan"))
+    monkeypatch.setattr("dicface.training.losses.hinge_d", lambda real, fake: (spoil, spoil))
+    with pytest.raises(TrainingError, match=r"step 4: .*critic nan.*gan_rate.*checkpoint is kept"):
+        train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path)
+    kept = tmp_path / "vqgan" / CHECKPOINT
+    assert read_facts(kept)["step"] == 4
+    assert all(torch.isfinite(tensor).all() for tensor in load_file(kept).values())
+
+
+def test_a_spoilt_state_is_never_saved(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = torch.optim.Adam.step
+
+    def spoiling(self: torch.optim.Adam, *args: object) -> None:
+        step(self, *args)
+        if self.state and next(iter(self.state.values()))["step"] == 4:
+            self.param_groups[0]["params"][0].data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spoiling)
+    with pytest.raises(TrainingError, match="not finite.*last good state"):
+        train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path)
+    assert read_facts(tmp_path / "vqgan" / CHECKPOINT)["step"] == 2
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 5])
+def test_a_living_codebook_resumes(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    raw["train"]["vqgan"] |= {"codebook_start": 2, "codebook_revive_every": 1}
+    config = config_of(raw)
+    whole = load_file(train_stage(config, "vqgan", clips=clips, out=tmp_path / "whole"))
+    lines = [json.loads(x) for x in (tmp_path / "whole/vqgan/stats.jsonl").read_text().splitlines()]
+    assert lines[0]["vq"] == 0  # not quantised yet
+    assert lines[-1]["vq"] > 0
+    resumed = load_file(
+        train_killed_at(killed_at, monkeypatch, config, "vqgan", clips, tmp_path / "cut")
+    )
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_stages_learn_from_packed_frames(raw: dict, tmp_path: Path) -> None:
+    frames = numpy_rng("test", "packed").integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    packed = tmp_path / "frames.safetensors"
+    save_file({"frames": torch.from_numpy(frames)}, packed)
+    clips = open_clips(packed, size=16, window=1, order="aligned", cache=False)
+    assert isinstance(clips, PackedFrames)
+    window = TrainingWindow(frames=(0,), landmark_frames=(0,))
+    assert np.array_equal(clips.read(3, window), frames[3:4])
+    raw["train"]["defaults"] |= {"cache": False, "degraded_versions": 0}
+    for name in ("vqgan", "codeformer"):
+        train_stage(config_of(raw), name, clips=packed, out=tmp_path / "train")
+    with pytest.raises(ConfigError, match="windows of 3 frames"):
+        train_stage(config_of(raw), "dicface", clips=packed, out=tmp_path / "train")
+    with pytest.raises(ClipError, match=r"shape \[5, 16, 16, 3\], expected U8, \(N, 32, 32"):
+        open_clips(packed, size=32, window=1, order="aligned", cache=False)
+    packed.write_bytes(b"damaged")
+    with pytest.raises(ClipError, match="make the file again"):
+        open_clips(packed, size=16, window=1, order="aligned", cache=False)
+
+
+def test_a_watch_sees_averaged_weights_and_changes_nothing(
+    raw: dict, clips: Path, tmp_path: Path
+) -> None:
+    seen = {}
+
+    def watch(step: int, seconds: float, state: dict[str, torch.Tensor]) -> None:
+        seen[step] = {name: tensor.clone() for name, tensor in state.items()}
+        torch.rand(3)
+        assert seconds > 0
+
+    config = config_of(raw)
+    a = load_file(train_stage(config, "vqgan", clips=clips, out=tmp_path / "a", watch=watch))
+    b = load_file(train_stage(config, "vqgan", clips=clips, out=tmp_path / "b"))
+    assert list(seen) == [2, 4, 6]
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert all(torch.equal(a[key], seen[6][key]) for key in a)
 
 
 def test_other_settings_do_not_resume(raw: dict, clips: Path, tmp_path: Path) -> None:
