@@ -8,7 +8,17 @@ import math
 import numpy as np
 from numba import njit
 
-from dicface.data.render.features import EYE, HAIR, SKIN, Look, eye_gap, hair_is_open
+from dicface.data.render.features import (
+    BEARD,
+    EYE,
+    HAIR,
+    HAT,
+    SKIN,
+    Look,
+    beard_is_open,
+    eye_gap,
+    hair_is_open,
+)
 
 
 @njit(cache=True, nogil=True)
@@ -48,7 +58,7 @@ def rasterise(
     look: Look,
     lids: np.ndarray,
     side: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest triangle of every pixel.
 
     Args:
@@ -56,14 +66,14 @@ def rasterise(
         tris: (M, 3) vertex numbers.
         material: (M,) materials of the triangles; skin and eyes end at the lids, hair has holes
             between its strands.
-        coords: (N, 5) rest coordinates, for the holes of eyes and hair.
+        coords: (N, 5) rest coordinates, for the holes of eyes, hair, beards and scarves.
         look: the identity's features.
         lids: closure and gaze of this frame (see `features.eye_gap`).
         side: pixels a side.
 
     Returns:
         index (side, side) int32, -1 where nothing is; weights (side, side, 2) of the second and
-        third corner.
+        third corner; depth (side, side), the closeness.
     """
     index = np.full((side, side), -1, np.int32)
     weights = np.zeros((side, side, 2), np.float32)
@@ -95,11 +105,16 @@ def rasterise(
                 z = b0 * z0 + b1 * z1 + b2 * z2
                 if z <= depth[py, px]:
                     continue
-                if kind == SKIN or kind == HAIR or kind == EYE:
+                if (
+                    kind == SKIN or kind == HAIR or kind == EYE or kind == BEARD or kind == HAT
+                ):
                     cx = b0 * coords[i, 0] + b1 * coords[j, 0] + b2 * coords[k, 0]
                     cy = b0 * coords[i, 1] + b1 * coords[j, 1] + b2 * coords[k, 1]
                     if kind == SKIN:
                         if abs(cy - look.eye_y) < 1.3 and eye_gap(cx, cy, look, lids) > 0.0:
+                            continue
+                    elif kind == HAT:
+                        if b0 * coords[i, 4] + b1 * coords[j, 4] + b2 * coords[k, 4] < -2.0:
                             continue
                     elif kind == EYE:
                         if eye_gap(cx, cy, look, lids) < -0.05:
@@ -108,13 +123,16 @@ def rasterise(
                         cz = b0 * coords[i, 2] + b1 * coords[j, 2] + b2 * coords[k, 2]
                         edge = b0 * coords[i, 3] + b1 * coords[j, 3] + b2 * coords[k, 3]
                         level = b0 * coords[i, 4] + b1 * coords[j, 4] + b2 * coords[k, 4]
-                        if hair_is_open(cx, cy, cz, edge, level, look):
+                        if kind == BEARD:
+                            if beard_is_open(cx, cy, cz, edge, level, look):
+                                continue
+                        elif hair_is_open(cx, cy, cz, edge, level, look):
                             continue
                 depth[py, px] = z
                 index[py, px] = m
                 weights[py, px, 0] = b1
                 weights[py, px, 1] = b2
-    return index, weights
+    return index, weights, depth
 
 
 @njit(cache=True, nogil=True)
