@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter, minimum_filter
 
 from dicface.data.render import lens, light, parts, raster, shading
 from dicface.data.render.head import build_head
@@ -184,16 +184,21 @@ class Stage:
         self, moves: Motion, t: int, count: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """View-space points (N, 3), or the first `count`, and the head's rotation (3, 3) at `t`."""
-        rest = self.model.rest[:count].copy()
-        for weight, move in zip(moves.blends[t], self.model.moves, strict=True):
-            if weight != 0.0:
-                rest += weight * move[:count]
+        model = self.model
         turn = _rotation(*moves.angles[t])
+        # Of the body, the lower the less turns.
         calm = _rotation(*(moves.angles[t] * np.array([0.35, 0.15, 0.1])))
-        centred = rest - _PIVOT
-        calm_share = self.model.body[:count, None]
-        posed = calm_share * (centred @ calm.T) + (1.0 - calm_share) * (centred @ turn.T)
-        return posed + _PIVOT + moves.shift[t], turn
+        posed = raster.pose_points(
+            model.rest[:count],
+            model.moves,
+            moves.blends[t],
+            turn,
+            calm,
+            model.calm,
+            _PIVOT,
+            moves.shift[t],
+        )
+        return posed, turn
 
     def shoot(
         self, moves: Motion, around: Scene, size: int, *, aligned: bool, supersample: int
@@ -233,11 +238,25 @@ class Stage:
         flat = _project(posed) @ fine[:, :2].T + fine[:, 2]
         screen = np.concatenate([flat, posed[:, 2:]], axis=1)
         lids = moves.lids[t]
+        # Nearest triangles first: what they hide need not be tested for holes.
+        closeness = np.clip(posed[model.first, 2] * -1000.0, -32000.0, 32000.0).astype(np.int16)
+        order = np.argsort(closeness, kind="stable")
         index, weights, depth = raster.rasterise(
-            screen, model.tris, model.material, model.coords, look, lids, side
+            screen, order, model.tris, model.material, model.coords, look, lids, side
         )
         axes = _light_axes(around.lights[light.KEY_DIR])
         shadow = raster.shadow_map(posed, self.casters, axes, _SHADOW_SIDE, _SHADOW_HALF)
+        # Texels -blur to blur + 1 around a place are averaged.
+        window = {"size": 2 * around.blur + 2, "origin": -1}
+        lamp = light.Light(
+            around.lights,
+            shadow,
+            maximum_filter(shadow, **window),
+            minimum_filter(shadow, **window),
+            axes,
+            _SHADOW_HALF,
+            around.blur,
+        )
         normals = raster.vertex_normals(posed, model.tris)
         detail = float(np.hypot(fine[0, 0], fine[1, 0]) * _FOCAL / (_CAMERA - 8.0))
         paint, slope = shading.paint_skin(
@@ -249,7 +268,7 @@ class Stage:
             look,
             lids,
             turn,
-            light.Light(around.lights, shadow, axes, _SHADOW_HALF, around.blur),
+            lamp,
             _CAMERA,
             detail,
             _backdrop(around.backdrop, fine, side),

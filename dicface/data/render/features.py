@@ -238,6 +238,7 @@ def beard_is_open(x: float, y: float, z: float, area: float, level: float, look:
     """Whether a point of a beard's shell is air; `area` as in `skin.beard_area`."""
     n = 0.5 * noise2(x * 4.5 + 0.4 * y, y * 1.5 + 0.8 * z, look.seed + 42)
     n += 0.5 * noise2(x * 9.0 + z, y * 2.5 + z, look.seed + 43)
-    if area < 0.30 * n + 0.12 * level:
+    # Ragged where it ends: single hairs before closed ones.
+    if area < 0.75 * n * (0.4 + 0.6 * level):
         return True
     return n < 0.42 * level * level

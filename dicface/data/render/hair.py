@@ -84,7 +84,7 @@ def _thickness(person: Identity, base: np.ndarray, edge: np.ndarray) -> np.ndarr
     if person.wardrobe.hat in ("beanie", "cap"):
         # A hat presses the hair flat down to a little below its border.
         under = np.clip(hat_edge(person, base), 0.0, 20.0)
-        thick = np.minimum(thick, 0.45 + 0.8 * under)
+        thick = np.minimum(thick, 0.45 + 0.35 * under)
     return thick
 
 
@@ -172,8 +172,8 @@ def beard(person: Identity, head: HeadMesh, normals: np.ndarray) -> list[Part]:
     if max(size.length, size.moustache) <= 0.0:
         return []
     cheeks, lip = beard_areas(np.ascontiguousarray(head.rest), person.look)
-    full = np.clip(cheeks * 1.3, 0.0, 1.0) ** 0.7 * size.length
-    full = np.maximum(full, np.clip(lip * 1.3, 0.0, 1.0) ** 0.7 * size.moustache)
+    full = np.clip(cheeks * 1.1, 0.0, 1.0) ** 1.2 * size.length
+    full = np.maximum(full, np.clip(lip * 1.2, 0.0, 1.0) * size.moustache)
     area = np.maximum(cheeks * (size.length > 0.0), lip * (size.moustache > 0.0))
     used = (area[head.tris] > 0.04).all(axis=1) & (head.rest[head.tris[:, 0], 2] > -2.0)
     numbers, tris = np.unique(head.tris[used], return_inverse=True)

@@ -120,6 +120,11 @@ def _beard(d: Draws, feminine: bool, age: float) -> tuple[Beard, dict[str, float
     return Beard(length * much, tache * much, hang * d.uniform("beard hang", 0.6, 1.4)), fields
 
 
+def _warmer(colour: Colour, amount: float) -> Colour:
+    """Beards are redder than the hair above them."""
+    return (colour[0] * (1 + 0.5 * amount), colour[1] * (1 + 0.15 * amount), colour[2])
+
+
 def _hair_colours(d: Draws, tone: float, age: float, feminine: bool) -> dict[str, object]:
     """Hair, brows and beard: natural, greying or dyed."""
     fair = tone > 0.55
@@ -142,7 +147,7 @@ def _hair_colours(d: Draws, tone: float, age: float, feminine: bool) -> dict[str
         "hair_dip": d.uniform("dip", -6.0, 1.0),
         "hair_streak": d.uniform("streak", 0.5, 1.3),
         "brow_colour": palettes.mix(dark, (0.02, 0.014, 0.01), d.uniform("brow dark", 0.25, 0.7)),
-        "beard_colour": palettes.mix(dark, (0.10, 0.05, 0.025), d.uniform("beard warm", 0.0, 0.25)),
+        "beard_colour": _warmer(dark, d.uniform("beard warm", 0.0, 0.6)),
     }
 
 

@@ -19,6 +19,7 @@ class Light(NamedTuple):
     Attributes:
         table: (8, 3) directions and colours, rows as named above.
         shadow: (M, M) depth seen from the key light (`raster.shadow_map`).
+        nearest, farthest: (M, M) its extremes over the texels that a shadow averages.
         axes: (3, 3) right, up and towards-the-key unit vectors.
         half: half of the shadow map's side, cm.
         blur: texels around a point that its shadow averages: 1 for a hard lamp, 3 for a soft one.
@@ -26,6 +27,8 @@ class Light(NamedTuple):
 
     table: np.ndarray
     shadow: np.ndarray
+    nearest: np.ndarray
+    farthest: np.ndarray
     axes: np.ndarray
     half: float
     blur: int
@@ -44,6 +47,11 @@ def lit(light: Light, x: float, y: float, z: float, bias: float) -> float:
     last = side - reach - 1
     if iu < reach or iv < reach or iu >= last or iv >= last:
         return 1.0
+    # Most places see the lamp from all these texels, or from none.
+    if light.nearest[iv, iu] - w <= bias:
+        return 1.0
+    if light.farthest[iv, iu] - w >= bias + 0.5:
+        return 0.0
     fu, fv = u - iu, v - iv
     total = 0.0
     weight = 0.0

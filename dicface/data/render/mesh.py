@@ -9,8 +9,7 @@ import numpy as np
 class Part:
     """A mesh: points (N, 3) cm, triangles (M, 3), rest coordinates (N, 5), material, its rig.
 
-    The rig is: how much it follows the jaw, whether it follows the calmer body, or displacements
-    (K, N, 3) of its own as in `head.HeadMesh`.
+    The rig is how much it follows the jaw, or displacements (K, N, 3) as in `head.HeadMesh`.
     """
 
     points: np.ndarray
@@ -18,7 +17,6 @@ class Part:
     coords: np.ndarray
     material: int
     jaw: float = 0.0
-    body: bool = False
     moves: np.ndarray | None = None
 
 

@@ -112,7 +112,8 @@ def ears(person: Identity) -> list[Part]:
 
 def body(person: Identity) -> Part:
     """Neck and shoulders in one sheet; the shader puts the shirt on."""
-    y = np.concatenate([np.linspace(-5.0, -14.0, 20), np.linspace(-14.0, -30.0, 30)[1:]])
+    # Its top ends inside the skull, or one would see into it from behind the jaw.
+    y = np.concatenate([np.linspace(0.5, -14.0, 28), np.linspace(-14.0, -30.0, 30)[1:]])
     t = np.linspace(-np.pi, np.pi, 97)
     theta, level = np.meshgrid(t, y)
     n = person.shape.neck
@@ -134,6 +135,7 @@ def body(person: Identity) -> Part:
     front = _interp(
         -level, [(5, 3.4), (9, 3.6), (13, 4.1), (15, 4.6), (17, 5.6), (22, 8.2), (30, 9.5)]
     )
+    front = front - 0.5 * np.maximum(level + 5.0, 0.0)
     reach = np.where(np.cos(theta) > 0, front + 1.2, 6.0 + 0.1 * (-level - 5))
     x = width * np.sign(np.sin(theta)) * np.abs(np.sin(theta)) ** 0.95
     z = -1.2 + reach * np.cos(theta)
@@ -142,7 +144,7 @@ def body(person: Identity) -> Part:
     cord = np.exp(-(((np.abs(x) - (4.6 - 3.3 * along)) / 0.75) ** 2)) * (np.cos(theta) > 0)
     z = z + 0.35 * cord * (along > 0) * (along < 1.0)
     z = z + 0.4 * n * np.exp(-((x / 0.9) ** 2) - ((level + 11.6) / 1.2) ** 2) * (np.cos(theta) > 0)
-    return part(np.stack([x, level, z], -1), None, BODY, body=True)
+    return part(np.stack([x, level, z], -1), None, BODY)
 
 
 __all__ = ["BODY", "EAR", "FRAME", "HAIR", "HAT", "SKIN", "Model", "assemble"]
@@ -152,8 +154,9 @@ __all__ = ["BODY", "EAR", "FRAME", "HAIR", "HAT", "SKIN", "Model", "assemble"]
 class Model:
     """All meshes of a person in one; see `HeadMesh` and `Part` for the fields.
 
-    `lenses` (K, 3) are the triangles of glass, seen through; `tris` are all others. `body` (N,) is
-    1 for points that keep still while the head turns, 0 for those that turn with it.
+    `moves` (K, M, 3) is for the first M points; the others keep their place on the head. `lenses`
+    (L, 3) are the triangles of glass, seen through; `tris` are all others, and `first` their
+    first corners. `calm` (N,) is 0 for points that turn with the head, 1 for the shoulders.
     """
 
     rest: np.ndarray
@@ -162,12 +165,12 @@ class Model:
     material: np.ndarray
     lenses: np.ndarray
     coords: np.ndarray
-    body: np.ndarray
-    head: HeadMesh
+    first: np.ndarray
+    calm: np.ndarray
 
 
 def assemble(person: Identity, head: HeadMesh) -> Model:
-    """Join head and parts; near things first, so that the depth test rejects early."""
+    """Join head and parts."""
     centre = np.flatnonzero(
         (np.abs(head.rest[:, 0]) < 0.2)
         & (np.abs(head.rest[:, 1] - person.look.mouth_y) < 0.15)
@@ -180,35 +183,34 @@ def assemble(person: Identity, head: HeadMesh) -> Model:
     rest, tris, coords = [head.rest], [head.tris], [coords]
     material = [np.full(len(head.tris), SKIN, np.int32)]
     moves = [head.moves]
-    is_body = [np.zeros(len(head.rest))]
     offset = len(head.rest)
+    # Those that move with the face first, the body last.
     parts = [
-        *wear.glasses(person, head),
-        *reversed(beard(person, head, vertex_normals(head.rest, head.tris))),
-        *eyes(person),
+        *beard(person, head, vertex_normals(head.rest, head.tris)),
         *mouth(person, seam_z),
+        *wear.glasses(person, head),
+        *eyes(person),
         *([] if person.wardrobe.hat == "scarf" else ears(person)),
         *wear.earrings(person),
         *wear.hat(person),
-        *reversed(hair(person)),
-        body(person),
+        *hair(person),
     ]
-    for piece in parts:
+    torso = body(person)
+    for piece in [*parts, torso]:
         rest.append(piece.points)
         tris.append(piece.tris + offset)
         coords.append(piece.coords)
         material.append(np.full(len(piece.tris), piece.material, np.int32))
-        move = piece.moves
-        if move is None:
+        if piece.moves is not None:
+            moves.append(piece.moves)
+        elif piece.material in (TEETH, MOUTH):
             move = np.zeros((head.moves.shape[0], len(piece.points), 3))
             move[0, :, 1] = -0.92 * piece.jaw
             move[0, :, 2] = -0.25 * piece.jaw
-        moves.append(move)
-        # The neck twists: its top turns with the head, the shoulders stay.
-        low = np.clip((-6.5 - piece.points[:, 1]) / 6.5, 0.0, 1.0)
-        is_body.append(low if piece.body else np.zeros(len(piece.points)))
+            moves.append(move)
         offset += len(piece.points)
     solid = np.concatenate(material)
+    calm = np.clip((-6.5 - torso.points[:, 1]) / 6.5, 0.0, 1.0)
     all_tris = np.concatenate(tris).astype(np.int32)
     glass = solid == LENS
     return Model(
@@ -218,6 +220,6 @@ def assemble(person: Identity, head: HeadMesh) -> Model:
         material=np.ascontiguousarray(solid[~glass]),
         lenses=np.ascontiguousarray(all_tris[glass]),
         coords=np.ascontiguousarray(np.concatenate(coords)),
-        body=np.concatenate(is_body),
-        head=head,
+        first=np.ascontiguousarray(all_tris[~glass, 0]),
+        calm=np.concatenate([np.zeros(offset - len(torso.points)), calm]),
     )

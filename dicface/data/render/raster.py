@@ -22,6 +22,47 @@ from dicface.data.render.features import (
 
 
 @njit(cache=True, nogil=True)
+def pose_points(
+    rest: np.ndarray,
+    moves: np.ndarray,
+    blends: np.ndarray,
+    turn: np.ndarray,
+    calm_turn: np.ndarray,
+    calm: np.ndarray,
+    pivot: np.ndarray,
+    shift: np.ndarray,
+) -> np.ndarray:
+    """View-space points (N, 3).
+
+    Args:
+        rest: (N, 3) points at rest, cm.
+        moves: (K, M, 3) displacements of the first M points at full weight.
+        blends: (K,) weights.
+        turn: (3, 3) rotation of the head.
+        calm_turn: (3, 3) rotation of the shoulders.
+        calm: (N,) how much of the shoulders' rotation a point takes, 0 to 1.
+        pivot: (3,) point around which all turns.
+        shift: (3,) cm.
+    """
+    out = np.empty_like(rest)
+    p = np.empty(3)
+    for n in range(rest.shape[0]):
+        for q in range(3):
+            p[q] = rest[n, q]
+            if n < moves.shape[1]:
+                for k in range(blends.shape[0]):
+                    p[q] += blends[k] * moves[k, n, q]
+            p[q] -= pivot[q]
+        for q in range(3):
+            v = turn[q, 0] * p[0] + turn[q, 1] * p[1] + turn[q, 2] * p[2]
+            if calm[n] > 0.0:
+                w = calm_turn[q, 0] * p[0] + calm_turn[q, 1] * p[1] + calm_turn[q, 2] * p[2]
+                v += calm[n] * (w - v)
+            out[n, q] = v + pivot[q] + shift[q]
+    return out
+
+
+@njit(cache=True, nogil=True)
 def vertex_normals(points: np.ndarray, tris: np.ndarray) -> np.ndarray:
     """Area-weighted unit normals (N, 3) of `points` (N, 3) under `tris` (M, 3)."""
     normals = np.zeros_like(points)
@@ -52,6 +93,7 @@ def vertex_normals(points: np.ndarray, tris: np.ndarray) -> np.ndarray:
 @njit(cache=True, nogil=True)
 def rasterise(
     screen: np.ndarray,
+    order: np.ndarray,
     tris: np.ndarray,
     material: np.ndarray,
     coords: np.ndarray,
@@ -63,6 +105,7 @@ def rasterise(
 
     Args:
         screen: (N, 3) pixel x, pixel y, closeness (larger is nearer).
+        order: (M,) the order of drawing.
         tris: (M, 3) vertex numbers.
         material: (M,) materials of the triangles; skin and eyes end at the lids, hair has holes
             between its strands.
@@ -78,7 +121,7 @@ def rasterise(
     index = np.full((side, side), -1, np.int32)
     weights = np.zeros((side, side, 2), np.float32)
     depth = np.full((side, side), -1e30)
-    for m in range(tris.shape[0]):
+    for m in order:
         i, j, k = tris[m, 0], tris[m, 1], tris[m, 2]
         x0, y0 = screen[i, 0], screen[i, 1]
         x1, y1 = screen[j, 0], screen[j, 1]

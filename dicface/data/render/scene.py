@@ -211,9 +211,8 @@ def _backdrop(d: Draws) -> np.ndarray:
     image = np.ones((_SIDE, _SIDE, 3), np.float32) * base.astype(np.float32)
     kind = d.weighted("back kind", _KINDS)
     kind(d.rng("back picture"), image)
-    blur = d.weighted("back blur", {0.0: 1.0, 1.2: 2.0, 3.0: 2.5, 6.0: 2.0})
-    if blur > 0.0:
-        image = cv2.GaussianBlur(image, (0, 0), blur)
+    blur = d.weighted("back blur", {0.8: 1.5, 1.5: 2.0, 3.0: 2.5, 6.0: 2.0})
+    image = cv2.GaussianBlur(image, (0, 0), blur)
     return np.clip(image, 0.0, 1.0).astype(np.float32)
 
 
