@@ -1,4 +1,4 @@
-"""A person of the demo: proportions, colours, hair and clothes, all drawn from the person's name."""
+"""A person of the demo: shape, colours, hair and clothes, all drawn from the person's name."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The lenses of glasses: what they take from the picture behind, and what they mirror (compiled)."""
+"""Lenses of glasses: what they take from the picture behind, and what they mirror (compiled)."""
 
 import math
 

@@ -35,9 +35,9 @@ def _sway(rng: np.random.Generator, t: np.ndarray, slow: float, fast: float) -> 
 
 
 def liveliness(name: str) -> float:
-    """How lively clip `name` is: 0 for two thirds of the clips, else 0.5 to 1."""
+    """How lively clip `name` is: 0 for two thirds of the clips, else 0.6 to 1."""
     d = Draws("liveliness", name)
-    return d.uniform("amount", 0.5, 1.0) if d.chance("lively", 1 / 3) else 0.0
+    return d.uniform("amount", 0.6, 1.0) if d.chance("lively", 1 / 3) else 0.0
 
 
 def _blinks(d: Draws, t: np.ndarray, pause: tuple[float, float]) -> np.ndarray:
@@ -76,17 +76,17 @@ def motion(name: str, num_frames: int, fps: float, lively: float | None = None) 
         lively = liveliness(name)
     d = Draws("motion", name)
     t = np.arange(num_frames) / fps
-    fast = 1.0 + 1.6 * lively
+    fast = 1.0 + 2.5 * lively
 
     def sway(what: str, slow: float, quick: float) -> np.ndarray:
         return _sway(d.rng(what), t, slow * fast, quick * fast)
 
-    wide = 0.50 + 0.20 * lively
+    wide = 0.50 + 0.30 * lively
     turn = d.uniform("yaw", -0.6, 0.6) * (1.0 - 0.5 * lively) + wide * sway("turn", 0.2, 0.7)
     yaw = np.deg2rad(24.0 * np.clip(turn, -1.0, 1.0))
-    nod = (5.0 + 3.0 * lively) * sway("nod", 0.3, 0.9)
+    nod = (5.0 + 4.0 * lively) * sway("nod", 0.3, 0.9)
     pitch = np.deg2rad(np.clip(d.uniform("pitch", -3.0, 3.0) + nod, -11.0, 11.0))
-    lean = (4.0 + 1.5 * lively) * sway("lean", 0.2, 0.7)
+    lean = (4.0 + 2.5 * lively) * sway("lean", 0.2, 0.7)
     roll = np.deg2rad(np.clip(d.uniform("roll", -2.5, 2.5) + lean, -8.0, 8.0))
     shift = np.stack(
         [
@@ -96,8 +96,8 @@ def motion(name: str, num_frames: int, fps: float, lively: float | None = None) 
         ],
         axis=1,
     )
-    talk = d.uniform("talk", 0.35, 1.0) * (1.0 + 0.25 * lively)
-    beat = 1.0 + 0.5 * lively
+    talk = d.uniform("talk", 0.35, 1.0) * (1.0 + 0.3 * lively)
+    beat = 1.0 + 0.6 * lively
     syllables = np.clip(0.55 + 0.9 * _sway(d.rng("speech"), t, 2.2 * beat, 4.2 * beat), 0.0, 1.3)
     phrase = np.clip(0.65 + 0.7 * _sway(d.rng("phrase"), t, 0.4, 0.8), 0.0, 1.0)
     jaw = 1.35 * talk * syllables * phrase

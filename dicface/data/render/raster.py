@@ -148,9 +148,7 @@ def rasterise(
                 z = b0 * z0 + b1 * z1 + b2 * z2
                 if z <= depth[py, px]:
                     continue
-                if (
-                    kind == SKIN or kind == HAIR or kind == EYE or kind == BEARD or kind == HAT
-                ):
+                if kind == SKIN or kind == HAIR or kind == EYE or kind == BEARD or kind == HAT:
                     cx = b0 * coords[i, 0] + b1 * coords[j, 0] + b2 * coords[k, 0]
                     cy = b0 * coords[i, 1] + b1 * coords[j, 1] + b2 * coords[k, 1]
                     if kind == SKIN:

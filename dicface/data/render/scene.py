@@ -71,7 +71,13 @@ def _lights(d: Draws) -> np.ndarray:
     rim = 0.0 if d.chance("no rim", 0.35) else d.uniform("rim", 0.3, 1.5)
     out[light.RIM] = rim * _warmth(-0.7 * warm)
     if kind == "neon":
-        hues = ((1.0, 0.25, 0.45), (0.25, 0.5, 1.0), (0.3, 1.0, 0.8), (1.0, 0.6, 0.2), (0.7, 0.4, 1))
+        hues = (
+            (1.0, 0.25, 0.45),
+            (0.25, 0.5, 1.0),
+            (0.3, 1.0, 0.8),
+            (1.0, 0.6, 0.2),
+            (0.7, 0.4, 1),
+        )
         out[light.KEY] *= 0.45 + 0.55 * np.array(d.choice("neon key", hues))
         out[light.FILL] *= np.array(d.choice("neon fill", hues))
         out[light.RIM] *= np.array(d.choice("neon rim", hues))
@@ -113,14 +119,14 @@ def _room(rng: np.random.Generator, image: np.ndarray) -> None:
 
 def _plain(rng: np.random.Generator, image: np.ndarray) -> None:
     """A studio's wall, brighter around one place."""
-    y, x = np.mgrid[0:1:_SIDE * 1j, 0:1:_SIDE * 1j]
+    y, x = np.mgrid[0 : 1 : _SIDE * 1j, 0 : 1 : _SIDE * 1j]
     spot = np.exp(-((x - rng.uniform(0.3, 0.7)) ** 2 + (y - rng.uniform(0.3, 0.7)) ** 2) / 0.06)
     image *= (0.55 + rng.uniform(0.2, 1.2) * spot)[..., None]
     image *= 0.85 + 0.3 * _cloud(rng, 3)[..., None]
 
 
 def _gradient(rng: np.random.Generator, image: np.ndarray) -> None:
-    y, x = np.mgrid[-1:1:_SIDE * 1j, -1:1:_SIDE * 1j]
+    y, x = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j]
     turn = rng.uniform(0, 2 * np.pi)
     ramp = np.clip(0.5 + 0.9 * (x * np.cos(turn) + y * np.sin(turn)), 0, 1)[..., None]
     other = image[0, 0] * rng.uniform(0.3, 2.5) * _hue(rng, 1.4)
@@ -185,7 +191,7 @@ def _tiles(rng: np.random.Generator, image: np.ndarray) -> None:
 
 def _stripes(rng: np.random.Generator, image: np.ndarray) -> None:
     """A curtain or blinds."""
-    y, x = np.mgrid[0:1:_SIDE * 1j, 0:1:_SIDE * 1j]
+    y, x = np.mgrid[0 : 1 : _SIDE * 1j, 0 : 1 : _SIDE * 1j]
     along = x if rng.random() < 0.7 else y
     wave = np.sin(2 * np.pi * (along * rng.uniform(8, 40) + 2.0 * _cloud(rng, 3, 2)))
     image *= (1.0 + rng.uniform(0.2, 0.6) * wave)[..., None]

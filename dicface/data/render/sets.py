@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from dicface import clips as clip_files
-from dicface.data.render.clip import RenderedClip, render_clip
+from dicface.data.render.clip import RENDERER, RenderedClip, render_clip
 from dicface.errors import ClipError
 from dicface.files import atomic_path
 
@@ -38,14 +38,16 @@ def _render_one(
 ) -> str:
     """Render and write one clip: landmarks first, so that a clip on disk always has them."""
     clip = render_clip(person, name, num_frames=num_frames, size=size, fps=fps)
+    table = landmark_table(name, clip)
+    table.attrs["renderer"] = RENDERER
     with atomic_path(folder / _SIDECARS / f"{name}.parquet") as part:
-        landmark_table(name, clip).to_parquet(part, index=False)
+        table.to_parquet(part, index=False)
     clip_files.write_clip(folder / f"{name}.mkv", clip.frames, fps)
     return name
 
 
 def _is_done(folder: Path, name: str, num_frames: int, size: int, fps: float) -> bool:
-    """Whether clip and landmarks are there and have the wanted length, size and rate."""
+    """Whether this renderer has made clip and landmarks, of the wanted length, size and rate."""
     path, sidecar = folder / f"{name}.mkv", folder / _SIDECARS / f"{name}.parquet"
     if not (path.exists() and sidecar.exists()):
         return False
@@ -53,6 +55,8 @@ def _is_done(folder: Path, name: str, num_frames: int, size: int, fps: float) ->
         info = clip_files.probe(path)
     except ClipError as error:
         _LOG.warning("rendering %s again: %s", path, error)
+        return False
+    if pd.read_parquet(sidecar).attrs.get("renderer") != RENDERER:
         return False
     same = (info.num_frames, info.height, info.width) == (num_frames, size, size)
     return same and abs(float(info.fps) - fps) < 1e-3

@@ -36,7 +36,7 @@ from dicface.data.render.light import (
     lit,
     soft,
 )
-from dicface.data.render.noise import clamp01, noise2, noise3, smoothstep
+from dicface.data.render.noise import clamp01, smoothstep
 from dicface.data.render.skin import skin_colour
 from dicface.data.render.surface import (
     BLUE,
@@ -260,7 +260,9 @@ def shade(
             else:
                 if kind == SKIN:
                     paint = layer.paint[py, px]
-                    set_surface(s, paint[0], paint[1], paint[2], paint[3], 2.0 / paint[4] ** 4 - 2.0)
+                    set_surface(
+                        s, paint[0], paint[1], paint[2], paint[3], 2.0 / paint[4] ** 4 - 2.0
+                    )
                     if facing < -0.12:
                         # The inside of the cheeks, seen through the open mouth.
                         s[RED], s[GREEN], s[BLUE], s[SHINE] = 0.030, 0.008, 0.008, 0.0

@@ -243,7 +243,11 @@ def skin_colour(
             comb = 0.5 + 0.5 * math.sin((t * 26.0 + q * 9.0 * (t + 0.2)) + 2.0 * blotch)
             hairs = smoothstep(0.25, 0.75, comb * (0.4 + 0.6 * finer) + 0.3 * (1.0 - finer))
             hairs *= (1.0 - q / reach) * ends
-        low = math.exp(-(((h - bottom + 0.12) / 0.08) ** 2)) * ends * (0.25 * dense + 0.4 * look.liner)
+        low = (
+            math.exp(-(((h - bottom + 0.12) / 0.08) ** 2))
+            * ends
+            * (0.25 * dense + 0.4 * look.liner)
+        )
         dark = clamp01(max(0.97 * liner, 0.85 * hairs) + low)
         dark = clamp01(dark * 0.96)
         r *= 1.0 - 0.62 * crease

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,15 +24,12 @@ import numpy as np
 from safetensors import safe_open
 from tqdm import tqdm
 
-from dicface.data.render.clip import Stage, samples_a_pixel
+from dicface.data.render.clip import RENDERER, Stage, samples_a_pixel
 from dicface.data.render.identity import identity
 from dicface.data.render.motion import still
 from dicface.data.render.scene import scene
 from dicface.errors import ClipError
 from dicface.files import atomic_path
-
-RENDERER = 2
-"""Number of the pictures' version: raised whenever a change alters what is drawn."""
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 64
@@ -98,27 +95,31 @@ def _chunk_path(folder: Path, first: int) -> Path:
     return folder / f"{first:08d}.npz"
 
 
-def _render_chunk(order: Order, first: int, folder: Path) -> None:
-    frames, marks = render_stills(order, first, min(first + _CHUNK, order.count))
+def _render_chunk(order: Order, first: int, last: int, folder: Path) -> None:
+    frames, marks = render_stills(order, first, last)
     with atomic_path(_chunk_path(folder, first)) as part, part.open("wb") as file:
         np.savez(file, frames=frames, landmarks=marks)
 
 
-def _starts(order: Order) -> Iterator[int]:
-    return iter(range(0, order.count, _CHUNK))
+def _chunks(order: Order) -> Iterator[tuple[int, int]]:
+    """First and last + 1 frame of every piece."""
+    for first in range(0, order.count, _CHUNK):
+        yield first, min(first + _CHUNK, order.count)
 
 
 def _render_missing(order: Order, folder: Path, workers: int) -> None:
-    todo = [first for first in _starts(order) if not _chunk_path(folder, first).exists()]
+    todo = [chunk for chunk in _chunks(order) if not _chunk_path(folder, chunk[0]).exists()]
     with tqdm(total=len(todo), desc="render stills", unit="chunk", disable=not todo) as progress:
         if workers == 1:
-            for first in todo:
-                _render_chunk(order, first, folder)
+            for first, last in todo:
+                _render_chunk(order, first, last, folder)
                 progress.update()
             return
         # Spawned, not forked: the parent may hold threads (torch, OpenMP).
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for _ in pool.map(_render_chunk, *zip(*((order, f, folder) for f in todo), strict=True)):
+            jobs = [pool.submit(_render_chunk, order, *chunk, folder) for chunk in todo]
+            for job in as_completed(jobs):
+                job.result()
                 progress.update()
 
 
@@ -140,10 +141,10 @@ def _write(order: Order, folder: Path, out: Path) -> None:
     text += b" " * (-len(text) % 8)
     with atomic_path(out) as part, part.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for first in _starts(order):
+        for first, _ in _chunks(order):
             file.write(np.load(_chunk_path(folder, first))["landmarks"].astype("<f4").tobytes())
         file.write((np.arange(order.count) // order.frames_each).astype("<i4").tobytes())
-        for first in _starts(order):
+        for first, _ in _chunks(order):
             file.write(np.load(_chunk_path(folder, first))["frames"].tobytes())
         file.flush()
         os.fsync(file.fileno())
@@ -194,7 +195,7 @@ def pack_stills(order: Order, out: str | Path, *, workers: int = 1) -> Path:
         part.write_text(json.dumps(order.metadata()))
     _render_missing(order, folder, workers)
     _write(order, folder, out)
-    for first in _starts(order):
+    for first, _ in _chunks(order):
         _chunk_path(folder, first).unlink()
     label.unlink()
     folder.rmdir()
@@ -211,9 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     a = parser.parse_args(arguments)
-    order = Order(
-        seed_name=a.seed_name, count=a.count, size=a.size, frames_each=a.frames_each
-    )
+    order = Order(seed_name=a.seed_name, count=a.count, size=a.size, frames_each=a.frames_each)
     pack_stills(order, a.out, workers=a.workers)
 
 

@@ -9,7 +9,9 @@ RED, GREEN, BLUE, SHINE, POWER, WRAP, OPEN, SHARE_A, SHARE_B = 0, 1, 2, 3, 4, 5,
 
 
 @njit(cache=True)
-def set_surface(s: np.ndarray, red: float, green: float, blue: float, shine: float, power: float) -> None:
+def set_surface(
+    s: np.ndarray, red: float, green: float, blue: float, shine: float, power: float
+) -> None:
     """Fill `s` with a plain surface that the light reaches fully."""
     s[RED], s[GREEN], s[BLUE], s[SHINE], s[POWER] = red, green, blue, shine, power
     s[WRAP], s[WRAP + 1], s[WRAP + 2] = 0.36, 0.20, 0.15
