@@ -14,7 +14,7 @@ from dicface.data.render.motion import Motion, motion
 from dicface.data.render.scene import Scene, scene
 from dicface.errors import ClipError
 
-RENDERER = 2
+RENDERER = 3
 """Number of the pictures' version: raised whenever a change alters what is drawn."""
 VIRTUAL = 512
 """Side of the virtual camera image, px."""
