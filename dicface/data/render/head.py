@@ -75,6 +75,8 @@ def skull(
     low = step(-2.0, -8.0, source)
     width = width * s.width * (1.0 + (s.jaw - 1.0) * low)
     width = width + 0.10 * (s.cheekbone - 1.0) * np.exp(-(((source + 1.5) / 2.0) ** 2)) * 3.0
+    # Full or hollow cheeks, seen from the front.
+    width = width + 0.30 * s.cheek_fat * np.exp(-(((source + 5.6) / 2.6) ** 2))
     top = TOP * s.height + lift
     q = np.clip((level - _CRANIUM) / (top - _CRANIUM), 0.0, 1.0)
     cap = np.maximum(1.0 - q**2.35, 0.0) ** (1 / 2.1)

@@ -63,14 +63,14 @@ class Identity:
 def _shape(d: Draws, feminine: bool, tone: float) -> Shape:
     m = 0.0 if feminine else 1.0
     return Shape(
-        width=d.uniform("width", 0.92, 1.08) * (0.975 + 0.04 * m),
+        width=d.uniform("width", 0.90, 1.10) * (0.975 + 0.04 * m),
         height=d.uniform("height", 0.95, 1.05),
         cheekbone=d.uniform("cheekbone", 0.3, 1.7),
-        jaw=d.uniform("jaw", 0.88, 1.08) * (0.95 + 0.08 * m),
+        jaw=d.uniform("jaw", 0.86, 1.12) * (0.95 + 0.08 * m),
         chin=d.uniform("chin", 0.4, 1.5) * (0.85 + 0.3 * m),
         chin_length=d.uniform("chin length", -0.7, 0.7) + 0.25 * m,
         brow_ridge=d.uniform("brow ridge", 0.0, 0.3) + 0.5 * m * d.uniform("ridge", 0.3, 1.1),
-        cheek_fat=d.uniform("cheek fat", -0.9, 1.4),
+        cheek_fat=d.uniform("cheek fat", -1.0, 1.8),
         eye_depth=d.uniform("eye depth", -0.22, 0.18),
         nose_bridge=d.uniform("nose bridge", 0.6, 1.2) * (0.8 + 0.25 * tone),
         nose_width=d.uniform("nose width", 0.85, 1.22) * (1.08 - 0.12 * tone),
