@@ -18,6 +18,9 @@ class RenderClips(Job):
 
     name = "render_clips"
     kind = "clips"
+    algorithm = (
+        3  # as `RENDERER` in dicface/data/render, which a plan must not take the time to load
+    )
     leaves = ("index.parquet", "*.mkv", "landmarks.parquet")
     card = staticmethod(clips_card)
     of_training = True

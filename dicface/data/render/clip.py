@@ -1,19 +1,21 @@
-"""One clip: camera, light, background, and the loop over frames."""
+"""One clip: the camera, and the loop over frames."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter, minimum_filter
 
 from dicface.base.errors import ClipError
-from dicface.base.seeds import numpy_rng
-from dicface.data.render import light, parts, raster, shading
+from dicface.data.render import lens, light, parts, raster, shading
 from dicface.data.render.head import build_head
 from dicface.data.render.identity import Identity, identity
 from dicface.data.render.landmarks import Tracker
 from dicface.data.render.motion import Motion, motion
+from dicface.data.render.scene import Scene, scene
 
+RENDERER = 3
+"""Number of the pictures' version: raised whenever a change alters what is drawn."""
 VIRTUAL = 512
 """Side of the virtual camera image, px."""
 TEMPLATE = np.array(
@@ -29,7 +31,7 @@ TEMPLATE = np.array(
 _CAMERA = 85.0
 _FOCAL = 14.6 * (_CAMERA - 8.0)
 _PIVOT = np.array([0.0, -8.0, -1.5])
-_SHADOW_SIDE, _SHADOW_HALF = 176, 22.0
+_SHADOW_SIDE, _SHADOW_HALF = 224, 22.0
 _SMOOTHING = 5.0
 _SAMPLES_A_SIDE = 192
 
@@ -96,49 +98,6 @@ def _to_size(affine: np.ndarray, size: float) -> np.ndarray:
     return out
 
 
-def _unit(x: float, y: float, z: float) -> np.ndarray:
-    v = np.array([x, y, z])
-    return v / np.linalg.norm(v)
-
-
-def _lights(rng: np.random.Generator) -> np.ndarray:
-    """Key, fill and rim light and the ambient sky and ground of a clip; see `light`."""
-    side = rng.choice([-1.0, 1.0])
-    out = np.zeros((8, 3))
-    out[light.KEY_DIR] = _unit(side * rng.uniform(0.35, 0.85), rng.uniform(0.45, 0.8), 1.0)
-    out[light.FILL_DIR] = _unit(-side * rng.uniform(0.6, 1.0), rng.uniform(-0.1, 0.2), 0.8)
-    out[light.RIM_DIR] = _unit(-side * rng.uniform(0.8, 1.2), rng.uniform(0.3, 0.6), -0.75)
-    warm = rng.uniform(-0.06, 0.12)
-    power = rng.uniform(1.15, 1.45)
-    out[light.KEY] = power * np.array([1 + warm, 1.0, 1 - 1.2 * warm])
-    out[light.FILL] = rng.uniform(0.20, 0.34) * np.array([1 - warm, 1.0, 1 + warm])
-    out[light.RIM] = rng.uniform(0.5, 1.1) * np.array([1 - warm, 1.0, 1 + 1.2 * warm])
-    out[light.SKY] = rng.uniform(0.22, 0.32) * np.array([0.95, 1.0, 1.08])
-    out[light.GROUND] = rng.uniform(0.10, 0.17) * np.array([1.12, 1.0, 0.9])
-    return out
-
-
-def _scenery(rng: np.random.Generator) -> np.ndarray:
-    """A blurred room (128, 128, 3), display-linear; spans twice the virtual image."""
-    grid = np.linspace(0, 1, 128)
-    x, y = np.meshgrid(grid, grid)
-    base = rng.uniform(0.06, 0.30) * (1 + 0.45 * (rng.random(3) - 0.5))
-    image = base * (1.0 + 0.5 * (0.5 - y[..., None]))
-    for _ in range(rng.integers(5, 9)):
-        cx, cy, w, h = rng.uniform(0, 1), rng.uniform(0, 1), *rng.uniform(0.03, 0.22, 2)
-        soft = rng.uniform(0.012, 0.05)
-        box = 1 / (
-            (1 + np.exp((np.abs(x - cx) - w) / soft)) * (1 + np.exp((np.abs(y - cy) - h) / soft))
-        )
-        colour = base * rng.uniform(0.4, 2.2) * (1 + 0.5 * (rng.random(3) - 0.5))
-        image += box[..., None] * rng.uniform(0.3, 0.8) * (colour - image)
-    for _ in range(rng.integers(0, 5)):
-        d = np.hypot(x - rng.random(), y - rng.random())
-        disc = 1 / (1 + np.exp((d - rng.uniform(0.015, 0.04)) / 0.006))
-        image += disc[..., None] * rng.uniform(0.05, 0.25) * rng.uniform(0.6, 1.0, 3)
-    return np.clip(image, 0.0, 1.0).astype(np.float32)
-
-
 def _backdrop(scenery: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:
     """The room behind a frame: `affine` maps virtual px to supersample px."""
     scale = scenery.shape[0] / (2.0 * VIRTUAL)
@@ -149,6 +108,20 @@ def _backdrop(scenery: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:
     return cv2.warpAffine(
         scenery, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     ).astype(np.float64)
+
+
+def _light_axes(key: np.ndarray) -> np.ndarray:
+    """Right, up and towards-the-key unit vectors (3, 3)."""
+    right = np.cross([0.0, 1.0, 0.0], key)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(key, right), key])
+
+
+def samples_a_pixel(size: int, wanted: int | None = None) -> int:
+    """Samples a pixel and side: `wanted`, or enough for frames of `size` px."""
+    if wanted is not None:
+        return wanted
+    return max(2 if size >= 256 else 3, -(-_SAMPLES_A_SIDE // max(size, 1)))
 
 
 def _check(num_frames: int, size: int, supersample: int) -> None:
@@ -179,8 +152,8 @@ def render_clip(
         fps: frames a second.
         aligned: render in the coordinates of the aligned face (see `TEMPLATE`), as if the camera
             had followed; otherwise a loosely framed head.
-        supersample: samples a pixel and side; by default 2, and more where a frame would have
-            fewer than 192 samples a side, or hair would flicker.
+        supersample: samples a pixel and side; by default 2, 3 below 256 px, and more where a frame
+            would have fewer than 192 samples a side, or hair and glasses would flicker.
 
     Returns:
         Frames and exact landmarks; the same bytes on every run on one machine.
@@ -188,67 +161,79 @@ def render_clip(
     Raises:
         ClipError: for an impossible size or count.
     """
-    if supersample is None:
-        supersample = max(2, -(-_SAMPLES_A_SIDE // max(size, 1)))
+    supersample = samples_a_pixel(size, supersample)
     _check(num_frames, size, supersample)
-    person = identity(identity_name)
-    return _Stage(person, clip_name).shoot(num_frames, size, fps, aligned, supersample)
+    stage = Stage(identity(identity_name))
+    moves = motion(clip_name, num_frames, fps)
+    return stage.shoot(moves, scene(clip_name), size, aligned=aligned, supersample=supersample)
 
 
-class _Stage:
-    """A person before a camera: what does not change within a clip."""
+class Stage:
+    """A person before a camera: what does not change from clip to clip."""
 
-    def __init__(self, person: Identity, clip_name: str) -> None:
-        self.person, self.clip_name = person, clip_name
+    def __init__(self, person: Identity) -> None:
+        """Build the meshes of `person`."""
+        self.person = person
         self.head = build_head(person)
         self.model = parts.assemble(person, self.head)
         self.tracker = Tracker(person, self.head)
-        self.lights = _lights(numpy_rng("light", clip_name))
-        self.scenery = _scenery(numpy_rng("scenery", clip_name))
-        key = self.lights[light.KEY_DIR]
-        right = np.cross([0.0, 1.0, 0.0], key)
-        right /= np.linalg.norm(right)
-        self.axes = np.stack([right, np.cross(key, right), key])
         solid = self.model.material
         levels = self.model.coords[self.model.tris[:, 0]]
-        casts = (solid == parts.SKIN) | (solid == parts.EAR) | (solid == parts.BODY)
+        casts = np.isin(solid, (parts.SKIN, parts.EAR, parts.BODY, parts.HAT, parts.FRAME))
         # Hair casts from its outermost shell, well inside the hairline.
         casts |= (solid == parts.HAIR) & (levels[:, 3] > 0.35) & (levels[:, 4] > 0.6)
         self.casters = np.ascontiguousarray(self.model.tris[casts])
 
-    def pose(self, moves: Motion, t: int) -> tuple[np.ndarray, np.ndarray]:
-        """View-space points (N, 3) and the head's rotation (3, 3) at frame `t`."""
-        rest = self.model.rest + np.tensordot(moves.blends[t], self.model.moves, axes=1)
+    def pose(
+        self, moves: Motion, t: int, count: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """View-space points (N, 3), or the first `count`, and the head's rotation (3, 3) at `t`."""
+        model = self.model
         turn = _rotation(*moves.angles[t])
+        # Of the body, the lower the less turns.
         calm = _rotation(*(moves.angles[t] * np.array([0.35, 0.15, 0.1])))
-        centred = rest - _PIVOT
-        posed = np.where(self.model.body[:, None], centred @ calm.T, centred @ turn.T)
-        return posed + _PIVOT + moves.shift[t], turn
+        posed = raster.pose_points(
+            model.rest[:count],
+            model.moves,
+            moves.blends[t],
+            turn,
+            calm,
+            model.calm,
+            _PIVOT,
+            moves.shift[t],
+        )
+        return posed, turn
 
     def shoot(
-        self, num_frames: int, size: int, fps: float, aligned: bool, supersample: int
+        self, moves: Motion, around: Scene, size: int, *, aligned: bool, supersample: int
     ) -> RenderedClip:
-        """Render all frames; arguments as in `render_clip`."""
-        moves = motion(self.clip_name, num_frames, fps)
+        """Render all frames of `moves` in the scene `around`; the rest as in `render_clip`."""
+        num_frames = len(moves.angles)
         count = len(self.head.rest)
         marks = np.empty((num_frames, 68, 2))
         for t in range(num_frames):
-            posed, _ = self.pose(moves, t)
-            outline = _project(posed[:count])[:, 0]
-            marks[t] = _project(self.tracker.points(posed[:count], moves.lids[t], outline))
+            posed, _ = self.pose(moves, t, count)
+            outline = _project(posed)[:, 0]
+            marks[t] = _project(self.tracker.points(posed, moves.lids[t], outline))
         if aligned:
             affines = _alignment(marks)
         else:
             affines = np.repeat(np.eye(2, 3)[None], num_frames, axis=0)
         frames = np.empty((num_frames, size, size, 3), np.uint8)
         for t in range(num_frames):
-            frames[t] = self._frame(moves, t, affines[t], size, supersample)
+            frames[t] = self._frame(moves, t, around, affines[t], size, supersample)
         final = _to_size(affines, size)
         landmarks = np.einsum("tij,tnj->tni", final[..., :2], marks) + final[:, None, :, 2]
         return RenderedClip(frames, landmarks, self.person.name)
 
     def _frame(
-        self, moves: Motion, t: int, affine: np.ndarray, size: int, supersample: int
+        self,
+        moves: Motion,
+        t: int,
+        around: Scene,
+        affine: np.ndarray,
+        size: int,
+        supersample: int,
     ) -> np.ndarray:
         model, look = self.model, self.person.look
         side = size * supersample
@@ -257,10 +242,25 @@ class _Stage:
         flat = _project(posed) @ fine[:, :2].T + fine[:, 2]
         screen = np.concatenate([flat, posed[:, 2:]], axis=1)
         lids = moves.lids[t]
-        index, weights = raster.rasterise(
-            screen, model.tris, model.material, model.coords, look, lids, side
+        # Nearest triangles first: what they hide need not be tested for holes.
+        closeness = np.clip(posed[model.first, 2] * -1000.0, -32000.0, 32000.0).astype(np.int16)
+        order = np.argsort(closeness, kind="stable")
+        index, weights, depth = raster.rasterise(
+            screen, order, model.tris, model.material, model.coords, look, lids, side
         )
-        depth = raster.shadow_map(posed, self.casters, self.axes, _SHADOW_SIDE, _SHADOW_HALF)
+        axes = _light_axes(around.lights[light.KEY_DIR])
+        shadow = raster.shadow_map(posed, self.casters, axes, _SHADOW_SIDE, _SHADOW_HALF)
+        # Texels -blur to blur + 1 around a place are averaged.
+        window = {"size": 2 * around.blur + 2, "origin": -1}
+        lamp = light.Light(
+            around.lights,
+            shadow,
+            maximum_filter(shadow, **window),
+            minimum_filter(shadow, **window),
+            axes,
+            _SHADOW_HALF,
+            around.blur,
+        )
         normals = raster.vertex_normals(posed, model.tris)
         detail = float(np.hypot(fine[0, 0], fine[1, 0]) * _FOCAL / (_CAMERA - 8.0))
         paint, slope = shading.paint_skin(
@@ -272,10 +272,27 @@ class _Stage:
             look,
             lids,
             turn,
-            light.Light(self.lights, depth, self.axes, _SHADOW_HALF),
+            lamp,
             _CAMERA,
             detail,
-            _backdrop(self.scenery, fine, side),
+            _backdrop(around.backdrop, fine, side),
         )
+        glasses = self.person.wardrobe.glasses
+        if glasses is not None:
+            lens.look_through(
+                linear,
+                depth,
+                screen,
+                posed,
+                model.lenses,
+                glasses.tint,
+                glasses.mirror,
+                around.lights,
+            )
         mean = linear.reshape(size, supersample, size, supersample, 3).mean(axis=(1, 3))
-        return np.round(255.0 * np.clip(mean, 0.0, 1.0) ** (1 / 2.2)).astype(np.uint8)
+        # As a photographer does, expose dark skin a little longer.
+        bright = np.dot(look.skin, (0.30, 0.60, 0.10))
+        mean = np.clip(mean * around.gain * (0.33 / bright) ** 0.22, 0.0, 1.0) ** (
+            around.contrast / 2.2
+        )
+        return np.round(255.0 * mean).astype(np.uint8)

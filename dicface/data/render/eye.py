@@ -34,7 +34,7 @@ def eye_colour(
     px, py, pz = dx / radius, dy / radius, dz / radius
     cosine = px * gx + py * gy + pz * gz
     rho = radius * math.acos(max(-1.0, min(1.0, cosine)))
-    iris_r = 0.60
+    iris_r = look.iris_r
     bent = dx * 6.0 + 3.0 * noise2(dx * 3.0, dy * 3.0, look.seed)
     veins = noise2(bent, dy * 14.0, look.seed + 60)
     far = smoothstep(0.6, 1.5, math.sqrt(dx * dx + dy * dy))
@@ -62,7 +62,7 @@ def eye_colour(
         ir, ig, ib = ir * gain, ig * gain, ib * gain
         ir += amber * 0.05 * gain
         ig += amber * 0.02 * gain
-        pupil = smoothstep(0.40, 0.33, q)
+        pupil = smoothstep(0.44, 0.35, q)
         ir, ig, ib = ir * (1 - pupil), ig * (1 - pupil), ib * (1 - pupil)
         r += (ir - r) * cornea
         g += (ig - g) * cornea

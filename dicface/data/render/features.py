@@ -15,7 +15,7 @@ from dicface.data.render.noise import clamp01, noise2, noise3, smoothstep
 Colour = tuple[float, float, float]
 
 # Materials of the triangles.
-SKIN, EYE, TEETH, MOUTH, HAIR, BODY, EAR = range(7)
+SKIN, EYE, TEETH, MOUTH, HAIR, BODY, EAR, BEARD, FRAME, JEWEL, HAT, LENS = range(12)
 
 
 class Look(NamedTuple):
@@ -30,6 +30,11 @@ class Look(NamedTuple):
     crease: float
     lash: float
     iris: Colour
+    iris_r: float
+    liner: float
+    shadow: float
+    shadow_colour: Colour
+    blush: float
     mouth_half: float
     mouth_y: float
     lip_up: float
@@ -48,14 +53,21 @@ class Look(NamedTuple):
     nose_half: float
     nose_base: float
     nose_tip: float
+    nostril: float
     skin: Colour
     redness: float
     freckles: float
     stubble: float
     moustache: float
+    beard_cheek: float
+    beard_chin: float
+    beard_colour: Colour
     age: float
     oil: float
     hair_colour: Colour
+    hair_tip: Colour
+    hair_dip: float  # height (cm) below which the tips have their colour
+    roots: float
     hair_streak: float
     hair_curl: float  # 0 straight; else the fineness of the curls
     hair_wave: float
@@ -65,8 +77,18 @@ class Look(NamedTuple):
     pole_y: float
     pole_z: float
     shirt: Colour
+    shirt_two: Colour
+    shirt_kind: int  # see `wardrobe`
+    pattern: int
     collar_y: float
     collar_v: float
+    frame: Colour
+    frame_shine: float
+    frame_speckle: float
+    hat_colour: Colour
+    hat_two: Colour
+    hat_kind: int
+    jewel: Colour
     seed: int
 
 
@@ -209,3 +231,14 @@ def hair_is_open(x: float, y: float, z: float, edge: float, level: float, look: 
         return True
     threshold = 0.31 * level * (1.0 + 0.4 * level) / look.hair_density
     return n < threshold - 0.02
+
+
+@njit(cache=True)
+def beard_is_open(x: float, y: float, z: float, area: float, level: float, look: Look) -> bool:
+    """Whether a point of a beard's shell is air; `area` as in `skin.beard_area`."""
+    n = 0.5 * noise2(x * 4.5 + 0.4 * y, y * 1.5 + 0.8 * z, look.seed + 42)
+    n += 0.5 * noise2(x * 9.0 + z, y * 2.5 + z, look.seed + 43)
+    # Ragged where it ends: single hairs before closed ones.
+    if area < 0.75 * n * (0.4 + 0.6 * level):
+        return True
+    return n < 0.42 * level * level

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from dicface.data.render.identity import Identity
 from dicface.data.render.sculpt import bump, lip_table, sculpt, step
 
-BLENDS = ("jaw", "smile", "round", "brows", "upper_lip")
+BLENDS = ("jaw", "smile", "round", "brows", "upper_lip", "frown", "inner_up")
 TOP, BOTTOM = 11.1, -11.4
 _CRANIUM = 3.0
 
@@ -36,6 +36,7 @@ _SLICES = np.array(
         [-11.4, 4.10, 8.15, 1.78, 0.52, 1.6, -1.0],
     ]
 )
+_PROFILE = PchipInterpolator(_SLICES[::-1, 0], _SLICES[::-1, 1:], axis=0)
 
 
 def columns() -> np.ndarray:
@@ -67,14 +68,15 @@ def skull(
         Points (…, 3) in cm.
     """
     s = person.shape
-    knots = PchipInterpolator(_SLICES[::-1, 0], _SLICES[::-1, 1:], axis=0)
     # Identity: chin length stretches the lower face, height the cranium.
     source = np.where(level < -6.0, -6.0 + (level + 6.0) * 5.4 / (5.4 + s.chin_length), level)
-    profile = knots(np.maximum(source, BOTTOM))
+    profile = _PROFILE(np.maximum(source, BOTTOM))
     width, front, round_, slope, centre, back = np.moveaxis(profile, -1, 0)
     low = step(-2.0, -8.0, source)
     width = width * s.width * (1.0 + (s.jaw - 1.0) * low)
     width = width + 0.10 * (s.cheekbone - 1.0) * np.exp(-(((source + 1.5) / 2.0) ** 2)) * 3.0
+    # Full or hollow cheeks, seen from the front.
+    width = width + 0.30 * s.cheek_fat * np.exp(-(((source + 5.6) / 2.6) ** 2))
     top = TOP * s.height + lift
     q = np.clip((level - _CRANIUM) / (top - _CRANIUM), 0.0, 1.0)
     cap = np.maximum(1.0 - q**2.35, 0.0) ** (1 / 2.1)
@@ -101,7 +103,7 @@ class HeadMesh:
 
     Attributes:
         rest: (N, 3) points, cm.
-        moves: (5, N, 3) displacement at full `BLENDS`.
+        moves: (K, N, 3) displacement at full `BLENDS`.
         tris: (M, 3) vertex numbers.
         hollow: (N,) how sunken a point lies, 0 (open) to 1.
         lower: (N,) True for the lower lip's side of the seam.
@@ -117,14 +119,14 @@ class HeadMesh:
 
 
 def blends(person: Identity, p: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Displacements (5, N, 3) of points `p` (N, 3) at full jaw (1 cm), smile, round, brows, lip."""
+    """Displacements (K, N, 3) of points `p` (N, 3) at full weights; see `BLENDS`."""
     look = person.look
     x, y, z = p[:, 0], p[:, 1], p[:, 2]
     ax = np.abs(x)
     half = look.mouth_half
     seam = look.mouth_y + look.corner * np.minimum(ax / half, 1.0) ** 2
     gap = np.maximum(1.0 - (ax / half) ** 2, 0.0) ** 0.8
-    out = np.zeros((5, len(p), 3))
+    out = np.zeros((len(BLENDS), len(p), 3))
     ramp = step(-4.4, -9.2, y)
     swing = np.clip((z + 0.5) / 9.5, 0.0, 1.05)
     drop = np.where(lower, ramp + (1 - ramp) * gap, ramp * (1 - gap)) * swing
@@ -142,6 +144,11 @@ def blends(person: Identity, p: np.ndarray, lower: np.ndarray) -> np.ndarray:
     out[2, :, 2] = 0.42 * np.exp(-((x / 2.0) ** 2) - ((y - look.mouth_y) / 1.3) ** 2)
     out[3, :, 1] = 0.34 * bump(ax, y, 2.9, 2.4, 2.4, 1.4)
     out[4, :, 1] = np.where(lower, 0.0, 0.22 * gap * np.exp(-(((y - seam) / 1.0) ** 2)))
+    inner = bump(ax, y, 1.6, 1.9, 1.2, 1.1)
+    out[5, :, 1] = -0.36 * inner
+    out[5, :, 0] = -np.sign(x) * 0.22 * inner * np.minimum(ax / 0.6, 1.0)
+    out[5, :, 2] = 0.12 * bump(ax, y, 0.8, 1.9, 0.7, 0.9)
+    out[6, :, 1] = 0.40 * inner - 0.10 * bump(ax, y, 4.4, 2.0, 1.0, 1.0)
     front = step(0.5, 3.0, z)
     out[1:] *= front[None, :, None]
     return out

@@ -97,20 +97,21 @@ class Tracker:
             _JAW_LEVELS < -6, -6 + (_JAW_LEVELS + 6) * (5.4 + stretch) / 5.4, _JAW_LEVELS
         )
         spread = np.linspace(-0.32, 0.12, 9)
-        rest = self._head.rest
-        rows = np.empty((17, len(spread)), np.int64)
-        count = len(theta)
-        for n, (level, turn) in enumerate(zip(levels, _JAW_TURN, strict=True)):
-            for side, place in ((-1.0, n), (1.0, 16 - n)):
-                for k, extra in enumerate(spread * (1.0 if n < 6 else 0.3)):
-                    column = int(np.argmin(np.abs(theta - side * (turn + extra))))
-                    target = skull(person, theta[column : column + 1], np.array([level]))[0]
-                    line = rest[column : len(rest) // count * count : count]
-                    d = np.abs(line[:, 1] - target[1]) + 0.5 * np.abs(line[:, 2] - target[2])
-                    rows[place, k] = int(np.argmin(d)) * count + column
+        rest, count = self._head.rest, len(theta)
+        grid = rest[: len(rest) // count * count].reshape(-1, count, 3)
+        n = np.arange(17)
+        step, side = np.minimum(n, 16 - n), np.where(n < 8, -1.0, 1.0)
+        width = np.where(step < 6, 1.0, 0.3)
+        step = np.minimum(step, 7)
+        turn = side[:, None] * (_JAW_TURN[step][:, None] + spread * width[:, None])
+        column = np.abs(theta - turn[..., None]).argmin(axis=-1)
+        level = np.broadcast_to(levels[step][:, None], column.shape)
+        target = skull(person, theta[column], level)
+        off = np.abs(grid[:, column] - target)
+        rows = (off[..., 1] + 0.5 * off[..., 2]).argmin(axis=0) * count + column
         target = skull(person, np.zeros(1), np.array([-11.0 - stretch]))[0]
         middle = count // 2
-        line = rest[middle : len(rest) // count * count : count]
+        line = grid[:, middle]
         rows[8] = int(np.argmin(np.abs(line - target).sum(axis=1))) * count + middle
         return rows
 

@@ -19,42 +19,53 @@ class Light(NamedTuple):
     Attributes:
         table: (8, 3) directions and colours, rows as named above.
         shadow: (M, M) depth seen from the key light (`raster.shadow_map`).
+        nearest, farthest: (M, M) its extremes over the texels that a shadow averages.
         axes: (3, 3) right, up and towards-the-key unit vectors.
         half: half of the shadow map's side, cm.
+        blur: texels around a point that its shadow averages: 1 for a hard lamp, 3 for a soft one.
     """
 
     table: np.ndarray
     shadow: np.ndarray
+    nearest: np.ndarray
+    farthest: np.ndarray
     axes: np.ndarray
     half: float
+    blur: int
 
 
 @njit(cache=True)
 def lit(light: Light, x: float, y: float, z: float, bias: float) -> float:
-    """Share of the key light that reaches a point: soft shadow over 5 × 5 texels."""
-    depth, axes, half = light.shadow, light.axes, light.half
+    """Share of the key light that reaches a point: softened over the neighbouring texels."""
+    depth, axes, half, reach = light.shadow, light.axes, light.half, light.blur
     side = depth.shape[0]
     scale = side / (2.0 * half)
     u = (x * axes[0, 0] + y * axes[0, 1] + z * axes[0, 2] + half) * scale - 0.5
     v = (x * axes[1, 0] + y * axes[1, 1] + z * axes[1, 2] + half) * scale - 0.5
     w = x * axes[2, 0] + y * axes[2, 1] + z * axes[2, 2]
     iu, iv = int(math.floor(u)), int(math.floor(v))
-    if iu < 2 or iv < 2 or iu >= side - 3 or iv >= side - 3:
+    last = side - reach - 1
+    if iu < reach or iv < reach or iu >= last or iv >= last:
         return 1.0
+    # Most places see the lamp from all these texels, or from none.
+    if light.nearest[iv, iu] - w <= bias:
+        return 1.0
+    if light.farthest[iv, iu] - w >= bias + 0.5:
+        return 0.0
     fu, fv = u - iu, v - iv
     total = 0.0
     weight = 0.0
-    for dy in range(-2, 4):
+    for dy in range(-reach, reach + 2):
         wy = 1.0
-        if dy == -2:
+        if dy == -reach:
             wy = 1.0 - fv
-        elif dy == 3:
+        elif dy == reach + 1:
             wy = fv
-        for dx in range(-2, 4):
+        for dx in range(-reach, reach + 2):
             wx = 1.0
-            if dx == -2:
+            if dx == -reach:
                 wx = 1.0 - fu
-            elif dx == 3:
+            elif dx == reach + 1:
                 wx = fu
             total += wx * wy * (1.0 - smoothstep(bias, bias + 0.5, depth[iv + dy, iu + dx] - w))
             weight += wx * wy
@@ -156,6 +167,10 @@ def hair_light(
     diffuse *= clamp01(ndk * 0.8 + 0.45) * share
     edge_light = clamp01(ndr * 0.7 + 0.1) * (0.3 + 0.7 * (1.0 - clamp01(ndv)) ** 2)
     hr, hg, hb = look.hair_colour
+    dip = smoothstep(look.hair_dip + 2.0, look.hair_dip - 3.0, c[1] + 1.5 * (n2 - 0.5))
+    hr += (look.hair_tip[0] - hr) * dip
+    hg += (look.hair_tip[1] - hg) * dip
+    hb += (look.hair_tip[2] - hb) * dip
     for q in range(3):
         colour = hr if q == 0 else (hg if q == 1 else hb)
         base = colour * tone

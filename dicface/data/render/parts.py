@@ -1,39 +1,28 @@
-"""Everything around the head's surface: eyes, teeth, tongue, ears, hair shells, neck and shirt."""
+"""Everything around the head's surface: eyes, teeth, tongue, ears, neck and shirt, and the rest."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from dicface.data.render.features import BODY, EAR, EYE, HAIR, MOUTH, SKIN, TEETH
-from dicface.data.render.head import TOP, HeadMesh, skull
+from dicface.data.render import wear
+from dicface.data.render.features import (
+    BODY,
+    EAR,
+    EYE,
+    FRAME,
+    HAIR,
+    HAT,
+    LENS,
+    MOUTH,
+    SKIN,
+    TEETH,
+)
+from dicface.data.render.hair import beard, hair, hair_edge
+from dicface.data.render.head import HeadMesh
 from dicface.data.render.identity import Identity
+from dicface.data.render.mesh import Part, part
+from dicface.data.render.raster import vertex_normals
 from dicface.data.render.sculpt import lid_surface
-
-
-@dataclass(frozen=True)
-class Part:
-    """A mesh: points (N, 3) cm, triangles (M, 3), rest coordinates (N, 5), material, its rig."""
-
-    points: np.ndarray
-    tris: np.ndarray
-    coords: np.ndarray
-    material: int
-    jaw: float = 0.0
-    body: bool = False
-
-
-def grid_tris(rows: int, cols: int) -> np.ndarray:
-    """Triangles of a rows × cols grid of points."""
-    n = np.arange(rows * cols, dtype=np.int32).reshape(rows, cols)
-    i, j, k, m = n[:-1, :-1].ravel(), n[1:, :-1].ravel(), n[1:, 1:].ravel(), n[:-1, 1:].ravel()
-    return np.concatenate([np.stack([i, j, k], 1), np.stack([i, k, m], 1)])
-
-
-def _part(grid: np.ndarray, extra: np.ndarray | None, material: int, **rig: float) -> Part:
-    rows, cols = grid.shape[:2]
-    points = grid.reshape(-1, 3)
-    more = np.zeros((len(points), 2)) if extra is None else extra.reshape(-1, 2)
-    return Part(points, grid_tris(rows, cols), np.concatenate([points, more], 1), material, **rig)
 
 
 def _interp(x: np.ndarray, table: list[tuple[float, float]]) -> np.ndarray:
@@ -51,7 +40,7 @@ def eyes(person: Identity) -> list[Part]:
         z = lid_surface(person, x, y + look.eye_y) - 0.10
         grid = np.stack([x, y + look.eye_y, z], -1)
         extra = np.stack([np.full(x.shape, float(side > 0)), np.zeros(x.shape)], -1)
-        out.append(_part(grid, extra, EYE))
+        out.append(part(grid, extra, EYE))
     return out
 
 
@@ -66,7 +55,7 @@ def mouth(person: Identity, seam_z: float) -> list[Part]:
         y = first + (edge - first) * v
         x = 2.2 * np.sin(phi) * (1.0 if upper else 0.93)
         z = seam_z - (0.50 if upper else 0.90) - 3.2 * (1 - np.cos(phi)) - 0.12 * v * (1 - v)
-        part = _part(np.stack([x, y, z], -1), None, TEETH, jaw=0.0 if upper else 1.0)
+        row = part(np.stack([x, y, z], -1), None, TEETH, jaw=0.0 if upper else 1.0)
         coords = np.stack(
             [
                 phi.ravel() * 2.2 / 0.72,
@@ -77,7 +66,7 @@ def mouth(person: Identity, seam_z: float) -> list[Part]:
             ],
             1,
         )
-        out.append(Part(part.points, part.tris, coords, TEETH, jaw=part.jaw))
+        out.append(Part(row.points, row.tris, coords, TEETH, jaw=row.jaw))
     a, b = np.meshgrid(np.linspace(-1, 1, 17), np.linspace(0, 1, 11))
     tongue = np.stack(
         [
@@ -87,10 +76,10 @@ def mouth(person: Identity, seam_z: float) -> list[Part]:
         ],
         -1,
     )
-    out.append(_part(tongue, np.stack([np.ones(a.shape), b], -1), MOUTH, jaw=1.0))
+    out.append(part(tongue, np.stack([np.ones(a.shape), b], -1), MOUTH, jaw=1.0))
     x, y = np.meshgrid(np.linspace(-2.6, 2.6, 13), np.linspace(-2.4, 1.4, 11))
     back = np.stack([x, y + look.mouth_y, seam_z - 3.2 - 0.15 * x * x], -1)
-    out.append(_part(back, None, MOUTH))
+    out.append(part(back, None, MOUTH))
     return out
 
 
@@ -117,13 +106,14 @@ def ears(person: Identity) -> list[Part]:
         y = -1.0 + scale * b
         grid = np.stack([side * x, y, z], -1)
         extra = np.stack([hollow, np.ones(x.shape)], -1)
-        out.append(_part(grid if side > 0 else grid[:, ::-1], extra, EAR))
+        out.append(part(grid if side > 0 else grid[:, ::-1], extra, EAR))
     return out
 
 
 def body(person: Identity) -> Part:
     """Neck and shoulders in one sheet; the shader puts the shirt on."""
-    y = np.concatenate([np.linspace(-5.0, -14.0, 20), np.linspace(-14.0, -30.0, 30)[1:]])
+    # Its top ends inside the skull, or one would see into it from behind the jaw.
+    y = np.concatenate([np.linspace(0.5, -14.0, 28), np.linspace(-14.0, -30.0, 30)[1:]])
     t = np.linspace(-np.pi, np.pi, 97)
     theta, level = np.meshgrid(t, y)
     n = person.shape.neck
@@ -145,6 +135,7 @@ def body(person: Identity) -> Part:
     front = _interp(
         -level, [(5, 3.4), (9, 3.6), (13, 4.1), (15, 4.6), (17, 5.6), (22, 8.2), (30, 9.5)]
     )
+    front = front - 0.5 * np.maximum(level + 5.0, 0.0)
     reach = np.where(np.cos(theta) > 0, front + 1.2, 6.0 + 0.1 * (-level - 5))
     x = width * np.sign(np.sin(theta)) * np.abs(np.sin(theta)) ** 0.95
     z = -1.2 + reach * np.cos(theta)
@@ -153,146 +144,33 @@ def body(person: Identity) -> Part:
     cord = np.exp(-(((np.abs(x) - (4.6 - 3.3 * along)) / 0.75) ** 2)) * (np.cos(theta) > 0)
     z = z + 0.35 * cord * (along > 0) * (along < 1.0)
     z = z + 0.4 * n * np.exp(-((x / 0.9) ** 2) - ((level + 11.6) / 1.2) ** 2) * (np.cos(theta) > 0)
-    return _part(np.stack([x, level, z], -1), None, BODY, body=True)
+    return part(np.stack([x, level, z], -1), None, BODY)
 
 
-def _hairline(person: Identity, theta: np.ndarray) -> np.ndarray:
-    """Height (cm) of the hair's border around the head."""
-    h = person.hair
-    f = h.front_y
-    turn = np.abs(theta)
-    if h.style in ("long", "bob", "sidepart"):
-        # Hair falls to both sides of the parting, like a curtain.
-        turn = np.abs(theta - 0.11 * h.part * np.clip(1.5 - np.abs(theta), 0.0, 1.0))
-    if h.style in ("long", "bob"):
-        table = [
-            (0, f + 0.9),
-            (12, f + 0.45),
-            (24, f - 0.3),
-            (36, f - 1.4),
-            (48, f - 3.0),
-            (58, 1.6),
-            (66, -0.5),
-            (76, -1.3),
-        ]
-    elif h.style == "fringe":
-        table = [(0, f), (35, f - 0.2), (52, f - 0.7), (62, f - 2.0), (72, -1.0)]
-    else:
-        table = [
-            (0, f - 0.15),
-            (14, f),
-            (30, f + 0.55 * h.recess),
-            (42, f + 0.1 + 0.3 * h.recess),
-            (52, f - 1.6),
-            (60, f - 3.2),
-            (66, 2.6),
-            (72, 0.6),
-            (78, -1.3),
-        ]
-    table += [(82, -1.5), (86, 1.6), (96, 2.2), (110, 1.0), (120, -2.5), (138, -5.5), (181, -6.5)]
-    return _interp(turn, [(np.deg2rad(a), y) for a, y in table])
-
-
-def hair_edge(person: Identity, points: np.ndarray) -> np.ndarray:
-    """Distance (cm) inside the hairline of points on the scalp (N, 3); negative on the face."""
-    theta = np.arctan2(points[:, 0], points[:, 2])
-    return points[:, 1] - _hairline(person, theta)
-
-
-def hair(person: Identity) -> list[Part]:
-    """Nested shells with strand holes (see `features.hair_is_open`)."""
-    h = person.hair
-    t = np.concatenate(
-        [
-            np.linspace(-np.pi, -1.7, 20),
-            np.linspace(-1.7, 1.7, 105)[1:-1],
-            np.linspace(1.7, np.pi, 20),
-        ]
-    )
-    top = TOP * person.shape.height
-    crown = 3.0 + (top - 3.0) * np.sin(np.linspace(np.pi / 2, 0.0, 34))
-    curtain = h.style in ("bob", "long", "fringe")
-    bottom = h.bottom if curtain else -9.0
-    rows = np.concatenate([crown, np.arange(2.7, bottom, -0.3)])
-    theta, level = np.meshgrid(t, rows)
-    base = skull(person, theta, level)
-    lifted = np.maximum(base[..., 1] - 1.5, 0.0)
-    out = np.stack([base[..., 0] / 7.6**2, lifted / 9.5**2, (base[..., 2] + 0.5) / 9.6**2], -1)
-    out /= np.linalg.norm(out, axis=-1, keepdims=True) + 1e-9
-    y = base[..., 1]
-    border = _hairline(person, theta)
-    slope = np.gradient(_hairline(person, t), t) / 7.5
-    edge = (y - border) / np.sqrt(1.0 + slope**2)[None, :]
-    x, z = base[..., 0], base[..., 2]
-    blend = np.clip((y - 2.0) / 6.5, 0.0, 1.0)
-    blend = blend * blend * (3 - 2 * blend)
-    thick = h.side + (h.top - h.side) * blend
-    if h.style in ("sidepart", "long", "bob"):
-        valley = np.exp(-(((x - h.part) / 0.55) ** 2)) * (y > 5.5) * (z > -4.0)
-        thick = thick * (1.0 - 0.5 * valley)
-        thick = thick + 0.25 * h.top * blend * np.clip(-np.sign(h.part) * x / 5.0, -0.3, 1.0)
-    if h.style == "swept":
-        thick = thick + 0.8 * np.exp(-(((z - 5.5) / 3.0) ** 2)) * blend
-    if curtain:
-        opening = h.opening + 0.10 * np.clip((2.0 - level) / 8.0, 0.0, 1.0)
-        if h.style == "fringe":
-            opening = opening + 0.06
-        edge = np.maximum(edge, (np.abs(theta) - opening) * 7.5)
-        edge = np.minimum(edge, level - h.bottom)
-    taper = np.clip((edge + 0.1) / (2.2 if h.style != "fringe" else 0.9), 0.0, 1.0)
-    thick = thick * (0.06 + 0.94 * taper**0.8)
-    if h.style == "fringe":
-        thick = np.maximum(thick, 0.35)
-    outer = base + out * thick[..., None]
-    if curtain:
-        start = int(np.argmin(np.abs(rows - 1.2)))
-        ring = outer[start]
-        fall = rows[start:] - rows[start]
-        long = h.style == "long"
-        for i, drop in zip(range(start, len(rows)), fall, strict=True):
-            part = -drop / max(-fall[-1], 1e-6)
-            scale = 1.0 + 0.05 * np.sin(np.pi * part) - (0.0 if long else 0.13 * part**3)
-            outer[i, :, 0] = ring[:, 0] * scale
-            outer[i, :, 1] = rows[i]
-            outer[i, :, 2] = ring[:, 2] * scale
-            base[i] = outer[i] * np.array([0.90, 1.0, 0.90])
-    levels = {"buzz": (0.3, 1.0), "afro": (0.5, 0.72, 0.87, 1.0), "curls": (0.45, 0.7, 0.87, 1.0)}
-    parts = []
-    for level_h in levels.get(h.style, (0.35, 0.72, 1.0)):
-        grid = base + (outer - base) * level_h + out * 0.05
-        extra = np.stack([edge, np.full(edge.shape, level_h if level_h > 0.35 else 0.0)], -1)
-        parts.append(_part(grid, extra, HAIR))
-    if h.style == "bun":
-        a, b = np.meshgrid(np.linspace(0, 2 * np.pi, 41), np.linspace(0.02, np.pi - 0.02, 25))
-        for radius, level_h in ((2.3, 0.0), (2.5, 0.8)):
-            ball = np.stack(
-                [
-                    radius * np.cos(a) * np.sin(b),
-                    top + 0.9 + radius * 0.85 * np.cos(b),
-                    -2.6 + radius * np.sin(a) * np.sin(b),
-                ],
-                -1,
-            )
-            extra = np.stack([np.full(a.shape, 3.0), np.full(a.shape, level_h)], -1)
-            parts.append(_part(ball, extra, HAIR))
-    return parts
+__all__ = ["BODY", "EAR", "FRAME", "HAIR", "HAT", "SKIN", "Model", "assemble"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """All meshes of a person in one; see `HeadMesh` and `Part` for the fields."""
+    """All meshes of a person in one; see `HeadMesh` and `Part` for the fields.
+
+    `moves` (K, M, 3) is for the first M points; the others keep their place on the head. `lenses`
+    (L, 3) are the triangles of glass, seen through; `tris` are all others, and `first` their
+    first corners. `calm` (N,) is 0 for points that turn with the head, 1 for the shoulders.
+    """
 
     rest: np.ndarray
     moves: np.ndarray
     tris: np.ndarray
     material: np.ndarray
+    lenses: np.ndarray
     coords: np.ndarray
-    body: np.ndarray
-    head: HeadMesh
+    first: np.ndarray
+    calm: np.ndarray
 
 
 def assemble(person: Identity, head: HeadMesh) -> Model:
-    """Join head and parts; near things first, so that the depth test rejects early."""
+    """Join head and parts."""
     centre = np.flatnonzero(
         (np.abs(head.rest[:, 0]) < 0.2)
         & (np.abs(head.rest[:, 1] - person.look.mouth_y) < 0.15)
@@ -305,32 +183,43 @@ def assemble(person: Identity, head: HeadMesh) -> Model:
     rest, tris, coords = [head.rest], [head.tris], [coords]
     material = [np.full(len(head.tris), SKIN, np.int32)]
     moves = [head.moves]
-    is_body = [np.zeros(len(head.rest), bool)]
     offset = len(head.rest)
+    # Those that move with the face first, the body last.
     parts = [
-        *eyes(person),
+        *beard(person, head, vertex_normals(head.rest, head.tris)),
         *mouth(person, seam_z),
-        *ears(person),
-        *reversed(hair(person)),
-        body(person),
+        *wear.glasses(person, head),
+        *eyes(person),
+        *([] if person.wardrobe.hat == "scarf" else ears(person)),
+        *wear.earrings(person),
+        *wear.hat(person),
+        *hair(person),
     ]
-    for part in parts:
-        rest.append(part.points)
-        tris.append(part.tris + offset)
-        coords.append(part.coords)
-        material.append(np.full(len(part.tris), part.material, np.int32))
-        move = np.zeros((head.moves.shape[0], len(part.points), 3))
-        move[0, :, 1] = -0.92 * part.jaw
-        move[0, :, 2] = -0.25 * part.jaw
-        moves.append(move)
-        is_body.append(np.full(len(part.points), part.body))
-        offset += len(part.points)
+    torso = body(person)
+    for piece in [*parts, torso]:
+        rest.append(piece.points)
+        tris.append(piece.tris + offset)
+        coords.append(piece.coords)
+        material.append(np.full(len(piece.tris), piece.material, np.int32))
+        if piece.moves is not None:
+            moves.append(piece.moves)
+        elif piece.material in (TEETH, MOUTH):
+            move = np.zeros((head.moves.shape[0], len(piece.points), 3))
+            move[0, :, 1] = -0.92 * piece.jaw
+            move[0, :, 2] = -0.25 * piece.jaw
+            moves.append(move)
+        offset += len(piece.points)
+    solid = np.concatenate(material)
+    calm = np.clip((-6.5 - torso.points[:, 1]) / 6.5, 0.0, 1.0)
+    all_tris = np.concatenate(tris).astype(np.int32)
+    glass = solid == LENS
     return Model(
         rest=np.concatenate(rest),
         moves=np.concatenate(moves, axis=1),
-        tris=np.concatenate(tris).astype(np.int32),
-        material=np.concatenate(material),
+        tris=np.ascontiguousarray(all_tris[~glass]),
+        material=np.ascontiguousarray(solid[~glass]),
+        lenses=np.ascontiguousarray(all_tris[glass]),
         coords=np.ascontiguousarray(np.concatenate(coords)),
-        body=np.concatenate(is_body),
-        head=head,
+        first=np.ascontiguousarray(all_tris[~glass, 0]),
+        calm=np.concatenate([np.zeros(offset - len(torso.points)), calm]),
     )

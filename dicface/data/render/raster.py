@@ -8,7 +8,58 @@ import math
 import numpy as np
 from numba import njit
 
-from dicface.data.render.features import EYE, HAIR, SKIN, Look, eye_gap, hair_is_open
+from dicface.data.render.features import (
+    BEARD,
+    EYE,
+    HAIR,
+    HAT,
+    SKIN,
+    Look,
+    beard_is_open,
+    eye_gap,
+    hair_is_open,
+)
+
+
+@njit(cache=True, nogil=True)
+def pose_points(
+    rest: np.ndarray,
+    moves: np.ndarray,
+    blends: np.ndarray,
+    turn: np.ndarray,
+    calm_turn: np.ndarray,
+    calm: np.ndarray,
+    pivot: np.ndarray,
+    shift: np.ndarray,
+) -> np.ndarray:
+    """View-space points (N, 3).
+
+    Args:
+        rest: (N, 3) points at rest, cm.
+        moves: (K, M, 3) displacements of the first M points at full weight.
+        blends: (K,) weights.
+        turn: (3, 3) rotation of the head.
+        calm_turn: (3, 3) rotation of the shoulders.
+        calm: (N,) how much of the shoulders' rotation a point takes, 0 to 1.
+        pivot: (3,) point around which all turns.
+        shift: (3,) cm.
+    """
+    out = np.empty_like(rest)
+    p = np.empty(3)
+    for n in range(rest.shape[0]):
+        for q in range(3):
+            p[q] = rest[n, q]
+            if n < moves.shape[1]:
+                for k in range(blends.shape[0]):
+                    p[q] += blends[k] * moves[k, n, q]
+            p[q] -= pivot[q]
+        for q in range(3):
+            v = turn[q, 0] * p[0] + turn[q, 1] * p[1] + turn[q, 2] * p[2]
+            if calm[n] > 0.0:
+                w = calm_turn[q, 0] * p[0] + calm_turn[q, 1] * p[1] + calm_turn[q, 2] * p[2]
+                v += calm[n] * (w - v)
+            out[n, q] = v + pivot[q] + shift[q]
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -42,33 +93,35 @@ def vertex_normals(points: np.ndarray, tris: np.ndarray) -> np.ndarray:
 @njit(cache=True, nogil=True)
 def rasterise(
     screen: np.ndarray,
+    order: np.ndarray,
     tris: np.ndarray,
     material: np.ndarray,
     coords: np.ndarray,
     look: Look,
     lids: np.ndarray,
     side: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest triangle of every pixel.
 
     Args:
         screen: (N, 3) pixel x, pixel y, closeness (larger is nearer).
+        order: (M,) the order of drawing.
         tris: (M, 3) vertex numbers.
         material: (M,) materials of the triangles; skin and eyes end at the lids, hair has holes
             between its strands.
-        coords: (N, 5) rest coordinates, for the holes of eyes and hair.
+        coords: (N, 5) rest coordinates, for the holes of eyes, hair, beards and scarves.
         look: the identity's features.
         lids: closure and gaze of this frame (see `features.eye_gap`).
         side: pixels a side.
 
     Returns:
         index (side, side) int32, -1 where nothing is; weights (side, side, 2) of the second and
-        third corner.
+        third corner; depth (side, side), the closeness.
     """
     index = np.full((side, side), -1, np.int32)
     weights = np.zeros((side, side, 2), np.float32)
     depth = np.full((side, side), -1e30)
-    for m in range(tris.shape[0]):
+    for m in order:
         i, j, k = tris[m, 0], tris[m, 1], tris[m, 2]
         x0, y0 = screen[i, 0], screen[i, 1]
         x1, y1 = screen[j, 0], screen[j, 1]
@@ -95,11 +148,14 @@ def rasterise(
                 z = b0 * z0 + b1 * z1 + b2 * z2
                 if z <= depth[py, px]:
                     continue
-                if kind == SKIN or kind == HAIR or kind == EYE:
+                if kind == SKIN or kind == HAIR or kind == EYE or kind == BEARD or kind == HAT:
                     cx = b0 * coords[i, 0] + b1 * coords[j, 0] + b2 * coords[k, 0]
                     cy = b0 * coords[i, 1] + b1 * coords[j, 1] + b2 * coords[k, 1]
                     if kind == SKIN:
                         if abs(cy - look.eye_y) < 1.3 and eye_gap(cx, cy, look, lids) > 0.0:
+                            continue
+                    elif kind == HAT:
+                        if b0 * coords[i, 4] + b1 * coords[j, 4] + b2 * coords[k, 4] < -2.0:
                             continue
                     elif kind == EYE:
                         if eye_gap(cx, cy, look, lids) < -0.05:
@@ -108,13 +164,16 @@ def rasterise(
                         cz = b0 * coords[i, 2] + b1 * coords[j, 2] + b2 * coords[k, 2]
                         edge = b0 * coords[i, 3] + b1 * coords[j, 3] + b2 * coords[k, 3]
                         level = b0 * coords[i, 4] + b1 * coords[j, 4] + b2 * coords[k, 4]
-                        if hair_is_open(cx, cy, cz, edge, level, look):
+                        if kind == BEARD:
+                            if beard_is_open(cx, cy, cz, edge, level, look):
+                                continue
+                        elif hair_is_open(cx, cy, cz, edge, level, look):
                             continue
                 depth[py, px] = z
                 index[py, px] = m
                 weights[py, px, 0] = b1
                 weights[py, px, 1] = b2
-    return index, weights
+    return index, weights, depth
 
 
 @njit(cache=True, nogil=True)

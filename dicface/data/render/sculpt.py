@@ -49,7 +49,7 @@ def _nose(person: Identity, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.n
     # Height over the cheeks, rounded where it meets them.
     rise = line - z
     rise = 0.5 * (rise + np.sqrt(rise**2 + 0.05)) - 0.5 * np.sqrt(0.05)
-    out = z + np.maximum(rise, 0.0) * np.exp(-((np.abs(x) / width) ** 2.2))
+    out = z + np.maximum(rise, 0.0) * np.exp(-((np.abs(x) / width) ** 1.9))
     # Ball of the tip; steeper below than above.
     dy = y - (tip_y - 0.05 + 0.5 * s.nose_up * 0.3)
     ry = np.where(dy < 0, 0.86, 1.25)
@@ -110,11 +110,13 @@ def sculpt(person: Identity, points: np.ndarray) -> np.ndarray:
     chin_y = -10.0 - 0.6 * s.chin_length
     z -= 0.36 * bump(x, y, 0.0, look.mouth_y - look.lip_low - 0.62, 1.7, 0.42)
     z += 0.40 * s.chin * bump(x, y, 0.0, chin_y, 1.35, 0.85)
+    z -= 0.25 * s.dimple * bump(x, y, 0.0, chin_y, 0.28, 0.6)
     # Fold from the nose wing to the mouth's corner, deeper with age.
     f = np.clip((look.nose_base + 0.3 - y) / 3.0, -0.2, 1.2)
     fold = ax - (look.nose_half + 0.25 + 1.45 * np.maximum(f, 0.0) ** 0.9)
     z -= (
-        (0.05 + 0.10 * look.age)
+        (0.03 + 0.12 * look.age)
+        * s.fold
         * np.exp(-((fold / 0.24) ** 2))
         * step(-0.1, 0.2, f)
         * step(1.2, 0.6, f)

@@ -11,12 +11,9 @@ from tqdm import tqdm
 
 from dicface.base.errors import ClipError
 from dicface.base.files import write_parquet
-from dicface.data.render.clip import RenderedClip, render_clip
+from dicface.data.render.clip import RENDERER, RenderedClip, render_clip
 from dicface.provenance.kept import find, forget_others, kept
 from dicface.video import clips as clip_files
-
-RENDERER = 1
-"""Number of the renderer, raised whenever the same names give other frames or landmarks."""
 
 _SIDECARS = "landmarks"
 

@@ -6,8 +6,21 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from dicface.data.render.cloth import beard, body, frame, hat
 from dicface.data.render.eye import eye_colour
-from dicface.data.render.features import EAR, EYE, HAIR, MOUTH, SKIN, TEETH, Look
+from dicface.data.render.features import (
+    BEARD,
+    EAR,
+    EYE,
+    FRAME,
+    HAIR,
+    HAT,
+    JEWEL,
+    MOUTH,
+    SKIN,
+    TEETH,
+    Look,
+)
 from dicface.data.render.light import (
     FILL,
     FILL_DIR,
@@ -23,12 +36,20 @@ from dicface.data.render.light import (
     lit,
     soft,
 )
-from dicface.data.render.noise import clamp01, noise2, noise3, smoothstep
+from dicface.data.render.noise import clamp01, smoothstep
 from dicface.data.render.skin import skin_colour
-
-# Entries of a surface: albedo, strength and sharpness of the gloss, how far each colour of the
-# light reaches past the terminator, open sky, and the key light's share as a + b * share.
-RED, GREEN, BLUE, SHINE, POWER, WRAP, OPEN, SHARE_A, SHARE_B = 0, 1, 2, 3, 4, 5, 8, 9, 10
+from dicface.data.render.surface import (
+    BLUE,
+    GREEN,
+    OPEN,
+    POWER,
+    RED,
+    SHARE_A,
+    SHARE_B,
+    SHINE,
+    WRAP,
+    set_surface,
+)
 
 
 class Scene(NamedTuple):
@@ -106,45 +127,11 @@ def paint_skin(
 
 
 @njit(cache=True)
-def _set(s: np.ndarray, red: float, green: float, blue: float, shine: float, power: float) -> None:
-    s[RED], s[GREEN], s[BLUE], s[SHINE], s[POWER] = red, green, blue, shine, power
-    s[WRAP], s[WRAP + 1], s[WRAP + 2] = 0.36, 0.20, 0.15
-    s[OPEN], s[SHARE_A], s[SHARE_B] = 1.0, 0.0, 1.0
-
-
-@njit(cache=True)
-def _body(c: np.ndarray, look: Look, s: np.ndarray) -> None:
-    """Neck and shirt."""
-    neckline = look.collar_y
-    if c[2] > 0.0:
-        neckline -= look.collar_v * math.exp(-((c[0] / 2.6) ** 2))
-    else:
-        neckline += 0.015 * c[0] * c[0]
-    if c[1] < neckline:
-        weave = noise2(c[0] * 6.0, c[1] * 6.0, 70) - 0.5
-        fold = noise2(c[0] * 0.5, c[1] * 0.35, 71) - 0.5
-        tone = 1.0 + 0.16 * weave + 0.25 * fold
-        if look.collar_y - c[1] < 1.0:
-            tone *= 0.86
-        _set(s, look.shirt[0] * tone, look.shirt[1] * tone, look.shirt[2] * tone, 0.15, 20.0)
-        s[WRAP] = s[WRAP + 1] = s[WRAP + 2] = 0.0
-        return
-    tone = 0.97 + 0.12 * (noise3(c[0] * 1.5, c[1] * 1.5, c[2] * 1.5, look.seed) - 0.5)
-    # Little light arrives under the chin and inside the collar.
-    sky = 0.42 + 0.58 * smoothstep(-8.0, -14.5, c[1])
-    sky *= 1.0 - 0.35 * clamp01(look.collar_y + 0.9 - c[1])
-    red = look.skin[0] * tone * (0.55 + 0.45 * sky)
-    green = look.skin[1] * tone * (0.45 + 0.55 * sky)
-    _set(s, red, green, look.skin[2] * tone * (0.43 + 0.57 * sky), 0.5, 20.0)
-    s[OPEN] = sky
-
-
-@njit(cache=True)
 def _ear(c: np.ndarray, look: Look, s: np.ndarray) -> None:
     dent = 1.0 - 0.75 * clamp01(c[3])
     dent *= 0.62 + 0.38 * smoothstep(6.6, 8.2, abs(c[0]))
     red = look.skin[0] * 0.96 * (0.35 + 0.65 * dent)
-    _set(s, red, look.skin[1] * 0.86 * dent, look.skin[2] * 0.85 * dent, 0.5, 16.0)
+    set_surface(s, red, look.skin[1] * 0.86 * dent, look.skin[2] * 0.85 * dent, 0.5, 16.0)
 
 
 @njit(cache=True)
@@ -159,7 +146,7 @@ def _teeth(c: np.ndarray, s: np.ndarray) -> None:
         tone *= 0.72
     red = (0.66 + (0.36 - 0.66) * gum) * tone
     green = (0.61 + (0.12 - 0.61) * gum) * tone
-    _set(s, red, green, (0.53 + (0.11 - 0.53) * gum) * tone, 0.9, 60.0)
+    set_surface(s, red, green, (0.53 + (0.11 - 0.53) * gum) * tone, 0.9, 60.0)
     s[WRAP] = s[WRAP + 1] = s[WRAP + 2] = 0.4
     s[SHARE_A], s[SHARE_B] = 0.45, 0.4
 
@@ -169,7 +156,7 @@ def _mouth(c: np.ndarray, s: np.ndarray) -> None:
     tone, shine = 0.16, 0.0
     if c[3] > 0.5:
         tone, shine = 1.0 - 0.8 * clamp01(c[4]), 0.5
-    _set(s, 0.33 * tone, 0.085 * tone, 0.080 * tone, shine, 20.0)
+    set_surface(s, 0.33 * tone, 0.085 * tone, 0.080 * tone, shine, 20.0)
     s[WRAP] = s[WRAP + 1] = s[WRAP + 2] = 0.0
     s[OPEN], s[SHARE_A], s[SHARE_B] = 0.55, 0.35, 0.3
 
@@ -273,7 +260,9 @@ def shade(
             else:
                 if kind == SKIN:
                     paint = layer.paint[py, px]
-                    _set(s, paint[0], paint[1], paint[2], paint[3], 2.0 / paint[4] ** 4 - 2.0)
+                    set_surface(
+                        s, paint[0], paint[1], paint[2], paint[3], 2.0 / paint[4] ** 4 - 2.0
+                    )
                     if facing < -0.12:
                         # The inside of the cheeks, seen through the open mouth.
                         s[RED], s[GREEN], s[BLUE], s[SHINE] = 0.030, 0.008, 0.008, 0.0
@@ -285,7 +274,7 @@ def shade(
                 elif kind == EYE:
                     eye_colour(c[0], c[1], look, lids, n, head, ball)
                     shade_of_lid = ball[3]
-                    _set(
+                    set_surface(
                         s,
                         ball[0] * shade_of_lid,
                         ball[1] * shade_of_lid,
@@ -301,8 +290,16 @@ def shade(
                     _mouth(c, s)
                 elif kind == EAR:
                     _ear(c, look, s)
+                elif kind == BEARD:
+                    beard(c, look, detail, s)
+                elif kind == FRAME:
+                    frame(c, look, s)
+                elif kind == JEWEL:
+                    set_surface(s, look.jewel[0], look.jewel[1], look.jewel[2], 6.0, 30.0)
+                elif kind == HAT:
+                    hat(c, look, s)
                 else:
-                    _body(c, look, s)
+                    body(c, look, s)
                 _surface_light(s, n, view, lights, share, out)
                 if kind == EYE:
                     key, fill = lights[KEY_DIR], lights[FILL_DIR]

@@ -31,19 +31,44 @@ def spots(x: float, y: float, z: float, seed: int, size: float) -> float:
 
 
 @njit(cache=True)
-def beard_area(x: float, y: float, z: float, look: Look) -> float:
-    """Where a beard grows, in [0, 1]."""
+def beard_area(x: float, y: float, z: float, look: Look) -> tuple[float, float]:
+    """Where hair grows on cheeks and chin, and on the upper lip, each in [0, 1]."""
     ax = abs(x)
-    upper = look.nose_base - 0.55
-    line = upper - 0.15 - 1.1 * smoothstep(1.2, 3.2, ax) + 3.4 * smoothstep(3.6, 6.4, ax)
+    under = look.nose_base - 0.30
+    line = under - 0.40 - 1.1 * smoothstep(1.2, 3.2, ax) + 3.4 * smoothstep(3.6, 6.4, ax)
     area = smoothstep(line + 0.5, line - 0.6, y)
     area *= 1.0 - 0.5 * bump(ax, y, look.mouth_half - 0.4, look.mouth_y - 1.2, 0.7, 0.6)
     area *= smoothstep(0.2, 1.6, z + 0.25 * (y + 6.0))
-    lip = (y < upper) and (y > look.mouth_y) and (ax < look.mouth_half + 0.3)
-    if lip:
-        area *= clamp01(look.moustache / (look.stubble + 1e-6))
-        area *= 0.45 + 0.55 * smoothstep(0.08, 0.32, ax)
-    return area
+    upper, seam, lower = lip_curves(x, look)
+    u = ax / look.mouth_half
+    above = smoothstep(seam - 0.2, seam + 0.2, y) * smoothstep(1.30, 0.85, u)
+    # The beard's chin, with a strip below the lip.
+    chin = bump(x, y, 0.0, look.mouth_y - 3.2, 2.1, 2.0)
+    chin = max(smoothstep(0.25, 0.6, chin), 0.8 * bump(x, y, 0.0, lower - 0.6, 0.6, 0.6))
+    # And its two arms up to the moustache.
+    arm = bump(ax, y, look.mouth_half + 0.15, look.mouth_y - 0.6, 0.55, 1.6)
+    chin = max(chin, 0.9 * smoothstep(0.3, 0.7, arm) * smoothstep(0.9, 1.1, look.beard_chin))
+    chin *= smoothstep(0.3, 0.9, look.beard_chin)
+    area = (1.0 - above) * max(area * look.beard_cheek, min(area * 1.6, 1.0) * chin)
+    # A moustache's upper border falls from under the nose to the corners.
+    brim = under + 0.02 - 0.75 * u * u
+    lip = smoothstep(brim + 0.10, brim - 0.30, y) * above
+    lip *= look.moustache * (0.55 + 0.45 * smoothstep(0.05, 0.30, ax))
+    if u < 1.06:
+        bare = smoothstep(upper + 0.22, upper + 0.02, y) * smoothstep(lower - 0.22, lower - 0.02, y)
+        bare *= smoothstep(1.06, 0.98, u)
+        area *= 1.0 - bare
+        lip *= 1.0 - bare
+    return clamp01(area), clamp01(lip)
+
+
+@njit(cache=True)
+def beard_areas(points: np.ndarray, look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """`beard_area` of points (N, 3)."""
+    full, lip = np.empty(points.shape[0]), np.empty(points.shape[0])
+    for n in range(points.shape[0]):
+        full[n], lip[n] = beard_area(points[n, 0], points[n, 1], points[n, 2], look)
+    return full, lip
 
 
 @njit(cache=True)
@@ -68,8 +93,8 @@ def skin_colour(
     shine = 0.65 * look.oil
     rough = 0.42
     relief = 0.0
-    fine = smoothstep(8.0, 30.0, detail)
-    finer = smoothstep(16.0, 60.0, detail)
+    fine = smoothstep(4.0, 20.0, detail)
+    finer = smoothstep(9.0, 40.0, detail)
     seed = look.seed
 
     # Uneven tone, pores.
@@ -86,6 +111,10 @@ def skin_colour(
     r *= tone * (1.0 + 0.06 * blood)
     g *= tone * (1.0 - 0.26 * blood)
     b *= tone * (1.0 - 0.20 * blood)
+    if look.blush > 0.0:
+        rouge = look.blush * 0.5 * bump(ax, y, 4.6, -2.6, 1.9, 1.2)
+        g *= 1.0 - 0.42 * rouge
+        b *= 1.0 - 0.30 * rouge
     t, h, eye = eye_local(x, y, look)
     shade = 0.26 * bump(ax, y, look.eye_x - 0.5, -0.85, 1.2, 0.55) * (0.5 + 0.7 * look.age)
     shade += 0.25 * bump(ax, y, look.eye_x - 0.2, 0.55, 1.5, 0.55)
@@ -117,23 +146,24 @@ def skin_colour(
         wob = 0.35 * math.sin(x * 0.55 + seed) + 0.35 * noise2(x * 0.6, y * 0.2, seed + 5)
         lines = math.sin((y + wob) * 6.6)
         front = bump(x, y, 0.0, 4.5, 3.6, 1.5)
-        relief -= 0.030 * a * front * smoothstep(0.55, 1.0, lines)
+        relief -= 0.060 * a * front * smoothstep(0.55, 1.0, lines)
         fan = math.atan2(y - look.eye_y + 0.1, ax - look.eye_x - 0.3)
         crow = bump(ax, y, look.eye_x + look.eye_half + 0.75, 0.0, 0.55, 0.75)
-        relief -= 0.022 * a * crow * smoothstep(0.4, 1.0, math.sin(fan * 17.0))
+        relief -= 0.045 * a * crow * smoothstep(0.4, 1.0, math.sin(fan * 17.0))
         under = smoothstep(0.5, 1.0, math.sin((h + 0.1 * t * t) * 13.0))
-        relief -= 0.012 * a * under * bump(t, h, 0.0, -1.0, 0.9, 0.3)
+        relief -= 0.028 * a * under * bump(t, h, 0.0, -1.0, 0.9, 0.3)
 
     # Beard.
     if look.stubble > 0.0:
-        area = beard_area(x, y, z, look)
+        full, tache = beard_area(x, y, z, look)
+        area = max(full, tache)
         if area > 0.0:
             n1 = noise2(x * 11.0 + 0.5 * y, y * 6.0 + 3.0 * z, seed + 40)
             n2 = noise2(x * 5.0, y * 3.0 + z * 3.0, seed + 41)
             hairs = 0.45 + 0.75 * fine * (n1 - 0.4) + 0.35 * (n2 - 0.5)
             thick = 0.30 + 0.75 * hairs * (0.6 + 0.4 * look.stubble)
             cover = 0.92 * clamp01(area * look.stubble * thick)
-            hr, hg, hb = look.brow_colour
+            hr, hg, hb = look.beard_colour
             r += (hr * 1.3 - r) * cover
             g += (hg * 1.3 - g) * cover
             b += (hb * 1.3 - b) * cover
@@ -141,8 +171,8 @@ def skin_colour(
             shine *= 1.0 - 0.6 * cover
 
     # Nostrils and the corner between wing and cheek.
-    hole = bump(ax, y, 0.68, look.nose_base + 0.14, 0.36, 0.19)
-    hole = smoothstep(0.30, 0.85, hole)
+    hole = bump(ax, y, 0.70 * look.nostril, look.nose_base + 0.17, 0.40 * look.nostril, 0.24)
+    hole = smoothstep(0.25, 0.75, hole)
     r *= 1.0 - 0.90 * hole
     g *= 1.0 - 0.94 * hole
     b *= 1.0 - 0.94 * hole
@@ -180,15 +210,26 @@ def skin_colour(
         open_top, _ = lid_curves(t, look, 0.0)
         ends = smoothstep(1.16, 0.88, abs(t))
         arc = open_top + look.crease * (1.0 - 0.55 * closure) + 0.02
-        crease = math.exp(-(((h - arc) / (0.055 + 0.05 * closure)) ** 2)) * ends
-        crease *= 0.55 * (1.0 - 0.45 * closure)
-        rim = math.exp(-(((h - bottom + 0.045) / 0.045) ** 2)) * ends * (1.0 - closure)
+        if look.shadow > 0.0:
+            over = look.shadow * smoothstep(0.55, 0.0, h - arc) * smoothstep(-0.25, 0.0, h - bottom)
+            over *= smoothstep(1.35, 0.95, abs(t))
+            sr, sg, sb = look.shadow_colour
+            r += (sr - r) * over
+            g += (sg - g) * over
+            b += (sb - b) * over
+        crease = math.exp(-(((h - arc) / (0.085 + 0.05 * closure)) ** 2)) * ends
+        crease *= 0.62 * (1.0 - 0.35 * closure)
+        rim = math.exp(-(((h - bottom + 0.06) / 0.055) ** 2)) * ends * (1.0 - closure)
         r += (0.62 * look.skin[0] + 0.20 - r) * rim * 0.55
         g *= 1.0 - 0.10 * rim
         shine += 1.2 * rim
         d = h - top
         dense = look.lash
-        liner = smoothstep(0.15 + 0.07 * dense, 0.05 + 0.04 * dense, abs(d)) * ends
+        wide = 0.05 * dense + 0.10 * look.liner
+        liner = smoothstep(0.20 + wide, 0.08 + wide, abs(d)) * ends
+        # Drawn out beyond the outer corner by make-up.
+        flick = bump(t, h - look.eye_tilt * t - 0.25 * (t - 0.9), 1.05, 0.03, 0.22, 0.09)
+        liner = max(liner, smoothstep(0.35, 0.75, flick * look.liner))
         if d < 0.0 and h > bottom and closure < 0.9:
             liner = ends
         wing = smoothstep(-0.6, 0.9, t)
@@ -202,7 +243,11 @@ def skin_colour(
             comb = 0.5 + 0.5 * math.sin((t * 26.0 + q * 9.0 * (t + 0.2)) + 2.0 * blotch)
             hairs = smoothstep(0.25, 0.75, comb * (0.4 + 0.6 * finer) + 0.3 * (1.0 - finer))
             hairs *= (1.0 - q / reach) * ends
-        low = math.exp(-(((h - bottom + 0.10) / 0.06) ** 2)) * ends * 0.22 * dense
+        low = (
+            math.exp(-(((h - bottom + 0.12) / 0.08) ** 2))
+            * ends
+            * (0.25 * dense + 0.4 * look.liner)
+        )
         dark = clamp01(max(0.97 * liner, 0.85 * hairs) + low)
         dark = clamp01(dark * 0.96)
         r *= 1.0 - 0.62 * crease
@@ -228,7 +273,7 @@ def skin_colour(
     shine *= 0.75 + zone
     # Roots darken the scalp.
     roots = smoothstep(-0.45, 0.7, edge + 0.5 * noise2(x * 4.0 + z * 3.0, y * 2.0, seed + 90) - 0.2)
-    roots *= 0.78
+    roots *= 0.86 * look.roots
     hr, hg, hb = look.hair_colour
     r += (0.8 * hr + 0.04 * r - r) * roots
     g += (0.8 * hg + 0.04 * g - g) * roots

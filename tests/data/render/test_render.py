@@ -1,6 +1,7 @@
 """The demo's renderer: determinism, landmarks, blinks, detectability, and resumable sets."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,15 @@ import pandas as pd
 import pytest
 
 from dicface.base.errors import ClipError
-from dicface.data.render import identity, render_clip, render_set
-from dicface.data.render.clip import TEMPLATE, five_points
+from dicface.data.render import RENDERER, identity, render_clip, render_set
+from dicface.data.render.clip import TEMPLATE, Stage, five_points
+from dicface.data.render.draws import Draws
+from dicface.data.render.hairstyles import STYLES, draw_hair
+from dicface.data.render.identity import HATS
 from dicface.data.render.landmarks import EYES, MOUTH, NOSE
-from dicface.data.render.motion import motion
+from dicface.data.render.motion import liveliness, motion, still
+from dicface.data.render.scene import scene
+from dicface.jobs.render_clips import RenderClips
 from dicface.video.clips import read_clip
 
 SIZE = 64
@@ -92,11 +98,99 @@ def test_blink_closes_eyes_and_speech_opens_the_mouth():
 
 def test_pose_stays_within_its_limits():
     for name in "abcdefgh":
-        angles = np.rad2deg(motion(name, 100, 25).angles)
-        assert (np.abs(angles).max(axis=0) <= np.array([20.001, 9.0, 7.0])).all()
-        assert np.abs(np.diff(angles, axis=0)).max() < 3.5
+        for lively, fastest in ((0.0, 3.0), (1.0, 12.0)):
+            angles = np.rad2deg(motion(name, 100, 25, lively).angles)
+            assert (np.abs(angles).max(axis=0) <= np.array([24.001, 11.001, 8.001])).all()
+            assert np.abs(np.diff(angles, axis=0)).max() < fastest
+        angles = np.rad2deg(still(name).angles[0])
+        assert (np.abs(angles) <= np.array([40.001, 16.001, 10.001])).all()
     long, short = motion("a", 30, 25), motion("a", 10, 25)
     np.testing.assert_array_equal(long.blends[:10], short.blends)
+
+
+def test_a_third_of_the_clips_is_lively():
+    amounts = np.array([liveliness(f"clip {n}") for n in range(300)])
+    assert 0.26 < (amounts > 0).mean() < 0.41
+    assert amounts[amounts > 0].min() >= 0.6
+    assert amounts.max() <= 1.0
+    speed = {}
+    for lively in (0.0, 1.0):
+        moves = [motion(f"clip {n}", 50, 25, lively) for n in range(20)]
+        speed[lively] = np.mean([np.abs(np.diff(m.angles, axis=0)).mean() for m in moves])
+    assert speed[1.0] > 3 * speed[0.0]
+    by_name = next(n for n in range(300) if amounts[n] > 0)
+    drawn, asked = (motion(f"clip {by_name}", 5, 25, a) for a in (None, amounts[by_name]))
+    np.testing.assert_array_equal(drawn.angles, asked.angles)
+
+
+def test_lively_frames_hold_detail_that_a_mean_of_neighbours_loses():
+    names = [f"clip {n}" for n in range(40)]
+    lively = [n for n in names if liveliness(n) > 0][:3]
+    calm = [n for n in names if liveliness(n) == 0][:3]
+
+    def kept(name: str) -> float:
+        """PSNR, dB, of the mean of five frames against the middle one."""
+        clip = render_clip("tester", name, num_frames=5, size=SIZE, supersample=2)
+        frames = clip.frames.astype(float)
+        return 10 * np.log10(255**2 / ((frames.mean(axis=0) - frames[2]) ** 2).mean())
+
+    assert np.mean([kept(n) for n in lively]) < np.mean([kept(n) for n in calm]) - 3
+
+
+def test_people_are_varied():
+    people = [identity(f"citizen {n}") for n in range(400)]
+    styles = {p.hair.name for p in people}
+    assert len(styles) >= len(STYLES) - 3
+    assert 0.15 < np.mean([p.wardrobe.glasses is not None for p in people]) < 0.5
+    assert {p.wardrobe.hat for p in people} == set(HATS)
+    assert {p.wardrobe.earrings for p in people} == {"", "stud", "drop", "hoop"}
+    assert 0.1 < np.mean([max(p.beard.length, p.beard.moustache) > 0 for p in people]) < 0.45
+    assert 0.05 < np.mean([p.look.freckles > 0 for p in people]) < 0.3
+    assert 0.1 < np.mean([p.look.liner > 0 for p in people]) < 0.6
+    assert {p.look.shirt_kind for p in people} == set(range(5))
+    skin = np.array([p.look.skin for p in people]).mean(axis=1)
+    assert np.percentile(skin, 95) > 5 * np.percentile(skin, 5)
+    # No number of a look is the same for everybody, but where the eyes' height starts.
+    for field in set(people[0].look._fields) - {"eye_y"}:
+        assert len({getattr(p.look, field) for p in people}) > 1, field
+
+
+def test_an_attribute_has_its_own_stream():
+    d = Draws("identity", "Ada")
+    first = d.uniform("jaw", 0, 1)
+    d.choice("something new", "abc")
+    assert d.uniform("jaw", 0, 1) == first
+    assert d.uniform("chin", 0, 1) != first
+    counts = [Draws("coin", n).weighted("side", {"a": 3.0, "b": 1.0}) for n in range(400)]
+    assert 0.68 < counts.count("a") / 400 < 0.82
+    # Hair is drawn the same whatever else is drawn about the person.
+    person = identity("Ada")
+    feminine, age = d.chance("feminine", 0.5), float(d.rng("age").beta(1.3, 1.6))
+    assert draw_hair(d, feminine, d.uniform("tone", 0, 1), age) == person.hair
+
+
+def test_glasses_and_beards_are_seen_and_move_no_landmark():
+    person = next(
+        p
+        for p in (identity(f"citizen {n}") for n in range(100))
+        if p.wardrobe.glasses and p.wardrobe.glasses.rim > 0.1 and p.beard.length > 0.2
+    )
+    bare = replace(
+        person,
+        wardrobe=replace(person.wardrobe, glasses=None),
+        beard=replace(person.beard, length=0.0, moustache=0.0),
+    )
+    settings = {"aligned": True, "supersample": 2}
+    shots = [Stage(p).shoot(still("a"), scene("a"), SIZE, **settings) for p in (person, bare)]
+    np.testing.assert_array_equal(shots[0].landmarks, shots[1].landmarks)
+    changed = np.abs(shots[0].frames[0].astype(int) - shots[1].frames[0]).sum(axis=-1) > 40
+    marks = shots[0].landmarks[0]
+    eyes, chin = marks[EYES].mean(axis=0), marks[8]
+    rows = np.flatnonzero(changed.any(axis=1))
+    assert rows.min() < eyes[1]
+    assert rows.max() > chin[1] - 0.06 * SIZE
+    # The forehead stays.
+    assert not changed[: int(marks[17:27, 1].min() - 0.08 * SIZE)].any()
 
 
 def test_faces_are_detected_where_they_are():
@@ -198,7 +292,7 @@ def test_a_failing_set_leaves_no_index(tmp_path, monkeypatch):
         {"num_frames": 2},
         {"fps": 30},
         {"clips": [("test-clip", "another person")]},
-        {"renderer": 2},
+        {"renderer": RENDERER - 1},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -228,3 +322,7 @@ def test_tables_are_the_same_whether_clips_are_made_or_kept(tmp_path):
         names = ("index.parquet", "landmarks.parquet")
         tables.append([(tmp_path / folder / name).read_bytes() for name in names])
     assert tables[0] == tables[1] == tables[2]
+
+
+def test_the_workflow_renders_again_what_another_renderer_made():
+    assert RenderClips.algorithm == RENDERER
