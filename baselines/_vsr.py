@@ -54,7 +54,7 @@ class VideoEnlarger(NetworkMethod):
             (3, s·h, s·w) float32 RGB, clamped to [0, 1], on the CPU; s is `facts.scale`.
 
         Raises:
-            MethodError: The weights are not at hand.
+            MethodError: The weights are not on this machine.
             WeightsError: The weights file is damaged, or belongs to another network.
         """
         import torch

@@ -111,7 +111,7 @@ class PgDiff(Method):
         """The networks of the task with the authors' weights, on the device.
 
         Raises:
-            MethodError: A file is not at hand.
+            MethodError: A file is not on this machine.
             WeightsError: One is damaged or of another network.
         """
         from dicface.weights.load import load_into

@@ -105,7 +105,7 @@ def pack(stills: Path, unseen: Path, to: Path) -> None:
         tensors |= {f"{short}/{key}": value.half() for key, value in kept.items()}
     plans = {stage: network(config, stage) for stage in STAGES}
     settings = {
-        stage: {"train": plan.facts()["train"], "settings": plan.settings(), "kind": plan.kind}
+        stage: {"train": plan.decides()["train"], "settings": plan.settings(), "kind": plan.kind}
         for stage, plan in plans.items()
     }
     facts = {"stages": settings, "degradation": config.degradation, "seed": config.seed_name}

@@ -30,7 +30,7 @@ class MethodError(DicfaceError):
 
 
 class TrainingError(DicfaceError):
-    """A training run cannot start, go on or be resumed."""
+    """A training run cannot start, continue or be resumed."""
 
 
 class ClusterError(DicfaceError):

@@ -75,7 +75,7 @@ class Network:
             settings |= self.model["dicface"]
         return settings
 
-    def facts(self) -> dict[str, Any]:
+    def decides(self) -> dict[str, Any]:
         """Returns what decides its weights, but for the run's seed, clips and degradation."""
         train = asdict(self.train)
         return {

@@ -109,7 +109,7 @@ class TrainSettings:
         ema_decay: Of the exponential moving average of the parameters, which is what is released.
         precision: Lightning Fabric's: 32-true, bf16-mixed, …
         num_workers: Processes that read and degrade clips; 0 reads in the training process.
-        degraded_versions: A clip is degraded anew for every sample (0) or in so many versions.
+        degraded_versions: A clip is degraded again for every sample (0) or in so many versions.
         cache: Keeps decoded clips in memory.
         flip_prob: Of mirroring a sample.
         reverse_prob: Of playing a window backwards.
@@ -289,7 +289,7 @@ class ResultsElsewhere:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSettings:
-    """Which backbones measure: official where their files are at hand, offline ones otherwise."""
+    """Which backbones measure: official ones whose files are on this machine, else offline ones."""
 
     backbones: Literal["auto", "official", "offline"]
 

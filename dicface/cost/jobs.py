@@ -133,7 +133,7 @@ def ask_snakemake(
 
 
 def stand_in(folder: Path, names: Iterable[str]) -> set[str]:
-    """Fills a folder with what is at hand of weights, and with empty files for what is missing.
+    """Fills a folder with the weights that are on this machine, and empty files for the others.
 
     The files are marked as seeded weights, so that methods count them as present; links lead to
     everything that lies in `$DICFACE_WEIGHTS`.

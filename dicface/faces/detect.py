@@ -266,7 +266,7 @@ def default_detector(name: DetectorName = "auto") -> Detector:
                 f"detector: {registry.where_to_get('retinaface_resnet50')}; or set the detector to "
                 "dlib, which needs no download"
             )
-        logger.info("faces are detected by dlib: no RetinaFace weights are at hand")
+        logger.info("faces are detected by dlib: no RetinaFace weights are on this machine")
     return DlibDetector()
 
 

@@ -207,7 +207,7 @@ def import_folder(
         detector: A detector or the name of one (see `default_detector`).
         max_frames: Frames kept of each clip; None keeps all.
         choice: Which face of several is taken.
-        smoothing_ends: How the landmarks' track goes on beyond its ends.
+        smoothing_ends: How the landmarks' track continues beyond its ends.
         border: Colour outside the source frame.
         progress: Whether to show bars.
 

@@ -41,12 +41,12 @@ class Train(Job):
         """How it learns, from which clips with which inputs, and its sizes."""
         config, resolved = self.run.config, network(self.run.config, self.network)
         if resolved.train.released:
-            return {**resolved.facts(), "network": resolved.kind}
+            return {**resolved.decides(), "network": resolved.kind}
         inputs = {}
         if resolved.stage != "vqgan":
             inputs = Degrade(run=self.run, task=resolved.task).depends_on()
         return {
-            **resolved.facts(),
+            **resolved.decides(),
             "network": resolved.kind,
             "seed": config.seed_name,
             "inputs": inputs,

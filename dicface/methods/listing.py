@@ -90,4 +90,4 @@ def _where(name: str) -> str:
         return "wrong content"
     if path is None:
         return "missing"
-    return registry.SEEDED if registry.is_seeded(path) else "at hand"
+    return registry.SEEDED if registry.is_seeded(path) else "here"

@@ -176,7 +176,7 @@ class Method(ABC):
         """Returns the files whose content decides the results.
 
         Raises:
-            MethodError: One of them is not at hand.
+            MethodError: One of them is not on this machine.
         """
         reason = self.missing_weights()
         if reason:
@@ -213,4 +213,4 @@ def describe_missing(names: Iterable[str]) -> str:
         parts.append(f"{known.file} ({known.size}, {digest}, from {known.url})")
         commands.append(f"`{known.command}`")
     noun = "weights file" if len(parts) == 1 else "weights files"
-    return f"{noun} not at hand: {'; '.join(parts)}; run {' and '.join(commands)}"
+    return f"{noun} not on this machine: {'; '.join(parts)}; run {' and '.join(commands)}"

@@ -54,7 +54,7 @@ class NetworkMethod(Method):
         """The network with its weights, ready for inference on its device.
 
         Raises:
-            MethodError: The weights are not at hand, or are a folder without one single file.
+            MethodError: The weights are not on this machine, or are a folder of several files.
             WeightsError: They are damaged or of another network.
         """
         from dicface.restoring.runner import prepare_for_inference

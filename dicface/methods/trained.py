@@ -80,11 +80,11 @@ class DicFaceTrained(DicFace):
 
 
 def _trained_side(method: Method) -> int | None:
-    from dicface.models.checkpoint import read_facts
+    from dicface.models.checkpoint import read_header
 
     if method.weights is None:
         return method.facts.size
-    return read_facts(method.weights).get("settings", {}).get("resolution")
+    return read_header(method.weights).get("settings", {}).get("resolution")
 
 
 def load_trained(path: Path, name: str) -> Module:
@@ -98,9 +98,9 @@ def load_trained(path: Path, name: str) -> Module:
         WeightsError: The file is damaged, was not written by a training, or holds another
             network.
     """
-    from dicface.models.checkpoint import load_network, read_facts
+    from dicface.models.checkpoint import load_network, read_header
 
-    found = read_facts(path).get("network")
+    found = read_header(path).get("network")
     if found != name:
         raise WeightsError(
             f"{path}: holds the network '{found}', expected '{name}'. "

@@ -25,7 +25,7 @@ def save_weights(path: str | Path, tensors: dict[str, torch.Tensor], facts: dict
         save_file(contiguous, temporary, metadata={HEADER: json.dumps(facts, sort_keys=True)})
 
 
-def read_facts(path: str | Path) -> dict[str, Any]:
+def read_header(path: str | Path) -> dict[str, Any]:
     """Returns the facts that `save_weights` stored.
 
     Raises:
@@ -53,8 +53,8 @@ def read_facts(path: str | Path) -> dict[str, Any]:
 
 
 def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
-    """Returns all tensors of a file by name, on the CPU (errors as `read_facts`)."""
-    read_facts(path)
+    """Returns all tensors of a file by name, on the CPU (errors as `read_header`)."""
+    read_header(path)
     return load_file(path)
 
 
@@ -69,7 +69,7 @@ def load_network(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     """
     from dicface.models import build
 
-    facts = read_facts(path)
+    facts = read_header(path)
     network = build(facts["network"], **facts["settings"])
     load_state(network, load_tensors(path), str(path))
     return network.eval(), facts

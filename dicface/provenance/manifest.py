@@ -114,7 +114,7 @@ def recorded(
     manifest: dict[str, Json] = {
         "format": FORMAT,
         "kind": artefact.kind,
-        "artefact": {"file": artefact.path.name, **_facts(artefact.path)},
+        "artefact": {"file": artefact.path.name, **_digested(artefact.path)},
         "root": Path(os.path.relpath(place.root, artefact.path.parent)).as_posix(),
         "command": [portable(word, place.root) for word in command],
         "code": {"version": __version__, **code},
@@ -290,13 +290,13 @@ class _Place:
             for path in (path for path in paths if path.exists()):
                 name = self.inside(path)
                 if name is None:
-                    outside[f"{role}/{path.name}"] = _facts(path)
+                    outside[f"{role}/{path.name}"] = _digested(path)
                 elif name not in inside:
-                    inside[name] = _facts(path)
+                    inside[name] = _digested(path)
         return inside, outside
 
 
-def _facts(path: Path) -> dict[str, Json]:
+def _digested(path: Path) -> dict[str, Json]:
     if not path.exists():
         raise DicfaceError(
             f"{path}: no such file; expected a file that the command has made. Run it again."
@@ -306,7 +306,7 @@ def _facts(path: Path) -> dict[str, Json]:
 
 
 def _output(path: Path, started: datetime) -> dict[str, Json]:
-    facts = _facts(path)
+    facts = _digested(path)
     kept = path.stat().st_mtime < started.timestamp() - _CLOCK_SLACK_S
     return {**facts, "kept": True} if kept else facts
 

@@ -239,7 +239,7 @@ def _of_inputs(artefact: Made, graph: Graph, states: _States) -> Iterator[Findin
 
 
 def _of_weights(artefact: Made, states: _States) -> Iterator[Finding]:
-    """Released weights that are at hand under the name that was used."""
+    """Released weights that are on this machine under the name that was used."""
     for name, facts in artefact.manifest["outside"].items():
         role, _, file = name.partition("/")
         if role != "weights":

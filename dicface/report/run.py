@@ -159,7 +159,7 @@ def _notes(config: Config) -> list[str]:
     notes = [config.remark] if config.remark else []
     if is_papers_protocol(config) and not config.takes_released_inputs:
         notes.append(
-            "The inputs were degraded anew by the paper's recipe (data.test.test_set: "
+            "The inputs were degraded here by the paper's recipe (data.test.test_set: "
             "regenerated): the authors' own draws differ, and a gap to the paper includes that."
         )
     return notes

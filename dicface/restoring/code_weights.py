@@ -108,7 +108,7 @@ def measure_code_weights(
     """
     import torch
 
-    from dicface.models.checkpoint import load_network, read_facts
+    from dicface.models.checkpoint import load_network, read_header
     from dicface.restoring.runner import (
         StreamSettings,
         prepare_for_inference,
@@ -116,7 +116,7 @@ def measure_code_weights(
         to_tensor,
     )
 
-    found = read_facts(weights).get("network")
+    found = read_header(weights).get("network")
     if found != "dicface":
         raise WeightsError(
             f"{weights}: holds the network '{found}', expected 'dicface'. Code weights are "

@@ -136,7 +136,7 @@ class Run:
         """The configuration as each folder holds it.
 
         That of the training folder is without the user's test clips, so that these never train
-        anything anew.
+        anything again.
         """
         own = {self.train_folder / CONFIG_FILE: {**self.raw, "test_clips": ""}}
         return own | {self.folder / CONFIG_FILE: dict(self.raw)}

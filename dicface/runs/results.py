@@ -83,7 +83,7 @@ def restored_clips(folder: str | Path) -> dict[str, Path]:
 def clips_at_hand(folder: str | Path) -> tuple[dict[str, Path], str]:
     """Returns what `restored_clips` does and "", or no clip and why there is none.
 
-    For what shows clips and goes on without those of one method.
+    For code that shows clips and does without those of one method.
 
     Raises:
         ClipError: The index is damaged.

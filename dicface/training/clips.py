@@ -114,7 +114,7 @@ class PackedFrames:
         if len(shape) != 4 or not shape[0] or shape[1:] != [size, size, 3] or kind != "U8":
             raise ClipError(
                 f"{path}: holds {kind} frames of shape {shape}, expected U8, (N, {size}, {size}, "
-                "3); set data.size to their side or pack them anew"
+                "3); set data.size to their side or pack them again"
             )
         self.names = [f"frame_{i:06d}" for i in range(shape[0])]
 

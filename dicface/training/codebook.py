@@ -71,7 +71,7 @@ class LivingCodebook:
     def move(
         self, step: int, codes: Tensor, counts: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Places codes anew, and begins to count again.
+        """Gives codes new places, and begins to count again.
 
         Args:
             step: After which codes move.

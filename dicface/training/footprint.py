@@ -36,17 +36,17 @@ def describe(config: Config, name: str) -> str:
         config: The run.
         name: A stage or a variant.
     """
-    plan = network(config, name)
-    s, frames = plan.train, plan.frames
+    resolved = network(config, name)
+    s, frames = resolved.train, resolved.frames
     with FakeTensorMode():
-        learns = build(plan.kind, **plan.settings())
-        prior = build("vqgan", **plan.settings("vqgan"))
+        learns = build(resolved.kind, **resolved.settings())
+        prior = build("vqgan", **resolved.settings("vqgan"))
         objective = losses.Objective(
             prior=s.prior_alpha,
-            kl_weight=s.kl_weight if plan.stage == "dicface" else 0.0,
+            kl_weight=s.kl_weight if resolved.stage == "dicface" else 0.0,
             lambda2=0.0,
         )
-        stage = STAGE_CLASSES[plan.stage](learns, s, objective, prior)
+        stage = STAGE_CLASSES[resolved.stage](learns, s, objective, prior)
         part = s.micro_batch or s.batch_size
         batch = torch.empty(part, frames, 3, config.data.size, config.data.size)
         activations = _saved_bytes(stage, batch)
@@ -54,12 +54,14 @@ def describe(config: Config, name: str) -> str:
     trained = sum(p.numel() for p in learns.parameters() if p.requires_grad)
     facts: dict[str, Any] = {
         "name": name,
-        "stage": plan.stage,
-        "task": plan.task,
-        "network": plan.kind,
+        "stage": resolved.stage,
+        "task": resolved.task,
+        "network": resolved.kind,
         "model": {**dataclasses.asdict(learns.settings)},
         "train": dataclasses.asdict(s),
-        "degradation": config.degradation if plan.task == "bfr" and plan.stage != "vqgan" else None,
+        "degradation": config.degradation
+        if resolved.task == "bfr" and resolved.stage != "vqgan"
+        else None,
         "seed": config.seed_name,
         "resolved": {
             "parameters": parameters,

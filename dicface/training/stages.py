@@ -193,9 +193,9 @@ def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[st
         WeightsError: A file that it starts from is missing or does not fit, or LPIPS is asked for
             and its backbone is missing.
     """
-    plan = network(config, name)
-    settings = plan.train
-    learns = build(plan.kind, **plan.settings())
+    resolved = network(config, name)
+    settings = resolved.train
+    learns = build(resolved.kind, **resolved.settings())
     sources = {}
     if settings.init_from:
         sources["start"] = _weights(folder, settings.init_from)
@@ -203,16 +203,16 @@ def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[st
             learns, load_tensors(sources["start"]), str(sources["start"]), ignore_missing=True
         )
     prior = None
-    if plan.stage in ("codeformer", "fusion"):
+    if resolved.stage in ("codeformer", "fusion"):
         sources["prior"] = _weights(folder, prior_of(config, name))
         prior, _ = load_network(sources["prior"])
     objective = losses.Objective(
         prior=settings.prior_alpha,
-        kl_weight=settings.kl_weight if plan.stage == "dicface" else 0.0,
+        kl_weight=settings.kl_weight if resolved.stage == "dicface" else 0.0,
         lambda2=0.0 if settings.perceptual == "none" else settings.lpips_weight,
         perceptual=_perceptual(settings),
     )
-    stage = STAGE_CLASSES[plan.stage](learns, settings, objective, prior)
+    stage = STAGE_CLASSES[resolved.stage](learns, settings, objective, prior)
     return stage, {role: str(path) for role, path in sources.items()}
 
 

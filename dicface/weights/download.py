@@ -1,7 +1,7 @@
 """Getting one file from one address, in pieces if it must be: http and https, resumable.
 
 The bytes grow in a `.part` file; beside it `.part.json` says which address, version and length
-they belong to, so that a later run goes on only with the same file.
+they belong to, so that a later run resumes only with the same file.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def download(url: str, part: Path, *, num_bytes: int | None = None, label: str =
         except _CutError as error:
             if attempt == ATTEMPTS - 1 or _size(part) <= before:
                 raise DownloadError(
-                    f"{url}: {error}; the part is kept, and the same command goes on from there"
+                    f"{url}: {error}; the part is kept, and the same command resumes from there"
                 ) from error
             _LOG.info("%s: %s; going on from there", label, error)
 
@@ -71,7 +71,7 @@ def download(url: str, part: Path, *, num_bytes: int | None = None, label: str =
 def forget(part: Path) -> None:
     """Deletes a part and what is known of it."""
     part.unlink(missing_ok=True)
-    _facts_file(part).unlink(missing_ok=True)
+    _record_file(part).unlink(missing_ok=True)
 
 
 class _CutError(Exception):
@@ -79,7 +79,7 @@ class _CutError(Exception):
 
 
 def _go_on(url: str, part: Path, num_bytes: int | None, label: str) -> None:
-    facts = _facts(part)
+    facts = _record(part)
     offset = _size(part)
     version = facts.get("etag") or facts.get("modified")
     if not offset or facts.get("url") != url or not version:
@@ -153,7 +153,7 @@ def _receive(
     try:
         with open(part, "r+b" if offset else "wb") as file:
             # The facts come second: an empty part with old facts would be taken for nothing.
-            write_json(_facts_file(part), facts)
+            write_json(_record_file(part), facts)
             file.seek(offset)
             file.truncate()
             done = offset + _copy(response, file, offset, total, label)
@@ -230,13 +230,13 @@ def _no_space(part: Path, num_bytes: int) -> str:
     )
 
 
-def _facts_file(part: Path) -> Path:
+def _record_file(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def _facts(part: Path) -> dict[str, Any]:
+def _record(part: Path) -> dict[str, Any]:
     try:
-        found = json.loads(_facts_file(part).read_text())
+        found = json.loads(_record_file(part).read_text())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -152,7 +152,7 @@ def where_to_get(name: str) -> str:
     """Returns one sentence that says which file is missing, how large it is and how to get it."""
     known = entry(name)
     return (
-        f"weights file {known.file} ({known.size}, {known.licence}) is not at hand: "
+        f"weights file {known.file} ({known.size}, {known.licence}) is not on this machine: "
         f"{how_to_get(known)}"
     )
 

@@ -203,7 +203,9 @@ def _left(executor: str) -> list[str]:
     """Ids of jobs that wait or run: of this run, or, where jobs do not name it, of this folder."""
     asked = _run("squeue", "--me", "--noheader", "--format=%i|%k|%Z")
     if UNREACHABLE in asked.stderr:
-        logger.warning("Slurm's controller is away; look later with `squeue --me` what goes on.")
+        logger.warning(
+            "Slurm's controller is away; look later with `squeue --me` at what is running."
+        )
     ours = str(Path.cwd()) if executor == "slurm" else os.environ.get(RUN_VARIABLE)
     column = 2 if executor == "slurm" else 1
     rows = (line.split("|") for line in asked.stdout.splitlines())

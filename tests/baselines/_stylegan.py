@@ -105,7 +105,9 @@ class FrameByFrame:
     def test_missing_weights_are_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.delenv("DICFACE_WEIGHTS", raising=False)
-        with pytest.raises(MethodError, match=r"not at hand: (GPEN|GFPGAN).*\.pth .*https://"):
+        with pytest.raises(
+            MethodError, match=r"not on this machine: (GPEN|GFPGAN).*\.pth .*https://"
+        ):
             list(self.kind(task=self.task).restore(clip_of(1)))
 
     def check_that_a_released_file_is_loaded(self, wrapper: str | None, tmp_path: Path):

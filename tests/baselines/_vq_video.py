@@ -184,7 +184,7 @@ class VideoMethod:
         monkeypatch.chdir(tmp_path)
         monkeypatch.delenv("DICFACE_WEIGHTS", raising=False)
         with pytest.raises(
-            MethodError, match=r"weights file not at hand: (KEEP|pgtformer).*https://"
+            MethodError, match=r"weights file not on this machine: (KEEP|pgtformer).*https://"
         ):
             list(self.kind().restore([torch.zeros(3, 8, 8)]))
 

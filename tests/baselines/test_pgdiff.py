@@ -176,7 +176,9 @@ def test_missing_weights_are_named(task: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DICFACE_WEIGHTS", raising=False)
     method = dicface.methods.create("pgdiff", task=task)
-    with pytest.raises(MethodError, match="not at hand: iddpm_ffhq512_ema500000.pth") as caught:
+    with pytest.raises(
+        MethodError, match="not on this machine: iddpm_ffhq512_ema500000.pth"
+    ) as caught:
         next(method.restore(clip_of(1)))
     assert ("rrdb_iter_100000.pth" in str(caught.value)) == (task == "bfr")
 

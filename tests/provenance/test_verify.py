@@ -58,8 +58,8 @@ def make_clips(folder: Path) -> None:
 
 
 def make_network(config, folder: Path) -> None:
-    plan = network(config, "dicface")
-    write_json(folder / "settings.json", {**plan.facts(), "network": "dicface"})
+    resolved = network(config, "dicface")
+    write_json(folder / "settings.json", {**resolved.decides(), "network": "dicface"})
     about = {"name": "dicface", "starts_from": "", "steps": 7, "seconds": 2.0, "threads": 1}
     about |= {"parameters": 1234567, "frames_seen": 70}
     write_json(folder / "training.json", about)
@@ -247,7 +247,7 @@ def test_released_weights_that_were_replaced_are_named(run, tmp_path, monkeypatc
     manifest = read_manifest(path)
     manifest["outside"] = {"weights/x.pth": {"sha256": "0" * 64, "bytes": 5}}
     write_json(path, manifest)
-    assert found(run) == {}, "not at hand: nothing to say"
+    assert found(run) == {}, "not on this machine: nothing to say"
     monkeypatch.setenv("DICFACE_WEIGHTS", str(tmp_path))
     change(tmp_path / "x.pth")
     file = str(tmp_path / "x.pth")

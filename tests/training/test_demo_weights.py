@@ -19,7 +19,7 @@ from dicface.config.mapping import overlay
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.models import build
-from dicface.models.checkpoint import load_network, read_facts
+from dicface.models.checkpoint import load_network, read_header
 from dicface.models.efficientnet import LiteDistance
 from dicface.training.demo import weights as demo_weights
 from dicface.training.demo.card import card_text, checks, eye_error, face_boxes
@@ -104,11 +104,11 @@ def test_the_recipe_fits_the_schema_and_the_size_that_ships() -> None:
     jsonschema.validate(raw, schema)
     config = load(*CONFIG)
     for stage in STAGES:
-        plan = network(config, stage)
-        assert plan.train.steps % 500 == 0  # a look at the end, and none is lost
-        assert 500 % plan.train.save_every == 0
+        resolved = network(config, stage)
+        assert resolved.train.steps % 500 == 0  # a look at the end, and none is lost
+        assert 500 % resolved.train.save_every == 0
     with torch.device("meta"):
-        shipped = build(plan.kind, **plan.settings())
+        shipped = build(resolved.kind, **resolved.settings())
     assert shipped.settings.latent_size == 16
     assert 2 * sum(p.numel() for p in shipped.parameters()) < 8e6
 
@@ -181,7 +181,7 @@ def test_trains_looks_exports_and_describes(
     cost = export(out, to, unseen, {"commit": "abc"})
     assert cost["psnr_16_32"] > 40
     assert cost["megabytes"] < 8
-    facts = read_facts(to)
+    facts = read_header(to)
     assert facts["made_by"] == "this project"
     assert facts["commit"] == "abc"
     assert facts["task"] == "bfr"

@@ -16,7 +16,7 @@ from dicface.config.networks import network
 from dicface.config.settings import STAGES, Config
 from dicface.data.degradation.degrade import BlindDegradation
 from dicface.data.degradation.tasks.bfr import BlindRestoration
-from dicface.models.checkpoint import load_network, read_facts
+from dicface.models.checkpoint import load_network, read_header
 from dicface.training.clips import AlignedClips, PackedFrames, open_clips
 from dicface.training.footprint import describe
 from dicface.training.loop import CHECKPOINT, Ema, learning_rate, train_stage
@@ -211,7 +211,7 @@ def test_a_divergent_discriminator_stops_and_keeps_the_last_good_state(
     with pytest.raises(TrainingError, match=r"step 4: .*critic nan.*gan_rate.*checkpoint is kept"):
         train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path)
     kept = tmp_path / "vqgan" / CHECKPOINT
-    assert read_facts(kept)["step"] == 4
+    assert read_header(kept)["step"] == 4
     assert all(torch.isfinite(tensor).all() for tensor in load_file(kept).values())
 
 
@@ -228,7 +228,7 @@ def test_a_spoilt_state_is_never_saved(
     monkeypatch.setattr(torch.optim.Adam, "step", spoiling)
     with pytest.raises(TrainingError, match="not finite.*last good state"):
         train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path)
-    assert read_facts(tmp_path / "vqgan" / CHECKPOINT)["step"] == 2
+    assert read_header(tmp_path / "vqgan" / CHECKPOINT)["step"] == 2
 
 
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
@@ -359,7 +359,7 @@ def test_dry_run_describes_without_training(raw: dict, name: str) -> None:
 
 
 def test_weights_say_what_they_are(raw: dict, clips: Path, tmp_path: Path) -> None:
-    facts = read_facts(train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path))
+    facts = read_header(train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path))
     assert facts["network"] == "vqgan"
     assert facts["train"]["steps"] == 6
     assert facts["seed"] == "demo-0"

@@ -1,4 +1,4 @@
-"""Results that were made elsewhere as rows of a run: names, and what is made anew when."""
+"""Results that were made elsewhere as rows of a run: names, and what is made again when."""
 
 import json
 import subprocess

@@ -2,7 +2,7 @@
 
 Numba notices that a cached function is out of date only by the function's own file. The kernels of
 this package call one another across files, so their folder carries the digest of all files with
-kernels: an edit to one compiles all anew (about 20 s) instead of mixing old code with new.
+kernels: an edit to one compiles all again (about 20 s) instead of mixing old code with new.
 """
 
 import hashlib

@@ -26,7 +26,7 @@ class Draws:
         self._subject = subject
 
     def rng(self, attribute: str) -> np.random.Generator:
-        """The attribute's own generator; the same one anew at each call."""
+        """The attribute's own generator; the same at each call."""
         return numpy_rng(*self._subject, attribute)
 
     def uniform(self, attribute: str, low: float, high: float) -> float:

@@ -160,7 +160,7 @@ def _is_done(order: Order, out: Path) -> bool:
 def pack_stills(order: Order, out: str | Path, *, workers: int = 1) -> Path:
     """Render an order into the packed file `out`.
 
-    Finished pieces wait in `<out>.parts/`; after a kill the same call goes on from them and writes
+    Finished pieces wait in `<out>.parts/`; after a kill the same call resumes from them and writes
     the same bytes, whatever the number of workers. A finished file of the same order is kept.
 
     Args:

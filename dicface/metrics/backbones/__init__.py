@@ -1,4 +1,4 @@
-"""Which networks measure: official ones where their files are at hand, offline ones otherwise.
+"""Which networks measure: official ones whose files are on this machine, else offline ones.
 
 Truth and restored clips always go through the same backbone, and every score names it.
 """
@@ -48,9 +48,9 @@ class Backbones:
         """Chooses the backbones and logs what was chosen and why.
 
         Args:
-            prefer: "auto": the official network of each metric whose file is at hand, the offline
-                one otherwise; "official": official ones, an error where a file is missing;
-                "offline": offline ones, whatever is at hand.
+            prefer: "auto": the official network of each metric whose file is on this machine, the
+                offline one otherwise; "official": official ones, an error where a file is missing;
+                "offline": offline ones, whatever is there.
             device: torch device of LPIPS, FAN and the video network, "cpu" or "cuda".
             instead: Variants that measure instead of the tables' backbones of the same kind.
 
@@ -115,7 +115,7 @@ def _why_offline(name: str, prefer: Prefer) -> str:
         return "there is no other"
     if prefer == "offline":
         return "offline backbones were asked for"
-    return f"{registry.entry(name).file} is not at hand"
+    return f"{registry.entry(name).file} is not on this machine"
 
 
 __all__ = ["BackboneInfo", "Backbones", "Prefer"]

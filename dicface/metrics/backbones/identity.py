@@ -65,7 +65,7 @@ class ArcFaceIdentity:
             name="arcface-w600k-r50",
             sha256=sha256_of(path),
             official=True,
-            reason=f"{path.name} is at hand",
+            reason=f"{path.name} is on this machine",
         )
 
     @cached_property

@@ -64,7 +64,10 @@ class FanLandmarks:
         """Takes the TorchScript file; it is read at first use."""
         self._path, self._device = path, device
         self.info = BackboneInfo(
-            name="fan-68", sha256=sha256_of(path), official=True, reason=f"{path.name} is at hand"
+            name="fan-68",
+            sha256=sha256_of(path),
+            official=True,
+            reason=f"{path.name} is on this machine",
         )
 
     @cached_property

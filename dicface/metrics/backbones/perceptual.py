@@ -60,7 +60,7 @@ class OfficialPerceptual(Perceptual):
             name=self.name,
             sha256=sha256_of(path),
             official=True,
-            reason=f"{path.name} is at hand",
+            reason=f"{path.name} is on this machine",
         )
 
     @cached_property

@@ -58,7 +58,10 @@ class I3DFeatures(VideoFeatures):
         """Takes the TorchScript file; it is read at first use."""
         self._path, self._device = path, device
         self.info = BackboneInfo(
-            name="i3d", sha256=sha256_of(path), official=True, reason=f"{path.name} is at hand"
+            name="i3d",
+            sha256=sha256_of(path),
+            official=True,
+            reason=f"{path.name} is on this machine",
         )
 
     @cached_property

@@ -27,7 +27,7 @@ GPU_MEMORY = 5
 """Column that is left out where no row has a value in it."""
 
 MEBI = 2**20
-UNKNOWN = Cell(markup="not at hand", value=None)
+UNKNOWN = Cell(markup="not recorded", value=None)
 
 
 def trained_networks(train: Path) -> dict[str, Path]:

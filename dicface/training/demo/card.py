@@ -16,7 +16,7 @@ from dicface.base.files import atomic_path, sha256_of, write_json
 from dicface.config.settings import Config
 from dicface.faces.detect import DlibDetector
 from dicface.faces.dlib_models import Box, landmarks_68
-from dicface.models.checkpoint import load_network, read_facts
+from dicface.models.checkpoint import load_network, read_header
 from dicface.provenance.manifest import code_version
 from dicface.training.demo.weights import (
     LIMIT_MB,
@@ -171,7 +171,7 @@ def card_text(
     """The card in Markdown."""
     data = json.loads((out / "data.json").read_text()) if (out / "data.json").is_file() else {}
     training = {stage: _training(out, stage) for stage in STAGES}
-    facts = read_facts(out / "fusion" / WEIGHTS)
+    facts = read_header(out / "fusion" / WEIGHTS)
     parameters = sum(t.numel() for t in load_network(out / "fusion" / WEIGHTS)[0].parameters())
     code = code_version(ROOT)
     commit = f"{code['commit'] or code['note']}{' with changes' if code['changed'] else ''}"
@@ -252,7 +252,7 @@ def _curve(path: Path) -> list[str]:
 def _training(out: Path, stage: str) -> dict[str, float]:
     """Steps, batch and seconds of a stage; seconds are 0 where nothing says them."""
     folder = out / stage
-    facts = read_facts(folder / WEIGHTS)["train"]
+    facts = read_header(folder / WEIGHTS)["train"]
     seconds = 0.0
     if (folder / "training.json").is_file():
         seconds = json.loads((folder / "training.json").read_text())["seconds"]

@@ -4,7 +4,7 @@
     python -m dicface.training.demo export --unseen FILE --out FOLDER --to FILE
     python -m dicface.training.demo card   --stills FILE --unseen FILE --out FOLDER --machine TEXT
 
-A training that was killed goes on from its last checkpoint when the same command is given again,
+A training that was killed resumes from its last checkpoint when the same command is given again,
 and ends with the same bits. Each look at the averaged weights writes a line of numbers to
 `<out>/<stage>/validation.jsonl` and a picture to `<out>/<stage>/pictures/`.
 """
@@ -39,7 +39,7 @@ from dicface.models.checkpoint import (
     load_network,
     load_state,
     load_tensors,
-    read_facts,
+    read_header,
     save_weights,
 )
 from dicface.training.demo.numbers import (
@@ -111,19 +111,19 @@ def _require_same_data(out: Path, stills: Path) -> None:
 def _is_done(config: Config, stage: str, out: Path) -> bool:
     """Whether the stage's weights are there; refuses what other settings began.
 
-    `train_stage` would begin anew, and hours of work with it.
+    `train_stage` would start again, and hours of work would be lost.
     """
-    wanted = json.loads(json.dumps(network(config, stage).facts()))
+    wanted = json.loads(json.dumps(network(config, stage).decides()))
     for name in (WEIGHTS, CHECKPOINT):
         path = out / stage / name
         if path.is_file():
-            facts = read_facts(path)
+            facts = read_header(path)
             facts = facts.get("origin", facts)
             changed = [key for key, value in wanted.items() if facts.get(key) != value]
             if changed:
                 raise TrainingError(
                     f"{path} was made with other settings ({', '.join(changed)}). Train with the "
-                    "configuration and code that began it, or remove the file to begin anew."
+                    "configuration and code that began it, or remove the file to start again."
                 )
             return name == WEIGHTS
     return False
@@ -176,9 +176,9 @@ class Look:
     """Looks at averaged weights on the way: a line of numbers and a picture."""
 
     def __init__(self, config: Config, stage: str, unseen: Unseen, out: Path, every: int) -> None:
-        plan = network(config, stage)
-        self.stage, self.every, self.steps = stage, every, plan.train.steps
-        self.network = build(plan.kind, **plan.settings()).eval()
+        resolved = network(config, stage)
+        self.stage, self.every, self.steps = stage, every, resolved.train.steps
+        self.network = build(resolved.kind, **resolved.settings()).eval()
         self.unseen = unseen
         self.distance = lite_distance("efficientnet_lite2").eval()
         self.folder = out / stage

@@ -28,8 +28,8 @@ def test_auto_takes_offline_networks_where_no_file_is_at_hand(monkeypatch, tmp_p
     }
     official = [metric for metric in METRICS if chosen.of(metric).official]
     assert official == ["psnr", "ssim"]
-    assert "w600k_r50.onnx is not at hand" in chosen[IDENTITY].info.reason
-    with pytest.raises(WeightsError, match=r"vgg16-397923af\.pth.*not at hand.*auto"):
+    assert "w600k_r50.onnx is not on this machine" in chosen[IDENTITY].info.reason
+    with pytest.raises(WeightsError, match=r"vgg16-397923af\.pth.*not on this machine.*auto"):
         Backbones.resolve("official")
 
 

@@ -25,7 +25,7 @@ CLIPS = ("a <b> & 50% #1", "head_1", "head_2")
 LABELS = {"input": "Degraded input", "alpha": "Alpha <i>& Co.</i>", "beta": "Beta"}
 METRIC_IDS = ("psnr", "lpips", "tlme")
 WEIGHTS = b"weights of alpha"
-REASON = "weights file not at hand, from https://example.org/gone.pth"
+REASON = "weights file not on this machine, from https://example.org/gone.pth"
 
 
 def grey(frame: int) -> int:

@@ -162,10 +162,10 @@ def test_the_cost_table_says_what_is_recorded_and_what_is_not(report):
     heads, rows = costs(report)
     assert [head for head in heads if "memory" in head] == ["Peak host memory, MiB"]
     # Of its clips two have a time, 24 frames in 1.2 s; one is not of this test set.
-    assert rows[LABELS["alpha"]] == ["1.50", "not at hand", "50", "512", "42", "200"]
+    assert rows[LABELS["alpha"]] == ["1.50", "not recorded", "50", "512", "42", "200"]
     # Nothing was trained; what was loaded is known.
-    assert rows["Beta"][:4] == ["2.25", "not at hand", "not at hand", "not at hand"]
-    assert rows["gamma"][:4] == ["not at hand"] * 4
+    assert rows["Beta"][:4] == ["2.25", "not recorded", "not recorded", "not recorded"]
+    assert rows["gamma"][:4] == ["not recorded"] * 4
     assert "Degraded input" not in rows
 
 
@@ -178,7 +178,7 @@ def test_the_cost_table_has_gpu_memory_where_a_method_ran_on_one(tmp_path, run):
     index = write_report(run_in(copy), tmp_path / "r")
     heads, rows = costs(index.parent)
     place = heads.index("Peak GPU memory, MiB")
-    assert (rows["Beta"][place], rows[LABELS["alpha"]][place]) == ("3", "not at hand")
+    assert (rows["Beta"][place], rows[LABELS["alpha"]][place]) == ("3", "not recorded")
     assert rows["Beta"][heads.index("Time a frame, ms")] == "1.2"
     (copy / "bfr" / "beta" / "cost.json").write_text("{")
     with pytest.raises(ClipError, match=r"cost\.json: cannot be read"):
