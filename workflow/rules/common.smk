@@ -32,7 +32,9 @@ DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
 # settings lie beside it, and what a cluster lacks is said before the first job.
 onstart:
     try:
-        for name in {job.rule.name for job in workflow.dag.needrun_jobs()} & set(JOBS):
+        for name in {job.rule.name for job in workflow.dag.needrun_jobs()} & set(
+            JOBS
+        ):
             JOBS[name].require(PLAN)
         LOCKS = PLAN.start()
         slurm.begin(workflow)

@@ -2,7 +2,9 @@
 
 
 def tables(*names):
-    return [f"{RUN}/tables/{name}.{end}" for name in names for end in ("md", "csv", "tex")]
+    return [
+        f"{RUN}/tables/{name}.{end}" for name in names for end in ("md", "csv", "tex")
+    ]
 
 
 rule table1:
