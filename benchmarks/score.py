@@ -36,12 +36,16 @@ from torchvision.models.video import r3d_18
 from dicface.data.photo import astronaut_clip
 from dicface.faces.dlib_models import IDENTITY_FILE, LANDMARKS_68_FILE, model_path
 from dicface.metrics import METRICS
-from dicface.metrics.analysis import TruthAnalysis, analyse_truth
+from dicface.metrics.analysis import analyse_truth
 from dicface.metrics.backbones import Backbones
-from dicface.metrics.backbones._random import draw_weights
+from dicface.metrics.backbones.random_weights import draw_weights
 from dicface.metrics.backbones.video import RANDOM_NAME
+from dicface.metrics.facts import VIDEO
 from dicface.metrics.fvd import WINDOW, frechet_distance, window_starts
+from dicface.metrics.lpips import PERCEPTUAL
+from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.scorer import score_clip
+from dicface.metrics.truth import TruthAnalysis
 from dicface.video.clips import read_frames, write_clip
 
 FACE = 512
@@ -74,8 +78,8 @@ class Libraries:
     """The libraries with networks, loaded before anything is timed."""
 
     def __init__(self, backbones: Backbones) -> None:
-        self._lpips = backbones.perceptual.network
-        self._prepare = backbones.video.prepare
+        self._lpips = backbones[PERCEPTUAL].network
+        self._prepare = backbones[VIDEO].prepare
         self._video = r3d_18(weights=None)
         self._video.fc = torch.nn.Identity()
         draw_weights(self._video, RANDOM_NAME)
@@ -176,12 +180,12 @@ def enlarge(frame: np.ndarray) -> np.ndarray:
 
 
 def one_decode(
-    restored: Path, truth: Path, analysis: TruthAnalysis, backbones: Backbones
+    restored: Path, truth: Path, analysis: TruthAnalysis, protocol: EvaluationProtocol
 ) -> dict[str, float]:
     """All seven by the scorer."""
-    score = score_clip(restored, truth, analysis, backbones)
+    score = score_clip(restored, truth, analysis, protocol)
     values = {metric: float(np.nanmean(found)) for metric, found in score.values.items()}
-    return values | {"fvd": frechet_distance(score.features, analysis.features)}
+    return values | {"fvd": frechet_distance(score.features["fvd"].restored, analysis.features)}
 
 
 def timed(function: Callable, *arguments: object) -> tuple[float, object]:
@@ -193,8 +197,8 @@ def timed(function: Callable, *arguments: object) -> tuple[float, object]:
 
 def compare(restored: Path, truth: Path, rounds: int, num_frames: int) -> tuple[list[str], bool]:
     """Runs both sides in turns; returns the lines of the report and whether the values agree."""
-    backbones = Backbones.resolve("offline")
-    libraries = Libraries(backbones)
+    protocol = EvaluationProtocol.resolve("offline")
+    libraries = Libraries(protocol.backbones)
     alone = {"psnr": library_psnr, "ssim": library_ssim}
     alone |= {metric: getattr(libraries, metric) for metric in METRICS if metric not in alone}
     seconds: dict[str, list[float]] = {n: [] for n in (*METRICS, "detect", "truth", "score")}
@@ -206,9 +210,9 @@ def compare(restored: Path, truth: Path, rounds: int, num_frames: int) -> tuple[
             values.setdefault(metric, value)
             seconds[metric].append(taken)
         seconds["detect"].append(timed(libraries.detect, restored, truth)[0])
-        taken, analysis = timed(analyse_truth, truth, backbones)
+        taken, analysis = timed(analyse_truth, truth, protocol)
         seconds["truth"].append(taken)
-        taken, ours = timed(one_decode, restored, truth, analysis, backbones)
+        taken, ours = timed(one_decode, restored, truth, analysis, protocol)
         seconds["score"].append(taken)
         if index == 0:
             seconds = {name: [] for name in seconds}

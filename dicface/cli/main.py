@@ -99,17 +99,13 @@ def restore(options: argparse.Namespace, config: Config) -> None:
 def analyse(options: argparse.Namespace, config: Config) -> None:
     """Analyse the true clips once: boxes, landmarks, identities, video features."""
     from dicface.base.files import write_json
-    from dicface.metrics.scorer import analyse_set
+    from dicface.metrics.analysis import analyse_set
+    from dicface.metrics.protocol import EvaluationProtocol
     from dicface.video.clips import list_clips
 
     _set_threads(config)
-    analyse_set(
-        options.truth,
-        options.out,
-        prefer=config.metrics.backbones,
-        workers=options.workers,
-        device=config.device,
-    )
+    protocol = EvaluationProtocol.resolve(config.metrics.backbones, device=config.device)
+    analyse_set(options.truth, options.out, protocol, workers=options.workers)
     write_json(options.out / "done.json", {"clips": list(list_clips(options.truth))})
 
 
@@ -138,34 +134,39 @@ def score(options: argparse.Namespace, config: Config | None = None) -> None:
 
 def score_method(options: argparse.Namespace, config: Config) -> None:
     """Score the restored clips of one method of a run with all metrics."""
+    from dicface.metrics.matching import match_names
+    from dicface.metrics.protocol import EvaluationProtocol
     from dicface.metrics.scorer import score_set
+    from dicface.runs.results import read_index, restored_clips
+    from dicface.video.clips import list_clips
 
     _set_threads(config)
+    index = read_index(options.restored)
+    match = match_names(
+        restored_clips(options.restored),
+        list_clips(options.truth),
+        unusable=index.get("unusable"),
+        notes=index.get("notes"),
+    )
     score_set(
         options.task,
         options.method,
-        options.restored,
-        options.truth,
+        match,
         options.out,
         analysis_folder=options.analysis,
-        prefer=config.metrics.backbones,
+        protocol=EvaluationProtocol.resolve(config.metrics.backbones, device=config.device),
         workers=options.workers,
-        device=config.device,
     )
 
 
 def noise_floor(options: argparse.Namespace, config: Config) -> None:
     """Measure what the face metrics give on the truth itself."""
     from dicface.metrics.noise_floor import measure_noise_floor
+    from dicface.metrics.protocol import EvaluationProtocol
 
     _set_threads(config)
-    measure_noise_floor(
-        options.truth,
-        options.analysis,
-        options.out,
-        prefer=config.metrics.backbones,
-        device=config.device,
-    )
+    protocol = EvaluationProtocol.resolve(config.metrics.backbones, device=config.device)
+    measure_noise_floor(options.truth, options.analysis, options.out, protocol)
 
 
 def table(options: argparse.Namespace, config: Config) -> None:

@@ -10,11 +10,10 @@ from dicface.base.errors import WeightsError
 from dicface.config.networks import network
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rates
+from dicface.metrics import official_files
 from dicface.weights import registry
 from dicface.workflow.plan import Plan
 
-#: What the official metrics are measured with: `dicface.metrics.backbones.OFFICIAL_FILES`.
-OFFICIAL_BACKBONES = ("vgg16", "arcface_w600k_r50", "fan_2dfan4", "i3d_torchscript")
 DETECTOR = "retinaface_resnet50"
 
 
@@ -69,7 +68,7 @@ def _required_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
             elif plan.train.lpips_weight > 0 and plan.stage != "codeformer":
                 files.setdefault("vgg16", []).append("training with LPIPS")
     if suite.config.metrics.backbones == "official" and _has(jobs, "score"):
-        for name in OFFICIAL_BACKBONES:
+        for name in official_files():
             files.setdefault(name, []).append("official metrics")
     return {name: ", ".join(dict.fromkeys(reasons)) for name, reasons in files.items()}
 
@@ -77,7 +76,7 @@ def _required_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
 def _optional_files(suite: Plan, jobs: Iterable[Job]) -> dict[str, str]:
     files = {}
     if suite.config.metrics.backbones == "auto" and _has(jobs, "score"):
-        files = dict.fromkeys(OFFICIAL_BACKBONES, "official metrics; offline networks without it")
+        files = dict.fromkeys(official_files(), "official metrics; offline networks without it")
     looks_for_faces = _has(jobs, "import_clips", "training_landmarks")
     # The smaller RetinaFace does too.
     if (

@@ -220,7 +220,8 @@ def _analyse(options: Options, config: Config) -> Artefact:
 
 
 def _score_method(options: Options, config: Config) -> Artefact:
-    names = ("metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz")
+    from dicface.metrics import score_files
+
     return Artefact(
         path=options.out / "metrics.parquet",
         kind="scores",
@@ -230,7 +231,7 @@ def _score_method(options: Options, config: Config) -> Artefact:
             "analysis": _found(options.analysis, "*.npz"),
             "weights": _measuring(config),
         },
-        outputs=partial(_found, options.out, *names),
+        outputs=partial(_found, options.out, *score_files()),
         settings={"task": options.task, "method": options.method, "metrics": config.metrics},
     )
 
@@ -381,9 +382,9 @@ def _restored(folder: Path) -> list[Path]:
 
 def _measuring(config: Config) -> list[Path]:
     """Weights files of the official networks that measure, those that are at hand."""
-    from dicface.metrics.backbones import OFFICIAL_FILES
+    from dicface.metrics import official_files
     from dicface.weights import registry
 
     if config.metrics.backbones == "offline":
         return []
-    return [path for name in OFFICIAL_FILES.values() if (path := registry.here(name))]
+    return [path for name in official_files() if (path := registry.here(name))]

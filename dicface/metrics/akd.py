@@ -5,17 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.metrics.facts import MetricFacts, check_landmarks
-
-FACTS = MetricFacts(
-    id="akd",
-    name="AKD",
-    unit="px",
-    higher_is_better=False,
-    level="frame",
-    digits=3,
-    needs=("landmarks",),
-)
+from dicface.metrics.facts import LANDMARKS, MetricFacts, check_landmarks
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.view import FrameView, LandmarkView
 
 
 def keypoint_distance(restored: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -38,3 +30,22 @@ def keypoint_distance(restored: NDArray[np.floating], truth: NDArray[np.floating
     """
     check_landmarks(restored, truth)
     return float(np.linalg.norm(restored - truth, axis=-1).mean())
+
+
+class Akd(FrameMetric):
+    """AKD of every frame."""
+
+    facts = MetricFacts(
+        id="akd",
+        name="AKD",
+        unit="px",
+        higher_is_better=False,
+        level="frame",
+        digits=3,
+        in_noise_floor=True,
+    )
+    needs = (LANDMARKS,)
+
+    def value(self, view: FrameView | LandmarkView) -> float:
+        """Pixels of a 512-px face; NaN where there is no face."""
+        return keypoint_distance(view.landmarks, view.true_landmarks)

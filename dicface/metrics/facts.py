@@ -1,10 +1,13 @@
-"""What every metric says about itself, how its inputs are checked, and means over frames."""
+"""What metrics and their backbones say about themselves, as data, and how inputs are checked.
+
+Loads no torch: tables, configuration and planning read it.
+"""
 
 from __future__ import annotations
 
-import math
+import importlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,53 @@ from dicface.base.errors import MetricError
 
 FACE_SIZE = 512
 """Pixel-valued metrics are in px of a face frame of this side, whatever the clip's own size."""
+
+NUM_POINTS = 68
+"""Landmarks of a face, in iBUG's order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneFacts:
+    """One kind of network that metrics are computed with.
+
+    Attributes:
+        kind: Short name, for example "landmarks".
+        offline: The class that needs no download, "module:Class"; it is called with a torch device
+            and the reason why it was chosen.
+        official: The class of the paper's kind of network, called with the path of its file and a
+            torch device; empty where there is none, so that the offline one always measures.
+        file: Name of the official one's file in the weights registry.
+    """
+
+    kind: str
+    offline: str
+    official: str = ""
+    file: str = ""
+
+
+LANDMARKS = BackboneFacts(
+    kind="landmarks",
+    offline="dicface.metrics.backbones.landmarks:DlibLandmarks",
+    official="dicface.metrics.backbones.landmarks:FanLandmarks",
+    file="fan_2dfan4",
+)
+"""Finds 68 points of a face; a metric that needs it has values only where there is a face."""
+
+IDENTITY = BackboneFacts(
+    kind="identity",
+    offline="dicface.metrics.backbones.identity:DlibIdentity",
+    official="dicface.metrics.backbones.identity:ArcFaceIdentity",
+    file="arcface_w600k_r50",
+)
+"""Embeds a face, so that faces of one person lie close together."""
+
+VIDEO = BackboneFacts(
+    kind="video",
+    offline="dicface.metrics.backbones.video:RandomVideoFeatures",
+    official="dicface.metrics.backbones.video:I3DFeatures",
+    file="i3d_torchscript",
+)
+"""Gives features of a window of frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +77,7 @@ class MetricFacts:
         level: "frame": one value a frame, averaged over the clip, then over clips; "clip": needs
             neighbouring frames, averaged over clips; "set": one value for all clips together.
         digits: Digits after the point in tables.
-        needs: Backbones it is computed with, fields of `Backbones`; empty for pixels alone.
+        in_noise_floor: Whether its value is also measured where nothing is wrong.
     """
 
     id: str
@@ -36,33 +86,13 @@ class MetricFacts:
     higher_is_better: bool
     level: Literal["frame", "clip", "set"]
     digits: int
-    needs: tuple[str, ...] = ()
+    in_noise_floor: bool = False
 
 
-class FrameMean:
-    """Collects one value a frame; NaN stands for a frame that has none and is counted."""
-
-    def __init__(self) -> None:
-        self.values: list[float] = []
-
-    def update(self, value: float) -> None:
-        """Adds the value of the next frame; NaN where it has none."""
-        self.values.append(float(value))
-
-    @property
-    def num_frames(self) -> int:
-        """How many frames have a value."""
-        return len(self.values) - self.num_missing
-
-    @property
-    def num_missing(self) -> int:
-        """How many frames have none."""
-        return sum(math.isnan(value) for value in self.values)
-
-    @property
-    def mean(self) -> float:
-        """Mean over the frames that have a value; NaN when none has."""
-        return float(np.nanmean(self.values)) if self.num_frames else math.nan
+def load_class(reference: str) -> Any:  # noqa: ANN401 - any class
+    """Imports a class by its "module:Class"."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def check_frames(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:

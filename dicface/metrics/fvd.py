@@ -12,22 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
-from dicface.metrics.facts import MetricFacts
-
-FACTS = MetricFacts(
-    id="fvd",
-    name="FVD",
-    unit="",
-    higher_is_better=False,
-    level="set",
-    digits=1,
-    needs=("video",),
-)
+from dicface.metrics.facts import VIDEO, MetricFacts
+from dicface.metrics.metric import SetMetric, Sides
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.truth import TruthAnalysis
+from dicface.metrics.view import FrameView
 
 WINDOW = 16
 STRIDE = 8
-MIN_WINDOWS = 64
-"""With fewer windows than this the value depends much on their number: it is said so."""
 
 
 def frechet_distance(restored: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -110,3 +102,39 @@ class WindowBuffer:
             return
         frames = list(self._frames)
         yield np.stack(frames + [frames[-1]] * (WINDOW - len(frames)))
+
+
+class Fvd(SetMetric):
+    """Features of a clip's windows; those of the truth were found in its analysis."""
+
+    facts = MetricFacts(
+        id="fvd",
+        name="FVD",
+        unit="",
+        higher_is_better=False,
+        level="set",
+        digits=1,
+    )
+    needs = (VIDEO,)
+    distance = staticmethod(frechet_distance)
+
+    def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
+        super().__init__(analysis, protocol)
+        self._network = protocol.backbones[VIDEO]
+        self._windows = WindowBuffer()
+        self._found: list[NDArray[np.float32]] = []
+
+    def update(self, view: FrameView) -> None:
+        """Looks at the clip's next frame."""
+        self._look_at(self._windows.push(self._network.prepare(view.restored)))
+
+    def features(self) -> Sides:
+        """Features of the windows of `window_starts`."""
+        self._look_at(self._windows.flush())
+        return Sides(
+            restored=np.array(self._found, np.float32),
+            truth=self.analysis.features,
+        )
+
+    def _look_at(self, windows: Iterator[NDArray]) -> None:
+        self._found += [self._network.features(window) for window in windows]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
-from dicface.metrics.facts import MetricFacts
-
-FACTS = MetricFacts(
-    id="ids",
-    name="IDS",
-    unit="",
-    higher_is_better=True,
-    level="frame",
-    digits=3,
-    needs=("landmarks", "identity"),
-)
+from dicface.metrics.facts import IDENTITY, LANDMARKS, MetricFacts
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.view import FrameView
 
 
 def identity_similarity(restored: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -47,3 +42,34 @@ def identity_similarity(restored: NDArray[np.floating], truth: NDArray[np.floati
             "from the same network."
         )
     return float(np.clip(np.dot(restored, truth) / (lengths[0] * lengths[1]), -1, 1))
+
+
+class Ids(FrameMetric):
+    """IDS of every frame that the protocol looks at."""
+
+    facts = MetricFacts(
+        id="ids",
+        name="IDS",
+        unit="",
+        higher_is_better=True,
+        level="frame",
+        digits=3,
+        in_noise_floor=True,
+    )
+    needs = (LANDMARKS, IDENTITY)
+
+    def update(self, view: FrameView) -> None:
+        """Looks at the clip's next frame, if the protocol does."""
+        if view.shows_identity:
+            super().update(view)
+
+    def value(self, view: FrameView) -> float:
+        """A number in [-1, 1]; NaN where there is no face."""
+        if view.box is None:
+            return math.nan
+        return identity_similarity(view.embedding, view.true_embedding)
+
+    @staticmethod
+    def frames(num_frames: int, protocol: EvaluationProtocol) -> range:
+        """Every so many frames, as the protocol says."""
+        return range(0, num_frames, protocol.identity_stride)

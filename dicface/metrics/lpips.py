@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
-from dicface.metrics.facts import MetricFacts, check_frames
+from dicface.metrics.facts import BackboneFacts, MetricFacts, check_frames
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.truth import TruthAnalysis
+from dicface.metrics.view import FrameView
 
 if TYPE_CHECKING:
     import torch
 
-FACTS = MetricFacts(
-    id="lpips",
-    name="LPIPS",
-    unit="",
-    higher_is_better=False,
-    level="frame",
-    digits=3,
-    needs=("perceptual",),
+PERCEPTUAL = BackboneFacts(
+    kind="perceptual",
+    offline="dicface.metrics.backbones.perceptual:RandomPerceptual",
+    official="dicface.metrics.backbones.perceptual:OfficialPerceptual",
+    file="vgg16",
 )
+"""Compares two images."""
+
+ALEXNET = replace(
+    PERCEPTUAL, official="dicface.metrics.backbones.perceptual:AlexPerceptual", file="alexnet"
+)
+"""The variant on AlexNet, `Backbones.resolve(instead=[ALEXNET])`; no column of the tables."""
 
 MIN_SIZE = 32
 """Smallest side: the deepest features of VGG-16 are at 1/16 of it."""
@@ -49,7 +57,7 @@ def lpips_distance(
     Args:
         restored: (N, H, W, 3) uint8 RGB, H and W at least 32.
         truth: (N, H, W, 3) uint8 RGB.
-        network: What measures, on the device of its parameters, see `Backbones.perceptual`.
+        network: What measures, on the device of its parameters, see `PERCEPTUAL`.
 
     Returns:
         (N,) numbers from 0 (identical frames).
@@ -57,7 +65,7 @@ def lpips_distance(
     Raises:
         MetricError: The frames are not uint8 RGB, differ in size or are too small.
     """
-    # Here and below, so that tables can read the facts of all metrics without loading torch.
+    # Here and below: tables read the facts of all metrics without loading torch.
     import torch
 
     for ours, true in zip(restored, truth, strict=True):
@@ -104,3 +112,30 @@ def _to_unit_range(frames: NDArray[np.uint8]) -> torch.Tensor:
 
     images = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     return images.float() / 127.5 - 1
+
+
+class Lpips(FrameMetric):
+    """LPIPS of every frame, a few small frames at a time."""
+
+    facts = MetricFacts(
+        id="lpips",
+        name="LPIPS",
+        unit="",
+        higher_is_better=False,
+        level="frame",
+        digits=3,
+    )
+    needs = (PERCEPTUAL,)
+
+    def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
+        super().__init__(analysis, protocol)
+        self._pairs = PairBuffer(protocol.backbones[PERCEPTUAL].distance)
+
+    def update(self, view: FrameView) -> None:
+        """Looks at the clip's next frame."""
+        self._values += self._pairs.push(view.restored, view.truth)
+
+    def values(self) -> NDArray[np.float64]:
+        """Numbers from 0."""
+        self._values += self._pairs.flush()
+        return super().values()

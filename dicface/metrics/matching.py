@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicface.base.errors import ClipError, MetricError
-from dicface.metrics.scorer import NOT_RESTORED
 from dicface.video.clips import (
     FRAME_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -21,6 +20,8 @@ from dicface.video.clips import (
     named,
     read_frames,
 )
+
+NOT_RESTORED = "not restored"
 
 _log = logging.getLogger(__name__)
 
@@ -32,18 +33,18 @@ class Match:
     Attributes:
         restored: Clip -> restored clip, of those that can be scored.
         truths: Clip -> true clip, of all.
-        sizes: Clip -> width and height of its true frames, px.
         unusable: True clip that cannot be scored -> why.
-        extra: Names of restored clips that have no truth.
         notes: Scored clip -> what differs without harm, for example its frame rate.
+        sizes: Clip -> width and height of its true frames, px; empty if nobody looked.
+        extra: Names of restored clips that have no truth.
     """
 
     restored: Mapping[str, Path]
     truths: Mapping[str, Path]
-    sizes: Mapping[str, tuple[int, int]]
     unusable: Mapping[str, str]
-    extra: tuple[str, ...]
     notes: Mapping[str, str]
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    extra: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """What does not fit, and of which clips, for footnotes; empty when all does."""
@@ -57,6 +58,49 @@ class Match:
             num_usable = len(self.truths) - len(self.unusable)
             found.insert(0, f"{num_usable} of {len(self.truths)} clips could be scored")
         return found
+
+
+def match_names(
+    restored: Mapping[str, Path],
+    truths: Mapping[str, Path],
+    *,
+    unusable: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> Match:
+    """Matches the restored clips of a run's method with the true ones, by their names alone.
+
+    Args:
+        restored: Clip -> restored clip.
+        truths: Clip -> true clip, of all clips of the set.
+        unusable: Clip that was not restored -> why, where it is known.
+        notes: Clip -> what its scores say beside what the metrics have to say.
+
+    Raises:
+        MetricError: No clip of the truth was restored.
+    """
+    missing = [clip for clip in truths if clip not in restored]
+    folder, truth_folder = (
+        next((path.parent for path in clips.values()), "no folder") for clips in (restored, truths)
+    )
+    if len(missing) == len(truths):
+        raise MetricError(
+            f"{folder}: none of its {len(restored)} clips is named like one of the {len(truths)} "
+            f"in {truth_folder} (first: '{missing[0]}'). Name restored clips like their truth."
+        )
+    if missing:
+        _log.warning(
+            "%s: %d of %d clips were not restored, or do not fit: %s",
+            folder,
+            len(missing),
+            len(truths),
+            ", ".join(missing),
+        )
+    return Match(
+        restored=restored,
+        truths=truths,
+        unusable={clip: (unusable or {}).get(clip, NOT_RESTORED) for clip in missing},
+        notes=notes or {},
+    )
 
 
 def match_folders(

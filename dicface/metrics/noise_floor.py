@@ -7,6 +7,7 @@ the truth against its own H.264 copy, which no viewer tells from it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,15 @@ from tqdm import tqdm
 
 from dicface.base.errors import MetricError
 from dicface.base.files import atomic_path
-from dicface.metrics import METRICS
-from dicface.metrics.akd import keypoint_distance
-from dicface.metrics.analysis import TruthAnalysis, truth_analysis
-from dicface.metrics.backbones import Backbones, Prefer
-from dicface.metrics.backbones.landmarks import NUM_POINTS
+from dicface.metrics import METRICS, metric_class
+from dicface.metrics.analysis import truth_analysis
+from dicface.metrics.facts import LANDMARKS, NUM_POINTS
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.scorer import score_frames
-from dicface.metrics.tlme import landmark_motion_error
 from dicface.metrics.tracks import to_face_px
+from dicface.metrics.truth import TruthAnalysis
+from dicface.metrics.view import LandmarkView
 from dicface.video.clips import frame_rate, list_clips, read_frames
 from dicface.video.h264 import h264_roundtrip
 
@@ -40,10 +42,9 @@ def measure_noise_floor(
     truth_folder: str | Path,
     analysis_folder: str | Path,
     out_file: str | Path,
+    protocol: EvaluationProtocol,
     *,
-    prefer: Prefer = "auto",
     max_clips: int | None = None,
-    device: str = "cpu",
 ) -> pd.DataFrame:
     """Measures both kinds of noise floor on a set and writes them as parquet.
 
@@ -52,9 +53,8 @@ def measure_noise_floor(
             (clip, frame, point, x, y in px of the stored frame).
         analysis_folder: Analyses of the truth; missing ones are made.
         out_file: Parquet with kind, metric, value (mean over clips), clips, backbone.
-        prefer: Which backbones, see `Backbones.resolve`.
+        protocol: How clips are measured.
         max_clips: Copies at most this many clips, the first by name; None: all.
-        device: torch device of the networks.
 
     Returns:
         What was written.
@@ -63,20 +63,20 @@ def measure_noise_floor(
         ClipError: The folder holds no clip, or one cannot be read or coded.
         MetricError: The exact landmarks do not fit their clips.
     """
-    backbones = Backbones.resolve(prefer, device=device)
     clips = list_clips(truth_folder)
     exact = _read_exact(Path(truth_folder) / "landmarks.parquet")
     values: dict[tuple[str, str], list[float]] = {}
     coded = list(clips)[:max_clips]
     for clip, path in tqdm(clips.items(), desc="noise floor", unit="clip"):
-        analysis = truth_analysis(path, Path(analysis_folder) / f"{clip}.npz", backbones)
+        analysis = truth_analysis(clip, path, analysis_folder, protocol)
         found = {}
         if clip in exact:
-            found |= {(EXACT_KIND, m): v for m, v in against_exact(clip, analysis, exact[clip])}
+            found[EXACT_KIND] = against_exact(clip, analysis, exact[clip], protocol)
         if clip in coded:
-            found |= {(CODED_KIND, m): v for m, v in against_copy(clip, path, analysis, backbones)}
-        for key, value in found.items():
-            values.setdefault(key, []).append(value)
+            found[CODED_KIND] = against_copy(clip, path, analysis, protocol)
+        for kind, by_metric in found.items():
+            for metric, of_frames in by_metric.items():
+                values.setdefault((kind, metric), []).append(_mean(of_frames))
     rows = []
     for (kind, metric), of_clips in values.items():
         known = [value for value in of_clips if not math.isnan(value)]
@@ -86,7 +86,7 @@ def measure_noise_floor(
                 "metric": metric,
                 "value": float(np.mean(known)) if known else math.nan,
                 "clips": len(known),
-                "backbone": backbones.of(METRICS[metric]).name
+                "backbone": protocol.backbones.of(metric).name
                 + (", 51 points without the jaw" if kind == EXACT_KIND else ""),
             }
         )
@@ -97,14 +97,15 @@ def measure_noise_floor(
 
 
 def against_exact(
-    clip: str, analysis: TruthAnalysis, exact: NDArray[np.float64]
-) -> list[tuple[str, float]]:
-    """AKD and TLME of detected against exact landmarks, px of a 512-px face, without the jaw.
+    clip: str, analysis: TruthAnalysis, exact: NDArray[np.float64], protocol: EvaluationProtocol
+) -> dict[str, NDArray[np.float64]]:
+    """Values of metrics of landmarks alone: detected against exact ones, without the jaw.
 
     Args:
         clip: Its name, for messages.
         analysis: Of the true clip.
         exact: (T, 68, 2) x and y in px of the stored frame.
+        protocol: How clips are measured.
 
     Raises:
         MetricError: The clip has another number of frames.
@@ -116,25 +117,33 @@ def against_exact(
         )
     truth = to_face_px(exact, analysis.size)[:, INNER_POINTS]
     detected = analysis.landmarks[:, INNER_POINTS]
-    distances = [keypoint_distance(ours, true) for ours, true in zip(detected, truth, strict=True)]
-    return [("akd", _mean(distances)), ("tlme", _mean(landmark_motion_error(detected, truth)))]
+    found = {}
+    for name in _measured():
+        metric = metric_class(name)(analysis, protocol)
+        if isinstance(metric, FrameMetric) and metric.needs == (LANDMARKS,):
+            for ours, true in zip(detected, truth, strict=True):
+                metric.update(LandmarkView(landmarks=ours, true_landmarks=true))
+            found[name] = metric.values()
+    return found
 
 
 def against_copy(
-    clip: str, path: Path, analysis: TruthAnalysis, backbones: Backbones
-) -> list[tuple[str, float]]:
-    """PSNR, IDS, AKD and TLME of a clip coded with libx264 at `CRF` against itself."""
+    clip: str, path: Path, analysis: TruthAnalysis, protocol: EvaluationProtocol
+) -> Mapping[str, NDArray[np.float64]]:
+    """Values of a clip coded with libx264 at `CRF` against itself."""
     copy = h264_roundtrip(
         read_frames(path), CRF, channel_order="rgb", fps=max(round(frame_rate(path)), 1)
     )
-    score = score_frames(
-        clip, copy, read_frames(path), analysis, backbones, metrics=("psnr", "ids", "akd", "tlme")
-    )
-    return [(metric, _mean(values)) for metric, values in score.values.items()]
+    truth = read_frames(path)
+    return score_frames(clip, copy, truth, analysis, protocol, metrics=_measured()).values
 
 
-def _mean(values: list[float] | NDArray[np.float64]) -> float:
-    known = np.asarray(values)[~np.isnan(values)]
+def _measured() -> list[str]:
+    return [name for name, facts in METRICS.items() if facts.in_noise_floor]
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else math.nan
 
 

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.metrics.facts import MetricFacts, check_frames
-
-FACTS = MetricFacts(
-    id="psnr", name="PSNR", unit="dB", higher_is_better=True, level="frame", digits=3
-)
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.view import FrameView
 
 MAX_DB = 100.0
 """Value of identical frames, and the largest value of any."""
@@ -40,3 +38,21 @@ def psnr(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     if squared_error == 0:
         return MAX_DB
     return min(10 * math.log10(255**2 / squared_error), MAX_DB)
+
+
+class Psnr(FrameMetric):
+    """PSNR of every frame."""
+
+    facts = MetricFacts(
+        id="psnr",
+        name="PSNR",
+        unit="dB",
+        higher_is_better=True,
+        level="frame",
+        digits=3,
+        in_noise_floor=True,
+    )
+
+    def value(self, view: FrameView) -> float:
+        """Decibels."""
+        return psnr(view.restored, view.truth)

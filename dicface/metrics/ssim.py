@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.metrics.facts import MetricFacts, check_frames
-
-FACTS = MetricFacts(id="ssim", name="SSIM", unit="", higher_is_better=True, level="frame", digits=3)
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.view import FrameView
 
 WINDOW = 11
 SIGMA = 1.5
@@ -54,3 +54,15 @@ def _smooth(image: NDArray[np.float64]) -> NDArray[np.float64]:
     kernel = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_64F)
     border = WINDOW // 2
     return cv2.sepFilter2D(image, cv2.CV_64F, kernel, kernel)[border:-border, border:-border]
+
+
+class Ssim(FrameMetric):
+    """SSIM of every frame."""
+
+    facts = MetricFacts(
+        id="ssim", name="SSIM", unit="", higher_is_better=True, level="frame", digits=3
+    )
+
+    def value(self, view: FrameView) -> float:
+        """A number in [-1, 1]."""
+        return ssim(view.restored, view.truth)

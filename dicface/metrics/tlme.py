@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.metrics.facts import FrameMean, MetricFacts, check_landmarks
-
-FACTS = MetricFacts(
-    id="tlme",
-    name="TLME",
-    unit="px",
-    higher_is_better=False,
-    level="clip",
-    digits=3,
-    needs=("landmarks",),
-)
+from dicface.metrics.facts import LANDMARKS, MetricFacts, check_landmarks
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.truth import TruthAnalysis
+from dicface.metrics.view import FrameView, LandmarkView
 
 
 def landmark_motion_error(
@@ -48,26 +40,35 @@ def landmark_motion_error(
     return np.linalg.norm(difference, axis=-1).mean(axis=-1)
 
 
-class MotionError(FrameMean):
-    """The same, one frame at a time; frame 0 has no value and is not counted as missing."""
+class Tlme(FrameMetric):
+    """TLME of every frame but the first; landmarks of the clip are kept, a kilobyte a frame."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._previous: NDArray[np.floating] | None = None
-        self._num_seen = 0
+    facts = MetricFacts(
+        id="tlme",
+        name="TLME",
+        unit="px",
+        higher_is_better=False,
+        level="clip",
+        digits=3,
+        in_noise_floor=True,
+    )
+    needs = (LANDMARKS,)
 
-    def update_landmarks(
-        self, restored: NDArray[np.floating] | None, truth: NDArray[np.floating] | None
-    ) -> None:
-        """Adds the next frame's landmarks, (L, 2) each, or None where it has no face."""
-        offset = None
-        if restored is not None and truth is not None:
-            check_landmarks(restored, truth)
-            offset = restored - truth
-        if self._num_seen:
-            known = offset is not None and self._previous is not None
-            self.update(
-                np.linalg.norm(offset - self._previous, axis=-1).mean() if known else math.nan
-            )
-        self._previous = offset
-        self._num_seen += 1
+    def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
+        super().__init__(analysis, protocol)
+        self._restored: list[NDArray[np.floating]] = []
+        self._truth: list[NDArray[np.floating]] = []
+
+    def update(self, view: FrameView | LandmarkView) -> None:
+        """Looks at the clip's next frame."""
+        self._restored.append(view.landmarks)
+        self._truth.append(view.true_landmarks)
+
+    def values(self) -> NDArray[np.float64]:
+        """Pixels of a 512-px face a frame, of frames 1 to T − 1."""
+        return landmark_motion_error(np.stack(self._restored), np.stack(self._truth))
+
+    @staticmethod
+    def frames(num_frames: int, protocol: EvaluationProtocol) -> range:
+        """Every frame that has one before it."""
+        return range(1, num_frames)

@@ -18,9 +18,11 @@ from dicface.base.files import write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
 from dicface.faces.realign import Alignment
+from dicface.metrics import score_files
 from dicface.metrics.backbones import Prefer
 from dicface.metrics.matching import Match, look_at, match_folders
-from dicface.metrics.scorer import SetScore, score_clips
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.scorer import SetScore, score_set
 from dicface.provenance.manifest import Artefact, recorded
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
@@ -118,8 +120,7 @@ def score_folder(
     if align is not None:
         match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
     files: dict[str, Path] = {}
-    results = Results(folder=out_folder)
-    scores = [results.metrics, results.frames, results.features, results.landmarks]
+    scores = [out_folder / name for name in score_files()]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
     made = Artefact(
         path=out_folder / "tables" / "row.md",
@@ -130,18 +131,14 @@ def score_folder(
         run=out_folder,
     )
     with recorded(made, command):
-        score = score_clips(
+        score = score_set(
             task,
             label,
-            match.restored,
-            match.truths,
+            match,
             out_folder,
-            unusable=match.unusable,
-            notes=match.notes,
             analysis_folder=out_folder / "analysis",
-            prefer=prefer,
+            protocol=EvaluationProtocol.resolve(prefer, device=device),
             workers=workers,
-            device=device,
         )
         row = RowSpec(method=label, label=label)
         spec = TableSpec(name="row", title=f"Scores of {label}", rows=(row,))

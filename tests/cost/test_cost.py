@@ -16,7 +16,7 @@ from dicface.config.load import load
 from dicface.config.mapping import overlay
 from dicface.config.networks import network
 from dicface.cost import flops
-from dicface.cost.downloads import OFFICIAL_BACKBONES, downloads
+from dicface.cost.downloads import downloads
 from dicface.cost.jobs import Graph, Job
 from dicface.cost.measured import _BENCHMARKS, benchmark_of, corrections_from, job_of
 from dicface.cost.model import _RULES, Model
@@ -161,12 +161,10 @@ def test_a_bad_row_is_refused(tmp_path: Path, change: dict, message: str) -> Non
 
 def test_constants_are_those_of_their_owners() -> None:
     from dicface.data.datasets.check import LANDMARK_BYTES_A_FRAME, LOSSLESS_SHARE
-    from dicface.metrics.backbones import OFFICIAL_FILES
 
     rates = read_rates()
     assert rates.find("disk.lossless", size_px=512).value == LOSSLESS_SHARE
     assert rates.find("disk.training_landmarks").value == LANDMARK_BYTES_A_FRAME
-    assert set(OFFICIAL_BACKBONES) == set(OFFICIAL_FILES.values())
 
 
 # One job

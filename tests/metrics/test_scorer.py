@@ -1,9 +1,6 @@
 """The scorer: one decode for every metric, resume, missing faces, missing and unlike clips."""
 
-import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,93 +11,25 @@ from skimage.data import astronaut
 from dicface.base.errors import MetricError
 from dicface.faces.dlib_models import Box
 from dicface.metrics import METRICS, analysis, scorer
-from dicface.metrics import noise_floor as floor
-from dicface.metrics.backbones import BackboneInfo, Backbones
+from dicface.metrics.analysis import analyse_set
+from dicface.metrics.backbones import BackboneInfo
 from dicface.metrics.fvd import frechet_distance
-from dicface.metrics.noise_floor import CODED_KIND, EXACT_KIND, measure_noise_floor
+from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.psnr import psnr
-from dicface.metrics.scorer import analyse_set, score_set
-from dicface.metrics.tracks import FILLED, track
+from dicface.metrics.tracks import FILLED
 from dicface.video.clips import read_clip, write_clip
+from tests.metrics import _scoring
+from tests.metrics._scoring import (
+    NUM_FRAMES,
+    TRUTH,
+    find_everywhere,
+    grey,
+    metrics_of,
+    protocol,
+    score,
+)
 
-SIDE = 32
-NUM_FRAMES = 20
-
-
-@dataclass
-class Fake:
-    """All four backbones at once: cheap, and each answer follows from the picture."""
-
-    info: BackboneInfo = field(
-        default_factory=lambda: BackboneInfo(name="fake", sha256="0", official=False, reason="")
-    )
-    calls: list[str] = field(default_factory=list)
-
-    def distance(self, restored: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        self.calls += ["lpips"] * len(truth)
-        return np.abs(restored.astype(float) - truth).mean(axis=(1, 2, 3))
-
-    def locate(self, face: np.ndarray, box: Box) -> np.ndarray:
-        """Landmarks move right by one px for every grey level of the first pixel."""
-        self.calls.append("locate")
-        assert face.shape == (512, 512, 3)
-        return np.full((68, 2), box.left) + [float(face[0, 0, 0]), 0]
-
-    def embed(self, face: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        self.calls.append("embed")
-        return np.array([1.0, face[0, 0, 0] / 100])
-
-    def prepare(self, frame: np.ndarray) -> np.ndarray:
-        return frame
-
-    def features(self, window: np.ndarray) -> np.ndarray:
-        assert window.shape[0] == 16
-        return window.reshape(16, -1).mean(axis=1).astype(np.float32)
-
-
-@pytest.fixture
-def fake(monkeypatch) -> Fake:
-    fake = Fake()
-    backbones = Backbones(perceptual=fake, identity=fake, landmarks=fake, video=fake)
-    monkeypatch.setattr(Backbones, "resolve", classmethod(lambda cls, *_, **__: backbones))
-    find_everywhere(monkeypatch, lambda face: Box(100, 100, 300, 300))
-    return fake
-
-
-def find_everywhere(monkeypatch, detect: Callable[[np.ndarray], Box | None]) -> None:
-    monkeypatch.setattr(analysis, "track", lambda frames: track(frames, detect))
-
-
-def grey(levels: list[int]) -> list[np.ndarray]:
-    return [np.full((SIDE, SIDE, 3), level, np.uint8) for level in levels]
-
-
-TRUTH = {"a": list(range(50, 50 + NUM_FRAMES)), "b": [90] * 5, "c": [120] * 17}
-
-
-@pytest.fixture
-def folders(tmp_path) -> dict[str, Path]:
-    for clip, levels in TRUTH.items():
-        write_clip(tmp_path / "truth" / f"{clip}.mkv", grey(levels), 25)
-        jitter = [level + 3 * (frame % 2) for frame, level in enumerate(levels)]
-        write_clip(tmp_path / "restored" / f"{clip}.mkv", grey(jitter), 25)
-    return {name: tmp_path / name for name in ("truth", "restored", "out", "analysis")}
-
-
-def score(folders: dict[str, Path], **settings):
-    return score_set(
-        "bfr",
-        "mine",
-        folders["restored"],
-        folders["truth"],
-        folders["out"],
-        analysis_folder=folders["analysis"],
-        **settings,
-    )
-
-
-def metrics_of(folders: dict[str, Path]) -> pd.DataFrame:
-    return pd.read_parquet(folders["out"] / "metrics.parquet")
+fake, folders = _scoring.fake, _scoring.folders
 
 
 def test_every_clip_and_metric_has_one_row_with_the_right_value(fake, folders) -> None:
@@ -127,7 +56,7 @@ def test_every_clip_and_metric_has_one_row_with_the_right_value(fake, folders) -
     frames = table.set_index(["clip", "metric"]).num_frames
     assert (frames["a", "akd"], frames["a", "tlme"]) == (NUM_FRAMES, NUM_FRAMES - 1)
     assert (table.num_missing == 0).all()
-    assert found.num_windows == 2 + 1 + 2
+    assert found.num_windows["fvd"] == 2 + 1 + 2
 
 
 def test_fvd_is_computed_over_the_windows_of_all_clips(fake, folders) -> None:
@@ -135,15 +64,13 @@ def test_fvd_is_computed_over_the_windows_of_all_clips(fake, folders) -> None:
     with np.load(folders["out"] / "fvd.npz") as stored:
         restored, truth = stored["restored"], stored["truth"]
         assert stored["clips"][stored["window_clip"]].tolist() == ["a", "a", "b", "c", "c"]
-    assert found.fvd == frechet_distance(restored, truth) > 0
+    assert found.values["fvd"] == frechet_distance(restored, truth) > 0
     rows = metrics_of(folders).query("metric == 'fvd'")
     assert rows.value.isna().all()
     assert rows.note.str.contains("whole set").all()
 
 
-def test_landmarks_of_all_frames_are_kept_and_old_scores_without_them_are_made_again(
-    fake, folders
-) -> None:
+def test_landmarks_of_all_frames_are_written(fake, folders) -> None:
     score(folders)
     with np.load(folders["out"] / "landmarks.npz") as stored:
         restored, truth = stored["restored"], stored["truth"]
@@ -153,18 +80,6 @@ def test_landmarks_of_all_frames_are_kept_and_old_scores_without_them_are_made_a
     distance = np.linalg.norm(restored - truth, axis=-1).mean(axis=-1)
     frames = pd.read_parquet(folders["out"] / "frames.parquet").query("metric == 'akd'")
     assert distance == pytest.approx(frames.value.to_numpy())
-
-    path = folders["out"] / "scores" / "b.npz"
-    with np.load(path) as stored:
-        old = {name: stored[name] for name in stored.files if "landmarks" not in name}
-    key = json.loads(str(old["key"]))
-    del key["holds"]
-    np.savez(path, **old | {"key": json.dumps(key, sort_keys=True)})
-    fake.calls.clear()
-    score(folders)
-    assert fake.calls.count("lpips") == 5
-    with np.load(folders["out"] / "landmarks.npz") as stored:
-        assert (stored["restored"] == restored).all()
 
 
 def test_frames_table_holds_each_value_once(fake, folders) -> None:
@@ -183,7 +98,7 @@ def test_frames_table_holds_each_value_once(fake, folders) -> None:
 
 def test_identical_clips_get_the_ideal_values(fake, folders) -> None:
     folders["restored"] = folders["truth"]
-    assert score(folders).fvd == pytest.approx(0, abs=1e-9)
+    assert score(folders).values["fvd"] == pytest.approx(0, abs=1e-9)
     ideal = {"psnr": 100, "ssim": 1, "lpips": 0, "ids": 1, "akd": 0, "tlme": 0}
     for metric, rows in metrics_of(folders).query("metric != 'fvd'").groupby("metric"):
         assert rows.value.to_numpy() == pytest.approx(np.full(len(rows), ideal[metric]))
@@ -211,6 +126,31 @@ def test_scored_clips_are_kept_and_changed_ones_scored_again(fake, folders) -> N
     write_clip(folders["truth"] / "b.mkv", grey([92] * 5), 25)
     score(folders)
     assert (fake.calls.count("lpips"), fake.calls.count("locate")) == (5, 10)
+
+
+def test_scores_of_clips_that_left_the_set_go(fake, folders) -> None:
+    score(folders)
+    for name in ("truth", "restored"):
+        (folders[name] / "b.mkv").unlink()
+    analyse_set(folders["truth"], folders["analysis"], protocol())
+    score(folders)
+    for folder in (folders["out"] / "scores", folders["analysis"]):
+        assert sorted(path.name for path in folder.glob("*.npz")) == ["a.npz", "c.npz"]
+    assert set(metrics_of(folders)["clip"]) == {"a", "c"}
+
+
+def test_nothing_is_looked_for_that_no_chosen_metric_needs(fake, folders) -> None:
+    known = analysis.truth_analysis(
+        "b", folders["truth"] / "b.mkv", folders["analysis"], protocol()
+    )
+    frames = grey([91] * 5), grey([90] * 5)
+    fake.calls.clear()
+    found = scorer.score_frames("b", *frames, known, protocol(), metrics=["psnr", "ssim"])
+    assert (fake.calls, list(found.values)) == ([], ["psnr", "ssim"])
+    assert (len(found.landmarks.restored), found.features) == (0, {})
+    found = scorer.score_frames("b", *frames, known, protocol(), metrics=["tlme", "akd"])
+    assert fake.calls == ["locate"] * 5
+    assert len(found.landmarks.restored) == len(found.landmarks.truth) == 5
 
 
 def test_another_backbone_invalidates_what_was_made_with_the_old_one(fake, folders) -> None:
@@ -306,54 +246,8 @@ def test_clips_unlike_their_truth_are_refused(fake, folders, frames, message: st
 def test_frames_that_are_not_square_are_refused(fake, folders) -> None:
     write_clip(folders["truth"] / "b.mkv", [np.zeros((32, 48, 3), np.uint8)] * 5, 25)
     with pytest.raises(MetricError, match="48×32 px.*square"):
-        analyse_set(folders["truth"], folders["analysis"])
+        analyse_set(folders["truth"], folders["analysis"], protocol())
     assert not (folders["analysis"] / "b.npz").exists()
-
-
-def test_noise_floor_against_exact_landmarks_is_in_px_of_a_512_px_face(fake, folders) -> None:
-    rows = []
-    for clip, levels in TRUTH.items():
-        for frame, level in enumerate(levels):
-            # The fake detector's answer in px of the stored frame, half a stored px to the left
-            # in even frames; the jaw far away.
-            x = (100 + level + 0.5) / 16 - 0.5 - 0.5 * (frame % 2 == 0)
-            y = (100 + 0.5) / 16 - 0.5
-            rows += [(clip, frame, p, x + 99 * (p < 17), y) for p in range(68)]
-    exact = pd.DataFrame(rows, columns=["clip", "frame", "point", "x", "y"])
-    exact = exact.sample(frac=1, random_state=0)
-    exact.to_parquet(folders["truth"] / "landmarks.parquet")
-    out = folders["out"] / "noise_floor.parquet"
-    table = measure_noise_floor(folders["truth"], folders["analysis"], out)
-    pd.testing.assert_frame_equal(pd.read_parquet(out), table)
-    assert list(table.columns) == ["kind", "metric", "value", "clips", "backbone"]
-    found = table.set_index(["kind", "metric"])
-    even = np.mean([math.ceil(len(levels) / 2) / len(levels) for levels in TRUTH.values()])
-    assert found.value[EXACT_KIND, "akd"] == pytest.approx(8 * even)
-    assert found.value[EXACT_KIND, "tlme"] == pytest.approx(8)
-    assert found.clips[EXACT_KIND, "akd"] == 3
-    assert "without the jaw" in found.backbone[EXACT_KIND, "akd"]
-    coded = found.loc[CODED_KIND]
-    assert set(coded.index) == {"psnr", "ids", "akd", "tlme"}
-    assert coded.value["psnr"] > 35
-
-
-def test_noise_floor_copies_at_most_so_many_clips(fake, folders) -> None:
-    out = folders["out"] / "noise_floor.parquet"
-    table = measure_noise_floor(folders["truth"], folders["analysis"], out, max_clips=2)
-    assert set(table.kind) == {CODED_KIND}
-    assert set(table.clips) == {2}
-
-
-def test_noise_floor_refuses_landmarks_of_other_clips(fake, folders) -> None:
-    rows = [("a", 0, point, 0.0, 0.0) for point in range(68)]
-    exact = pd.DataFrame(rows, columns=["clip", "frame", "point", "x", "y"])
-    path = folders["truth"] / "landmarks.parquet"
-    exact.to_parquet(path)
-    with pytest.raises(MetricError, match=f"'a' has 1 frames of landmarks and {NUM_FRAMES}"):
-        measure_noise_floor(folders["truth"], folders["analysis"], folders["out"] / "n.parquet")
-    exact.iloc[:-1].to_parquet(path)
-    with pytest.raises(MetricError, match="67 points"):
-        floor.measure_noise_floor(folders["truth"], folders["analysis"], folders["out"] / "n.pq")
 
 
 def astronauts(num_frames: int) -> list[np.ndarray]:
@@ -368,14 +262,14 @@ def test_real_networks_on_a_photograph(tmp_path) -> None:
 
     truth = astronauts(3)
     write_clip(tmp_path / "truth" / "a.mkv", truth, 25)
-    backbones = Backbones.resolve("offline")
+    offline = EvaluationProtocol.resolve("offline")
     wanted = ("psnr", "lpips", "ids", "akd", "tlme")
-    known = analysis.analyse_truth(tmp_path / "truth" / "a.mkv", backbones)
+    known = analysis.analyse_truth(tmp_path / "truth" / "a.mkv", offline)
     assert known.source.tolist() == [1, 1, 1]
     assert (known.size, known.embeddings.shape) == (128, (3, 128))
 
     def means(frames: list[np.ndarray]) -> dict[str, float]:
-        found = scorer.score_frames("a", frames, truth, known, backbones, metrics=wanted)
+        found = scorer.score_frames("a", frames, truth, known, offline, metrics=wanted)
         return {metric: float(values.mean()) for metric, values in found.values.items()}
 
     same = means(truth)
@@ -397,15 +291,17 @@ def test_two_processes_give_the_numbers_of_one(tmp_path) -> None:
     for clip in ("a", "b"):
         noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
         write_clip(tmp_path / "truth" / f"{clip}.mkv", [noise], 25)
+    offline = EvaluationProtocol.resolve("offline")
     for workers in (1, 2):
-        analyse_set(tmp_path / "truth", tmp_path / str(workers), prefer="offline", workers=workers)
+        analyse_set(tmp_path / "truth", tmp_path / str(workers), offline, workers=workers)
     for clip in ("a", "b"):
         with (
             np.load(tmp_path / "1" / f"{clip}.npz") as one,
             np.load(tmp_path / "2" / f"{clip}.npz") as two,
         ):
-            assert one["key"] == two["key"]
             assert np.array_equal(one["features"], two["features"])
+        records = [tmp_path / workers / ".made" / f"{clip}.json" for workers in "12"]
+        assert records[0].read_text() == records[1].read_text()
 
 
 @pytest.mark.real_data
@@ -419,12 +315,12 @@ def test_a_real_clip_and_its_shifted_copy(shared: Path, tmp_path) -> None:
         pytest.skip(f"{path} is not on this machine")
     truth = list(itertools.islice(read_frames(path), 4))
     write_clip(tmp_path / "d0.mkv", truth, 25)
-    backbones = Backbones.resolve("offline")
-    known = analysis.analyse_truth(tmp_path / "d0.mkv", backbones)
+    offline = EvaluationProtocol.resolve("offline")
+    known = analysis.analyse_truth(tmp_path / "d0.mkv", offline)
     assert known.num_missing == known.num_filled == 0
     shifted = [np.roll(frame, (3, 4), axis=(0, 1)) for frame in truth]
     found = scorer.score_frames(
-        "d0", shifted, truth, known, backbones, metrics=("ids", "akd", "tlme")
+        "d0", shifted, truth, known, offline, metrics=("ids", "akd", "tlme")
     ).values
     assert found["akd"].mean() == pytest.approx(5, abs=1)
     assert found["tlme"].mean() < 1.5

@@ -14,16 +14,17 @@ from dicface.cli.main import main
 from dicface.faces import importer
 from dicface.faces.align import estimate_affine, warp
 from dicface.metrics import METRICS
-from dicface.metrics.matching import match_folders
+from dicface.metrics.matching import match_folders, match_names
+from dicface.metrics.scorer import score_set
 from dicface.report.score_folder import import_results, score_folder
-from dicface.runs.results import restored_clips
-from dicface.video.clips import read_frames, write_clip
+from dicface.runs.results import read_index, restored_clips
+from dicface.video.clips import list_clips, read_frames, write_clip
 from tests.faces.test_faces import FixedDetector
-from tests.metrics import test_scorer
-from tests.metrics.test_scorer import SIDE, TRUTH, grey
+from tests.metrics import _scoring
+from tests.metrics._scoring import SIDE, TRUTH, grey
 from tests.report.site._page import Page
 
-fake, folders = test_scorer.fake, test_scorer.folders
+fake, folders = _scoring.fake, _scoring.folders
 
 
 def write_frames(folder, frames):
@@ -189,8 +190,20 @@ def test_imported_results_are_scored_like_those_of_every_method(fake, misfits) -
     write_clip(misfits["restored"] / "b.mkv", grey([91] * 5), 30)
     out = misfits["out"] / "bfr" / "theirs"
     match = import_results("theirs", misfits["restored"], misfits["truth"], out)
-    found = test_scorer.scorer.score_set(
-        "bfr", "theirs", out, misfits["truth"], out, analysis_folder=misfits["analysis"]
+    index = read_index(out)
+    reread = match_names(
+        restored_clips(out),
+        list_clips(misfits["truth"]),
+        unusable=index["unusable"],
+        notes=index["notes"],
+    )
+    found = score_set(
+        "bfr",
+        "theirs",
+        reread,
+        out,
+        analysis_folder=misfits["analysis"],
+        protocol=_scoring.protocol(),
     )
     assert found.missing == tuple(match.unusable)
     notes = (

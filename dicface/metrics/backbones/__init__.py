@@ -6,48 +6,44 @@ Truth and restored clips always go through the same backbone, and every score na
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from dicface.base.errors import ConfigError, WeightsError
-from dicface.metrics.backbones._info import PIXELS, BackboneInfo
-from dicface.metrics.backbones.identity import ArcFaceIdentity, DlibIdentity, Identity
-from dicface.metrics.backbones.landmarks import DlibLandmarks, FanLandmarks, Landmarks
-from dicface.metrics.backbones.perceptual import (
-    OfficialPerceptual,
-    Perceptual,
-    RandomPerceptual,
-)
-from dicface.metrics.backbones.video import I3DFeatures, RandomVideoFeatures, VideoFeatures
-from dicface.metrics.facts import MetricFacts
+from dicface.metrics import BackboneFacts, load_class, metric_class, needed_backbones
+from dicface.metrics.backbones.info import PIXELS, BackboneInfo
 from dicface.weights import registry
 
 Prefer = Literal["auto", "official", "offline"]
-
-OFFICIAL_FILES = {
-    "perceptual": "vgg16",
-    "identity": "arcface_w600k_r50",
-    "landmarks": "fan_2dfan4",
-    "video": "i3d_torchscript",
-}
-"""Backbone -> name of its file in the weights registry."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backbones:
-    """The four networks that the metrics need; each is loaded at its first use."""
+    """The networks that the metrics need; each is loaded at its first use.
 
-    perceptual: Perceptual
-    identity: Identity
-    landmarks: Landmarks
-    video: VideoFeatures
+    Attributes:
+        networks: Kind -> what measures; `backbones[LANDMARKS]` looks it up by the kind's facts.
+        prefer: As `resolve` was told; so are the next two.
+        device: torch device of the networks.
+        instead: Variants.
+    """
+
+    networks: Mapping[str, Any]
+    prefer: Prefer = "auto"
+    device: str = "cpu"
+    instead: Sequence[BackboneFacts] = ()
 
     @classmethod
     def resolve(
-        cls, prefer: Prefer = "auto", *, device: str = "cpu", lpips_net: str = "vgg"
+        cls,
+        prefer: Prefer = "auto",
+        *,
+        device: str = "cpu",
+        instead: Sequence[BackboneFacts] = (),
     ) -> Backbones:
         """Chooses the backbones and logs what was chosen and why.
 
@@ -56,46 +52,50 @@ class Backbones:
                 one otherwise; "official": official ones, an error where a file is missing;
                 "offline": offline ones, whatever is at hand.
             device: torch device of LPIPS, FAN and the video network, "cpu" or "cuda".
-            lpips_net: Official LPIPS backbone, "vgg" (the tables' column) or "alex".
+            instead: Variants that measure instead of the tables' backbones of the same kind.
 
         Raises:
-            ConfigError: `prefer` or `lpips_net` has another value.
+            ConfigError: `prefer` has another value.
             WeightsError: A file is damaged, or missing although official ones are asked for.
         """
-        if prefer not in get_args(Prefer) or lpips_net not in ("vgg", "alex"):
+        if prefer not in get_args(Prefer):
             raise ConfigError(
-                f"metrics.backbones is '{prefer}' and the LPIPS network '{lpips_net}'; expected "
-                f"one of {', '.join(get_args(Prefer))}, and vgg or alex."
+                f"metrics.backbones is '{prefer}'; expected one of {', '.join(get_args(Prefer))}."
             )
-        files = OFFICIAL_FILES | ({"perceptual": "alexnet"} if lpips_net == "alex" else {})
-        paths = {kind: _official_file(name, prefer) for kind, name in files.items()}
-        why = {kind: _why_offline(name, prefer) for kind, name in files.items()}
-        perceptual, identity, landmarks, video = paths.values()
-        chosen = cls(
-            perceptual=OfficialPerceptual(perceptual, lpips_net, device)
-            if perceptual
-            else RandomPerceptual(device, why["perceptual"]),
-            identity=ArcFaceIdentity(identity) if identity else DlibIdentity(why["identity"]),
-            landmarks=FanLandmarks(landmarks, device)
-            if landmarks
-            else DlibLandmarks(why["landmarks"]),
-            video=I3DFeatures(video, device)
-            if video
-            else RandomVideoFeatures(device, why["video"]),
-        )
-        for kind in files:
-            info = getattr(chosen, kind).info
-            _log.info("%s by %s: %s", kind, info.name, info.reason)
-        return chosen
+        needed = needed_backbones() | {variant.kind: variant for variant in instead}
+        networks = {kind: _choose(facts, prefer, device) for kind, facts in needed.items()}
+        for kind, network in networks.items():
+            _log.info("%s by %s: %s", kind, network.info.name, network.info.reason)
+        return cls(networks=networks, prefer=prefer, device=device, instead=tuple(instead))
 
-    def of(self, facts: MetricFacts) -> BackboneInfo:
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Networks do not travel: another process makes the same choice again.
+        return _resolve_again, (self.prefer, self.device, self.instead)
+
+    def __getitem__(self, needed: BackboneFacts) -> Any:  # noqa: ANN401 - each kind has its methods
+        return self.networks[needed.kind]
+
+    def of(self, metric: str) -> BackboneInfo:
         """What a metric is computed with: the last network it needs, or pixels alone."""
-        return getattr(self, facts.needs[-1]).info if facts.needs else PIXELS
+        needs = metric_class(metric).needs
+        return self[needs[-1]].info if needs else PIXELS
 
-    def digests(self) -> dict[str, str]:
-        """Backbone -> "name sha256", for files that must not be mixed with another choice."""
-        infos = {kind: getattr(self, kind).info for kind in OFFICIAL_FILES}
+    def digests(self, *kinds: BackboneFacts) -> dict[str, str]:
+        """Kind -> "name sha256", of some kinds or of all: what files made with them depend on."""
+        names = [facts.kind for facts in kinds] or self.networks
+        infos = {kind: self.networks[kind].info for kind in names}
         return {kind: f"{info.name} {info.sha256}" for kind, info in infos.items()}
+
+
+def _resolve_again(prefer: Prefer, device: str, instead: Sequence[BackboneFacts]) -> Backbones:
+    return Backbones.resolve(prefer, device=device, instead=instead)
+
+
+def _choose(facts: BackboneFacts, prefer: Prefer, device: str) -> Any:  # noqa: ANN401
+    path = _official_file(facts.file, prefer) if facts.file else None
+    if path:
+        return load_class(facts.official)(path, device)
+    return load_class(facts.offline)(device, _why_offline(facts.file, prefer))
 
 
 def _official_file(name: str, prefer: Prefer) -> Path | None:
@@ -111,9 +111,11 @@ def _official_file(name: str, prefer: Prefer) -> Path | None:
 
 
 def _why_offline(name: str, prefer: Prefer) -> str:
+    if not name:
+        return "there is no other"
     if prefer == "offline":
         return "offline backbones were asked for"
     return f"{registry.entry(name).file} is not at hand"
 
 
-__all__ = ["OFFICIAL_FILES", "BackboneInfo", "Backbones", "Prefer"]
+__all__ = ["BackboneInfo", "Backbones", "Prefer"]

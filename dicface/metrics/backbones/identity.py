@@ -15,7 +15,7 @@ from skimage.transform import SimilarityTransform
 from dicface.base.errors import MetricError
 from dicface.base.files import sha256_of
 from dicface.faces import dlib_models
-from dicface.metrics.backbones._info import BackboneInfo
+from dicface.metrics.backbones.info import BackboneInfo
 
 ARCFACE_SIZE = 112
 ARCFACE_POINTS = np.array(
@@ -39,8 +39,8 @@ class Identity(Protocol):
 class DlibIdentity:
     """dlib's face-recognition ResNet, 128 numbers."""
 
-    def __init__(self, reason: str) -> None:
-        """Takes why this network; its file, a dependency's, is read at first use."""
+    def __init__(self, device: str, reason: str) -> None:
+        """Takes why this network; its file, a dependency's, is read at first use, on the CPU."""
         self.info = BackboneInfo(
             name="dlib-resnet",
             sha256=dlib_models.SHA256[dlib_models.IDENTITY_FILE],
@@ -58,8 +58,8 @@ class DlibIdentity:
 class ArcFaceIdentity:
     """ArcFace (Deng et al., CVPR 2019), ResNet-50 trained on WebFace600K, 512 numbers."""
 
-    def __init__(self, path: Path) -> None:
-        """Takes insightface's ONNX file; it is read at first use."""
+    def __init__(self, path: Path, device: str) -> None:
+        """Takes insightface's ONNX file; it is read at first use and runs on the CPU."""
         self._path = path
         self.info = BackboneInfo(
             name="arcface-w600k-r50",

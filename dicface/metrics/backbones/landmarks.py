@@ -15,11 +15,10 @@ from dicface.base.errors import WeightsError
 from dicface.base.files import sha256_of
 from dicface.faces import dlib_models
 from dicface.faces.dlib_models import Box
-from dicface.metrics.backbones._info import BackboneInfo
-from dicface.metrics.facts import FACE_SIZE
+from dicface.metrics.backbones.info import BackboneInfo
+from dicface.metrics.facts import FACE_SIZE, NUM_POINTS
 from dicface.metrics.tracks import resize
 
-NUM_POINTS = 68
 FAN_INPUT = 256
 FAN_HEATMAP = 64
 ENLARGE = 2
@@ -38,8 +37,8 @@ class Landmarks(Protocol):
 class DlibLandmarks:
     """dlib's 68-point regression trees (iBUG 300-W), on the frame enlarged to 1024 px."""
 
-    def __init__(self, reason: str) -> None:
-        """Takes why this model; its file, a dependency's, is read at first use."""
+    def __init__(self, device: str, reason: str) -> None:
+        """Takes why this model; its file, a dependency's, is read at first use, on the CPU."""
         self.info = BackboneInfo(
             name="dlib-68",
             sha256=dlib_models.SHA256[dlib_models.LANDMARKS_68_FILE],

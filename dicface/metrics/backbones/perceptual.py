@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import lpips
 import numpy as np
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import WeightsError
 from dicface.base.files import sha256_of
-from dicface.metrics.backbones._info import BackboneInfo
-from dicface.metrics.backbones._random import draw_weights
+from dicface.metrics.backbones.info import BackboneInfo
+from dicface.metrics.backbones.random_weights import draw_weights
 from dicface.metrics.lpips import lpips_distance
 
 RANDOM_NAME = "random-vgg16"
@@ -48,13 +47,17 @@ class Perceptual:
 
 
 class OfficialPerceptual(Perceptual):
-    """ImageNet features under the linear heads (v0.1) that the lpips package ships."""
+    """VGG-16: ImageNet features under the linear heads (v0.1) that the lpips package ships."""
 
-    def __init__(self, path: Path, net: Literal["vgg", "alex"], device: str) -> None:
-        """Takes a torchvision checkpoint of VGG-16 or AlexNet; it is read at first use."""
-        self._path, self._net, self._device = path, net, device
+    name = "lpips-vgg16"
+    net = "vgg"
+    """What the lpips package calls it."""
+
+    def __init__(self, path: Path, device: str) -> None:
+        """Takes torchvision's checkpoint of the network; it is read at first use."""
+        self._path, self._device = path, device
         self.info = BackboneInfo(
-            name="lpips-vgg16" if net == "vgg" else "lpips-alexnet",
+            name=self.name,
             sha256=sha256_of(path),
             official=True,
             reason=f"{path.name} is at hand",
@@ -63,9 +66,9 @@ class OfficialPerceptual(Perceptual):
     @cached_property
     def network(self) -> lpips.LPIPS:
         """The network, on its device."""
-        network = _empty_lpips(self._net, heads=True)
+        network = _empty_lpips(self.net, heads=True)
         released = torch.load(self._path, map_location="cpu", weights_only=True)
-        heads = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{self._net}.pth"
+        heads = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{self.net}.pth"
         state = torch.load(heads, map_location="cpu", weights_only=True)
         for key in network.net.state_dict():
             # lpips cuts torchvision's `features` into slices and keeps the layers' numbers.
@@ -74,7 +77,7 @@ class OfficialPerceptual(Perceptual):
             if source not in released:
                 raise WeightsError(
                     f"{self._path}: has no '{source}'; expected torchvision's checkpoint for "
-                    f"LPIPS ({self._net}). Delete it and get it again."
+                    f"LPIPS ({self.net}). Delete it and get it again."
                 )
             state[f"net.{key}"] = released[source]
         state |= {f"scaling_layer.{k}": v for k, v in network.scaling_layer.state_dict().items()}
@@ -83,6 +86,12 @@ class OfficialPerceptual(Perceptual):
             state[f"lins.{key[3:]}"] = state[key]
         network.load_state_dict(state, assign=True)
         return network.requires_grad_(False).to(self._device)
+
+
+class AlexPerceptual(OfficialPerceptual):
+    """The same on AlexNet."""
+
+    name, net = "lpips-alexnet", "alex"
 
 
 class RandomPerceptual(Perceptual):

@@ -16,8 +16,8 @@ from torchvision.models.video import r3d_18
 
 from dicface.base.errors import WeightsError
 from dicface.base.files import sha256_of
-from dicface.metrics.backbones._info import BackboneInfo
-from dicface.metrics.backbones._random import draw_weights
+from dicface.metrics.backbones.info import BackboneInfo
+from dicface.metrics.backbones.random_weights import draw_weights
 from dicface.metrics.fvd import WINDOW
 from dicface.metrics.tracks import resize
 

@@ -1,4 +1,4 @@
-"""Runs a function over clips, in this process or in several, each with its own backbones."""
+"""Runs a function over clips, in this process or in several, each with its own networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from dicface.base.errors import MetricError
-from dicface.metrics.backbones import Backbones, Prefer
+from dicface.metrics.protocol import EvaluationProtocol
 
 
 class Job(Protocol):
@@ -23,19 +23,17 @@ class Job(Protocol):
 
 J = TypeVar("J", bound=Job)
 
-_backbones: Backbones | None = None
+_protocol: EvaluationProtocol | None = None
 
 
 def map_clips(
-    work: Callable[[J, Backbones], None],
+    work: Callable[[J, EvaluationProtocol], None],
     jobs: Sequence[J],
     label: str,
-    backbones: Backbones,
-    prefer: Prefer,
-    device: str,
+    protocol: EvaluationProtocol,
     workers: int,
 ) -> None:
-    """Calls `work(job, backbones)` for every job, with a progress bar.
+    """Calls `work(job, protocol)` for every job, with a progress bar.
 
     The first error stops everything that has not begun; what was finished stays.
 
@@ -43,9 +41,7 @@ def map_clips(
         work: A function of a module, so that other processes find it.
         jobs: What to do.
         label: Title of the progress bar.
-        backbones: Used in this process when one worker is enough.
-        prefer: The same choice, made again in every other process.
-        device: torch device of the networks.
+        protocol: How clips are measured; other processes choose the same networks again.
         workers: Processes; never more than jobs.
 
     Raises:
@@ -57,7 +53,7 @@ def map_clips(
     with tqdm(total=len(jobs), desc=label, unit="clip") as bar:
         if workers == 1:
             for job in jobs:
-                work(job, backbones)
+                work(job, protocol)
                 bar.update()
             return
         # spawn: torch's threads and CUDA do not survive a fork.
@@ -65,7 +61,7 @@ def map_clips(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start,
-            initargs=(prefer, device, torch.get_num_threads()),
+            initargs=(protocol, torch.get_num_threads()),
         ) as pool:
             running = {pool.submit(_call, work, job): job.clip for job in jobs}
             try:
@@ -82,13 +78,13 @@ def map_clips(
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(prefer: Prefer, device: str, num_threads: int) -> None:
-    global _backbones
+def _start(protocol: EvaluationProtocol, num_threads: int) -> None:
+    global _protocol
     # As in the parent: the order of sums in a convolution depends on the number of threads.
     torch.set_num_threads(num_threads)
-    _backbones = Backbones.resolve(prefer, device=device)
+    _protocol = protocol
 
 
-def _call(work: Callable[[J, Backbones], None], job: J) -> None:
-    assert _backbones is not None
-    work(job, _backbones)
+def _call(work: Callable[[J, EvaluationProtocol], None], job: J) -> None:
+    assert _protocol is not None
+    work(job, _protocol)

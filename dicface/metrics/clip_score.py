@@ -1,0 +1,60 @@
+"""The scores of one clip, and the file in which they lie until the whole set is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicface.base.files import atomic_path
+from dicface.metrics import METRICS
+from dicface.metrics.metric import Sides
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClipScore:
+    """Scores of one clip of T frames.
+
+    Attributes:
+        values: Metric -> value of each of its frames (`FrameMetric.frames`), NaN where it has none.
+        features: Set-level metric -> (W, D) float32 features of the clip's windows.
+        landmarks: (T, 68, 2) float32 x and y, px of the 512-px face; NaN where the true frame has
+            no face. Empty if no metric looks at landmarks.
+        num_frames: T.
+        num_filled: How many frames have the box of their neighbours.
+    """
+
+    values: Mapping[str, NDArray[np.float64]]
+    features: Mapping[str, Sides]
+    landmarks: Sides
+    num_frames: int
+    num_filled: int
+
+    def save(self, path: Path) -> None:
+        """Writes everything into one .npz, atomically."""
+        arrays = dict(self.values)
+        for name, sides in {**self.features, "landmarks": self.landmarks}.items():
+            arrays |= {f"{name}.restored": sides.restored, f"{name}.truth": sides.truth}
+        with atomic_path(path) as temporary:
+            np.savez(temporary, num_frames=self.num_frames, num_filled=self.num_filled, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> ClipScore:
+        """Reads what `save` wrote of a clip that was scored with all metrics."""
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+
+        def sides(name: str) -> Sides:
+            return Sides(restored=arrays[f"{name}.restored"], truth=arrays[f"{name}.truth"])
+
+        of_frames = [name for name, facts in METRICS.items() if facts.level != "set"]
+        return cls(
+            values={name: arrays[name] for name in of_frames},
+            features={name: sides(name) for name in METRICS if name not in of_frames},
+            landmarks=sides("landmarks"),
+            num_frames=int(arrays["num_frames"]),
+            num_filled=int(arrays["num_filled"]),
+        )
