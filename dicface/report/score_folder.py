@@ -120,6 +120,7 @@ def score_folder(
     if align is not None:
         match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
     files: dict[str, Path] = {}
+    results = Results(folder=out_folder)
     scores = [out_folder / name for name in score_files()]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
     made = Artefact(
