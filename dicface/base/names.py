@@ -13,22 +13,26 @@ class Task:
         id: Name in files, settings and on the command line.
         title: Name for readers.
         sentence: What is done to a clip to make its input.
+        section: Section of the configuration that decides how; "" if nothing can be set.
     """
 
     id: str
     title: str
     sentence: str
+    section: str = ""
 
 
 BLIND = Task(
     id="bfr",
     title="Blind face restoration",
     sentence="Blind face restoration: blurred, reduced, noisy and coded as H.264",
+    section="degradation",
 )
 INPAINTING = Task(
     id="inpainting",
     title="Face inpainting",
     sentence="Inpainting: one mask a clip, painted white",
+    section="brush",
 )
 COLORIZATION = Task(
     id="colorization",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dicface.base import names
 from dicface.config.settings import TASKS
 from dicface.jobs.files import released_inputs, true_clips
 from dicface.jobs.job import Job, wildcard
@@ -41,12 +42,10 @@ class Degrade(Job):
 
     def depends_on(self) -> dict[str, Any]:
         """The task's settings and the seed, or that the inputs are the authors'."""
-        from dicface.data.degradation.tasks import task_input
-
-        config = self.run.config
+        config, section = self.run.config, names.TASKS[self.task].section
         if config.takes_released_inputs:
             return {"task": self.task, "test_set": "released"}
-        settings = task_input(config, self.task).settings()
+        settings = self.run.raw[section] if section else {}
         return {"task": self.task, "seed": config.seed_name, **settings}
 
     def work(self) -> None:

@@ -62,10 +62,14 @@ def official_files() -> list[str]:
     return [needed.file for needed in needed_backbones().values() if needed.file]
 
 
+def feature_files() -> list[str]:
+    """Returns the names of the files in which scoring leaves features of set-level metrics."""
+    return [f"{name}.npz" for name, facts in METRICS.items() if facts.level == "set"]
+
+
 def score_files() -> list[str]:
-    """Returns the names of the files that scoring leaves in a method's folder."""
-    features = [f"{name}.npz" for name, facts in METRICS.items() if facts.level == "set"]
-    return ["metrics.parquet", "frames.parquet", *features, "landmarks.npz"]
+    """Returns the names of all files that scoring leaves in a method's folder."""
+    return ["metrics.parquet", "frames.parquet", *feature_files(), "landmarks.npz"]
 
 
 __all__ = [
@@ -74,6 +78,7 @@ __all__ = [
     "BackboneFacts",
     "MetricFacts",
     "metric_class",
+    "feature_files",
     "load_class",
     "needed_backbones",
     "official_files",

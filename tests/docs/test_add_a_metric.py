@@ -13,6 +13,8 @@ from dicface import metrics
 from dicface.metrics import METRICS, needed_backbones, score_files
 from dicface.metrics.backbones import Backbones
 from dicface.metrics.fvd import frechet_distance
+from dicface.report.tables.build import build_table
+from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.video.clips import read_clip
 from tests.metrics import _scoring
 from tests.metrics._scoring import NUM_FRAMES, TRUTH, metrics_of, score
@@ -67,6 +69,14 @@ def test_both_metrics_are_scored_with_the_others(fake, folders, added, monkeypat
         expected = frechet_distance(stored["restored"], stored["truth"])
     assert found.values["colour_spread"] == expected > 0
     assert score_files()[2:4] == ["fvd.npz", "colour_spread.npz"]
+
+    row = RowSpec(method="mine", label="Mine")
+    filled = row.filled(metrics=folders["out"] / "metrics.parquet")
+    printed = build_table(TableSpec(name="t", title="T", rows=(row,)), [filled])
+    cells = printed.cells.set_index("metric")["mean"]
+    assert cells["colour_spread"] == pytest.approx(expected)
+    assert cells["fvd"] == pytest.approx(found.values["fvd"])
+    assert cells["colour_shift"] == pytest.approx(table.value["colour_shift"].mean())
 
 
 def test_clips_that_were_scored_without_it_are_scored_again(fake, folders, request) -> None:

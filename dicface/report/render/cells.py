@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dicface.metrics import MetricFacts
 from dicface.report.tables.statistics import LEVEL, MIN_VERDICT_CLIPS, NUM_RESAMPLES, SIGNIFICANCE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dicface.metrics import MetricFacts
     from dicface.report.tables.rows import Row
     from dicface.report.tables.table import Table
 

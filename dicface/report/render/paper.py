@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dicface.metrics import MetricFacts
 from dicface.report.render import cells
 from dicface.report.render.cells import unbroken
 from dicface.report.render.markdown import escape, pipes
@@ -13,7 +14,6 @@ from dicface.report.tables.footnotes import sentence
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dicface.metrics import MetricFacts
     from dicface.report.tables.table import Table
 
 NOT_COMPARABLE = "not comparable"

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from dicface.base.errors import DicfaceError
+from dicface.metrics import METRICS, MetricFacts
 from dicface.report.site import cost, training
 from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
@@ -25,9 +25,6 @@ from dicface.report.site.provenance import Provenance, read_provenance
 from dicface.report.site.table_pages import TablePage, read_tables, table_pages
 from dicface.runs.folder import Run
 from dicface.video.formats import natural
-
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
 
 logger = logging.getLogger(__name__)
 
@@ -126,11 +123,7 @@ def write_pages(
     metrics: Sequence[MetricFacts] | None = None,
 ) -> Path:
     """Writes the pages of any contents; otherwise as `write_report`."""
-    if metrics is None:
-        # Imported here: the metrics load torch, which writing the pages does not need.
-        from dicface.metrics import METRICS
-
-        metrics = list(METRICS.values())
+    metrics = list(METRICS.values()) if metrics is None else metrics
     out = Path(out)
     tasks, tables = contents.tasks, contents.tables
     with _whole_folder(out) as folder:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from dicface.base.names import INPUT
+from dicface.metrics import MetricFacts
 from dicface.report.render.cells import number
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.grids import (
@@ -22,9 +22,6 @@ from dicface.report.site.grids import (
     number_cell,
     text_cell,
 )
-
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
 
 NUM_EXTREMES = 3
 """Clips shown at either end; fewer where the two ends would meet."""

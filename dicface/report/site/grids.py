@@ -6,14 +6,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from dicface.metrics import MetricFacts
 from dicface.report.render.cells import arrow, number
-
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
 
 
 @dataclass(frozen=True, kw_only=True)

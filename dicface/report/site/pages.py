@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
 from dicface.base.names import INPUT
+from dicface.metrics import MetricFacts
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import TRUTH, TaskResults, task_name
 from dicface.report.site.grids import Grid, metric_head, prose
 from dicface.report.site.media import LARGEST, Media, write_media
-
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
 
 
 class Pages:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dicface.base.errors import ConfigError, MetricError
+from dicface.metrics import METRICS, MetricFacts, metric_class
 from dicface.report.tables import footnotes
 from dicface.report.tables.columns import (
     CELL_COLUMNS,
@@ -31,9 +31,6 @@ from dicface.report.tables.spec import NOT_ASKED_FOR, TableSpec
 from dicface.report.tables.statistics import Distance, bootstrap_counts
 from dicface.report.tables.table import Table
 
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
-
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
@@ -48,7 +45,7 @@ class Conditions:
             they do not.
         paper_numbers: The paper's table as CSV: method and one column per metric.
         notes: Notes on the whole table, after the declared ones.
-        distance: Fréchet distance of set-level features; None: the metric's own.
+        distance: Distance of set-level features; None: each metric's own.
     """
 
     title: str = ""
@@ -80,22 +77,18 @@ def build_table(
     """
     conditions = conditions or Conditions()
     setting, clips = conditions.setting, conditions.clips
-    metrics, distance = conditions.metrics, conditions.distance
-    # Imported here: the metrics load torch, which writing or reading a table does not need.
-    if metrics is None:
-        from dicface.metrics import METRICS
-
-        metrics = list(METRICS.values())
-    if distance is None:
-        from dicface.metrics.fvd import frechet_distance
-
-        distance = frechet_distance
+    metrics = list(METRICS.values()) if conditions.metrics is None else conditions.metrics
+    distances = {
+        facts.id: conditions.distance or metric_class(facts.id).distance
+        for facts in metrics
+        if facts.level == "set"
+    }
     rows = _in_order(spec, rows)
     _check_rows(rows, spec.pairs)
     printed = _printed(metrics, spec.shown)
     metrics = [*printed, *(facts for facts in metrics if facts not in printed)]
     scores = {
-        (row.block, row.method): read_scores(row.metrics, distance) for row in rows if row.metrics
+        (row.block, row.method): read_scores(row.metrics, distances) for row in rows if row.metrics
     }
     backbones = _shared_backbones(scores.values())
     protocol = _shared_protocol(scores.values())

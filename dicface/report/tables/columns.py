@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dicface.metrics import MetricFacts
 from dicface.report.tables import footnotes
 from dicface.report.tables.rows import Row
 from dicface.report.tables.statistics import (
@@ -23,7 +24,6 @@ from dicface.report.tables.statistics import (
 )
 
 if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
     from dicface.report.tables.scores import Backbone, Scores
 
 NO_VALUE = Estimate(mean=np.nan, low=np.nan, high=np.nan, clips=0)
@@ -76,15 +76,16 @@ class Comparison:
         if one is None:
             return NO_VALUE
         if facts.level == "set":
-            return set_interval(one.features) if one.features else NO_VALUE
+            features = one.features.get(facts.id)
+            return set_interval(features) if features else NO_VALUE
         return mean_interval(one.vector(facts.id, self.clips), self.counts)
 
     def difference(self, facts: MetricFacts, a: Scores, b: Scores) -> tuple[Estimate, float]:
         """Paired a - b, and its p value before any correction."""
         if facts.level == "set":
-            if a.features is None or b.features is None:
+            if facts.id not in a.features or facts.id not in b.features:
                 return NO_VALUE, float("nan")
-            return set_difference(a.features, b.features)
+            return set_difference(a.features[facts.id], b.features[facts.id])
         values = a.vector(facts.id, self.clips) - b.vector(facts.id, self.clips)
         return mean_interval(values, self.counts), sign_flip_test(values, facts.id, *self.clips)
 

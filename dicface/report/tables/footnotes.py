@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dicface.metrics import MetricFacts
 from dicface.report.tables.rows import Row
-from dicface.report.tables.statistics import MIN_VERDICT_CLIPS, SIGNIFICANCE
+from dicface.report.tables.statistics import MIN_VERDICT_CLIPS, SIGNIFICANCE, FeatureSet
 from dicface.video.clips import named
 
 if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
     from dicface.report.tables.scores import Backbone, Scores
     from dicface.report.tables.statistics import Estimate
 
@@ -88,14 +88,21 @@ def of_missing(metrics: Sequence[MetricFacts], scores: Scores) -> tuple[str, ...
 
 
 def of_set(
-    metrics: Sequence[MetricFacts], scores: Iterable[Scores], num_clips: int
+    metrics: Sequence[MetricFacts], scores: Collection[Scores], num_clips: int
 ) -> tuple[str, ...]:
     """How set-level metrics were estimated: clips, windows, interval, and a warning if too few."""
-    names = [facts.name for facts in metrics if facts.level == "set"]
-    features = [one.features for one in scores if one.features is not None]
-    if not names or not features:
-        return ()
-    name = " and ".join(names)
+    found = {
+        facts: [one.features[facts.id] for one in scores if facts.id in one.features]
+        for facts in metrics
+    }
+    return tuple(
+        _of_set_metric(facts.name, features, num_clips)
+        for facts, features in found.items()
+        if features
+    )
+
+
+def _of_set_metric(name: str, features: Sequence[FeatureSet], num_clips: int) -> str:
     clips = _span(len(one.clips) for one in features)
     windows = _span(one.num_windows for one in features)
     dimension = max(one.dimension for one in features)
@@ -110,7 +117,7 @@ def of_set(
             f" Warning: below {needed} windows its value depends on their number and is biased "
             "upward: it says nothing beyond this table, nor of rows with other numbers of windows."
         )
-    return (text,)
+    return text
 
 
 def of_few_clips(num_clips: int, differences: pd.DataFrame) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import pandas as pd
 
 from dicface.base.errors import MetricError
 from dicface.report.tables.statistics import Distance, FeatureSet, in_order
-from dicface.runs.results import Results
 
 COLUMNS = (
     "task",
@@ -50,7 +49,7 @@ class Scores:
         num_missing: metric -> frames without a value, over all clips.
         backbones: metric -> what computed it.
         protocol: Id of the evaluation protocol.
-        features: Window features of the set-level metric; None when there are none.
+        features: set-level metric -> its features of all windows; without those that have none.
     """
 
     path: Path
@@ -59,13 +58,13 @@ class Scores:
     num_missing: dict[str, int]
     backbones: dict[str, Backbone]
     protocol: str
-    features: FeatureSet | None = field(default=None)
+    features: dict[str, FeatureSet] = field(default_factory=dict)
 
     @property
     def clips(self) -> tuple[str, ...]:
         """Names of the scored clips, sorted."""
         names = {clip for by_clip in self.values.values() for clip in by_clip}
-        return tuple(sorted(names | set(self.features.clips if self.features else ())))
+        return tuple(sorted(names.union(*(found.clips for found in self.features.values()))))
 
     def vector(self, metric: str, clips: Sequence[str]) -> np.ndarray:
         """Values of a metric in the order of `clips`, NaN where there is none.
@@ -76,12 +75,13 @@ class Scores:
         return in_order(self.values.get(metric, {}), clips, str(self.path))
 
 
-def read_scores(path: str | Path, distance: Distance | None = None) -> Scores:
-    """Reads `metrics.parquet` and, with a distance, `fvd.npz` beside it.
+def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = None) -> Scores:
+    """Reads `metrics.parquet` and the features of set-level metrics beside it.
 
     Args:
         path: The parquet file; long form, one row per clip and metric.
-        distance: Fréchet distance between two feature sets; None: set-level features are not read.
+        distances: Set-level metric -> distance of two feature sets; its features are in
+            `<metric>.npz`. None: none is read.
 
     Raises:
         MetricError: A file is missing, damaged, lacks columns, repeats a clip, or mixes backbones
@@ -110,7 +110,11 @@ def read_scores(path: str | Path, distance: Distance | None = None) -> Scores:
         num_missing={metric: int(rows["num_missing"].sum()) for metric, rows in by_metric.items()},
         backbones={metric: _one_backbone(path, metric, rows) for metric, rows in by_metric.items()},
         protocol=_one(path, "protocol", table["protocol"]),
-        features=_read_features(Results(folder=path.parent).features, distance),
+        features={
+            metric: _read_features(file, distance)
+            for metric, distance in (distances or {}).items()
+            if (file := path.with_name(f"{metric}.npz")).is_file()
+        },
     )
 
 
@@ -164,9 +168,7 @@ def _one_backbone(path: Path, metric: str, rows: pd.DataFrame) -> Backbone:
     )
 
 
-def _read_features(path: Path, distance: Distance | None) -> FeatureSet | None:
-    if distance is None or not path.is_file():
-        return None
+def _read_features(path: Path, distance: Distance) -> FeatureSet:
     try:
         with np.load(path, allow_pickle=False) as stored:
             clips = [str(clip) for clip in stored["clips"]]

@@ -6,15 +6,13 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from dicface.base.errors import MetricError
+from dicface.metrics import MetricFacts
 from dicface.report.tables.rows import Row
-
-if TYPE_CHECKING:
-    from dicface.metrics import MetricFacts
 
 _FRAMES = ("cells", "differences", "comparison")
 _NUMBERS = ("mean", "low", "high", "p", "p_corrected", "paper", "ours", "gap")
@@ -105,8 +103,6 @@ def read_table(path: str | Path) -> Table:
     Raises:
         MetricError: The file is no table.
     """
-    from dicface.metrics.facts import MetricFacts
-
     path = Path(path)
     try:
         values = _with_tuples(json.loads(path.read_text(encoding="utf-8")))
