@@ -22,9 +22,10 @@ from dicface.models import build
 from dicface.models.checkpoint import load_network, read_header
 from dicface.models.efficientnet import LiteDistance
 from dicface.training.demo import weights as demo_weights
+from dicface.training.demo.__main__ import main
 from dicface.training.demo.card import card_text, checks, eye_error, face_boxes
 from dicface.training.demo.numbers import FaceSet, code_numbers, face_numbers
-from dicface.training.demo.weights import CONFIG, STAGES, Unseen, export, main, train
+from dicface.training.demo.weights import CONFIG, STAGES, Unseen, export, train
 from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
