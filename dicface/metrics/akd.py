@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.metrics.facts import LANDMARKS, MetricFacts, check_landmarks
-from dicface.metrics.metric import FrameMetric
+from dicface.metrics.metric import SingleFrameMetric
 from dicface.metrics.view import FrameView, LandmarkView
 
 
@@ -32,7 +32,7 @@ def keypoint_distance(restored: NDArray[np.floating], truth: NDArray[np.floating
     return float(np.linalg.norm(restored - truth, axis=-1).mean())
 
 
-class Akd(FrameMetric):
+class Akd(SingleFrameMetric):
     """AKD of every frame."""
 
     facts = MetricFacts(

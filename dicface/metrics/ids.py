@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.metrics.facts import IDENTITY, LANDMARKS, MetricFacts
-from dicface.metrics.metric import FrameMetric
+from dicface.metrics.metric import SingleFrameMetric
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.view import FrameView
 
@@ -44,7 +44,7 @@ def identity_similarity(restored: NDArray[np.floating], truth: NDArray[np.floati
     return float(np.clip(np.dot(restored, truth) / (lengths[0] * lengths[1]), -1, 1))
 
 
-class Ids(FrameMetric):
+class Ids(SingleFrameMetric):
     """IDS of every frame that the protocol looks at."""
 
     facts = MetricFacts(

@@ -129,6 +129,7 @@ class Lpips(FrameMetric):
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
         super().__init__(analysis, protocol)
+        self._values: list[float] = []
         self._pairs = PairBuffer(protocol.backbones[PERCEPTUAL].distance)
 
     def update(self, view: FrameView) -> None:
@@ -138,4 +139,4 @@ class Lpips(FrameMetric):
     def values(self) -> NDArray[np.float64]:
         """Numbers from 0."""
         self._values += self._pairs.flush()
-        return super().values()
+        return np.array(self._values, np.float64)

@@ -42,29 +42,34 @@ class Metric(ABC):
 class FrameMetric(Metric):
     """A metric with one value a frame, of the frame alone or of it and its neighbours."""
 
+    @abstractmethod
+    def values(self) -> NDArray[np.float64]:
+        """Values of all frames of `frames`, in order; called once, after the last frame."""
+
+    @staticmethod
+    def frames(num_frames: int, protocol: EvaluationProtocol) -> range:
+        """Numbers of the frames at which a clip of so many frames has a value."""
+        return range(num_frames)
+
+
+class SingleFrameMetric(FrameMetric):
+    """A metric whose value of a frame needs no other frame."""
+
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
         super().__init__(analysis, protocol)
         self._values: list[float] = []
 
+    @abstractmethod
     def value(self, view: FrameView) -> float:
-        """Value of a frame; NaN where it has none, which is counted.
-
-        A metric that needs neighbouring frames overrides `update` and `values` instead.
-        """
-        raise NotImplementedError
+        """Value of a frame; NaN where it has none, which is counted."""
 
     def update(self, view: FrameView) -> None:
         """Looks at the clip's next frame."""
         self._values.append(self.value(view))
 
     def values(self) -> NDArray[np.float64]:
-        """Values of all frames of `frames`, in order; called once, after the last frame."""
+        """See `FrameMetric.values`."""
         return np.array(self._values, np.float64)
-
-    @staticmethod
-    def frames(num_frames: int, protocol: EvaluationProtocol) -> range:
-        """Numbers of the frames at which a clip of so many frames has a value."""
-        return range(num_frames)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

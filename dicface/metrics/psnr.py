@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.metrics.facts import MetricFacts, check_frames
-from dicface.metrics.metric import FrameMetric
+from dicface.metrics.metric import SingleFrameMetric
 from dicface.metrics.view import FrameView
 
 MAX_DB = 100.0
@@ -40,7 +40,7 @@ def psnr(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     return min(10 * math.log10(255**2 / squared_error), MAX_DB)
 
 
-class Psnr(FrameMetric):
+class Psnr(SingleFrameMetric):
     """PSNR of every frame."""
 
     facts = MetricFacts(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.metrics.facts import MetricFacts, check_frames
-from dicface.metrics.metric import FrameMetric
+from dicface.metrics.metric import SingleFrameMetric
 from dicface.metrics.view import FrameView
 
 WINDOW = 11
@@ -56,7 +56,7 @@ def _smooth(image: NDArray[np.float64]) -> NDArray[np.float64]:
     return cv2.sepFilter2D(image, cv2.CV_64F, kernel, kernel)[border:-border, border:-border]
 
 
-class Ssim(FrameMetric):
+class Ssim(SingleFrameMetric):
     """SSIM of every frame."""
 
     facts = MetricFacts(

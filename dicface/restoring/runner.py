@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -35,9 +35,6 @@ from dicface.restoring.low_resolution import low_resolution_input
 from dicface.runs.results import COST_FILE
 from dicface.video.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
 
-if TYPE_CHECKING:
-    from dicface.methods import Method
-
 __all__ = [
     "Position",
     "StreamSettings",
@@ -56,8 +53,24 @@ __all__ = [
 RANGE_SLACK = 1e-3
 
 
+class Restorer(Protocol):
+    """What is asked of a method here; `dicface.methods.Method` says what each means."""
+
+    facts: Any
+    device: str
+
+    def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
+        """Yields one restored frame for each frame of a clip, (3, H, W) in [0, 1]."""
+
+    def unavailable(self, *, size: int | None = None) -> str | None:
+        """Says why it cannot run; None if it can."""
+
+    def fingerprint(self) -> dict[str, object]:
+        """Returns what a restored clip depends on, apart from its input."""
+
+
 def restore_clip(
-    method: Method,
+    method: Restorer,
     input_path: str | Path,
     output_path: str | Path,
     *,
@@ -98,7 +111,7 @@ def restore_clip(
 
 
 def restore_set(
-    method: Method,
+    method: Restorer,
     input_folder: str | Path,
     output_folder: str | Path,
     *,
@@ -207,7 +220,7 @@ class _Counted:
             yield frame
 
 
-def _reduced(frames: Iterable[np.ndarray], path: Path, method: Method) -> Iterator[Tensor]:
+def _reduced(frames: Iterable[np.ndarray], path: Path, method: Restorer) -> Iterator[Tensor]:
     """Frames as the method takes them: `scale` times smaller for one that enlarges."""
     facts = method.facts
     for frame in frames:
@@ -267,7 +280,7 @@ def _of_names(found: dict[str, Path], names: Iterable[str] | None, folder: Path)
     return {name: found[name] for name in names}
 
 
-def _require_available(method: Method, clips: Iterable[ClipInfo]) -> None:
+def _require_available(method: Restorer, clips: Iterable[ClipInfo]) -> None:
     for info in clips:
         size = info.width if info.width == info.height else None
         if size is None and method.facts.size is not None:
@@ -288,7 +301,7 @@ def _cost_before(path: Path) -> dict[str, Any]:
         return {"clips": {}}
 
 
-def _parameters(method: Method) -> dict[str, int]:
+def _parameters(method: Restorer) -> dict[str, int]:
     """Number of parameters of a method's `network`, or tuple `networks`; empty if it has neither.
 
     They are loaded here, before time is taken.
