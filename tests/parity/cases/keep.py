@@ -30,16 +30,19 @@ def tensors(seed: int, golden: Mapping, manifest: Mapping) -> Named:
     facts = manifest["golden"]
     net = fill_as(Keep(), seed, manifest)
     yield "weights_sha256", weights_digest(net), SameText()
-    pair = [image("keep", f"flow_im{i}", seed, (1, 3, 128, 192)) for i in (1, 2)]
+    # Ours in float64: flows of hundreds of pixels make of each processor's own rounding in float32
+    # more than the reference's rounding, which is all that the tolerances leave room for.
+    net.double()
+    pair = [image("keep", f"flow_im{i}", seed, (1, 3, 128, 192)).double() for i in (1, 2)]
     flow = net.flownet["model"](*((frame + 1) / 2 for frame in pair))
     yield from stored("flow_unit/flow", flow, facts, DEEP)
-    z = torch.from_numpy(normal("keep", "gain_z", seed, (1, 4, 256, 16, 16)))
+    z = torch.from_numpy(normal("keep", "gain_z", seed, (1, 4, 256, 16, 16))).double()
     yield "gain_unit/gain", net.kalman_filter(z[0])[None].numpy(), DEEP
 
-    frames = image("keep", "input_lq128", seed, (1, 2, 3, 128, 128))[0]
+    frames = image("keep", "input_lq128", seed, (1, 2, 3, 128, 128))[0].double()
     frames = functional.interpolate(frames, scale_factor=4, mode="bilinear", align_corners=False)
     yield from chunk(net, frames, "clip128_up", golden, facts)
-    frames = image("keep", "input", seed, (1, 3, 3, 512, 512))[0]
+    frames = image("keep", "input", seed, (1, 3, 3, 512, 512))[0].double()
     yield from chunk(net, frames, "clip512", golden, facts)
 
 
@@ -54,7 +57,7 @@ def chunk(net: Keep, frames: Tensor, case: str, golden: Mapping, facts: Mapping)
     def settle(_: object, __: object, output: Tensor) -> Tensor:
         t = len(logits)
         logits.append(output)
-        lift = open_codes[t].float() * 2 * MARGIN
+        lift = open_codes[t].to(output.dtype) * 2 * MARGIN
         return output.scatter_add(-1, codes[t][..., None], lift[..., None])
 
     hooks = [
