@@ -51,17 +51,20 @@ class TrainSet(ClipSet):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """What stages I to III learn from: the clips of `train`, or faces of a folder.
+    """What stages I to III learn from: the clips of `train`, rendered single frames, or a folder.
 
     Attributes:
-        source: the training clips, or `folder`.
+        source: the training clips; `stills`, single frames of many people, rendered here; or
+            `folder`.
         folder: of aligned clips, or of the data set that `layout` names.
         layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
+        num_frames: rendered `stills`, two of each person.
     """
 
-    source: Literal["train", "folder"]
+    source: Literal["train", "stills", "folder"]
     folder: str
     layout: Literal["", *layouts_for("images")]
+    num_frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
