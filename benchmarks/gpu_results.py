@@ -7,7 +7,7 @@ writes, where the project is installed,
 - the tables between the marks in docs/performance.md,
 - rows of the table of rates that `dicface plan` reads: operations a second of trainings and of
   restoring, seconds a frame of the paper's systems,
-- benchmarks/on_gpu.json: sizes and settings of the trainings that `on_gpu.py` measures, from config/.
+- benchmarks/on_gpu.json: what `on_gpu.py` must know of config/, its trainings' sizes and settings.
 
 All three are made again from their sources each time; a test compares.
 """
@@ -19,6 +19,7 @@ import dataclasses
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,16 @@ they were made ([cost](cost.md)).
 SCRIPT = "benchmarks/on_gpu.py"
 
 PARTS = {
-    "parity": "The same seeded networks on this card and in float32 on a CPU: differences of output "
-    "pixels in [0, 1]. A network that chooses hard codes takes another one where two are nearly "
-    "equally good.",
-    "dicface": "DicFace at its released size, milliseconds a frame with reading from and writing to "
-    "the CPU's memory; \"times\" compares with whole windows in the same precision, batch and mode.",
+    "parity": "The same seeded networks on this card and in float32 on a CPU: differences of "
+    "output pixels in [0, 1]. Networks with hard codes take another where two are nearly as good.",
+    "dicface": "DicFace at its released size, milliseconds a frame, from and to the CPU's memory; "
+    '"times" compares with whole windows in the same precision, batch and mode.',
     "training_step": "A training step of the paper's objective on two windows of five frames of "
     "512 px.",
     "stages": "Training steps of stages I to III of the demo's weights (config/demo_weights.yaml), "
     "degradation included.",
-    "baselines": "The other systems, milliseconds a frame at their own size; the first number of "
-    "frames at once is the suite's. PGDiff: one step, times 1000.",
+    "baselines": "The other systems, milliseconds a frame at their own size; of frames at once, "
+    "the first number is the suite's. PGDiff: one step, times 1000.",
 }
 HEADS = {
     "largest": "largest difference",
@@ -79,7 +79,9 @@ def tables(result: dict[str, Any]) -> str:
         if rows := result.get(part):
             blocks += [says, _table(rows)]
     if result["skipped"]:
-        blocks.append(f"Skipped, as the time was spent: {'; '.join(result['skipped'])}.")
+        counts = Counter(name.partition(":")[0] for name in result["skipped"])
+        listed = ", ".join(f"{count} of {part}" for part, count in counts.items())
+        blocks.append(f"Skipped, as the time was spent: {listed}.")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -139,9 +141,7 @@ def rates_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 
     def wanted(part: str, **of: object) -> dict[str, dict[str, Any]]:
         """Rows of a part that were measured, by precision, the first one of each."""
-        fits = [
-            row for row in result.get(part, []) if "ms" in row and row | of == row
-        ]
+        fits = [row for row in result.get(part, []) if "ms" in row and row | of == row]
         return {row["precision"]: row for row in reversed(fits)}
 
     steps = wanted("training_step", mode="eager", channels_last=False)

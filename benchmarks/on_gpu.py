@@ -1,8 +1,8 @@
 """Measures one GPU in seven minutes: parity with the CPU, speed and memory of all networks.
 
-    python benchmarks/on_gpu.py --commit $(git rev-parse --short HEAD)    # writes results/<card>.json
-    python benchmarks/on_gpu.py --device cpu --tiny                       # the same, small, no card
-    python benchmarks/gpu_results.py                                      # the docs and rates of it
+    python benchmarks/on_gpu.py --commit $(git rev-parse --short HEAD)   # results/<card>.json
+    python benchmarks/on_gpu.py --device cpu --tiny                      # the same, small
+    python benchmarks/gpu_results.py                                     # docs and rates of it
 
 The first needs torch, torchvision and numpy beside this checkout, nothing else; the last one runs
 where the project is installed. Weights and inputs are seeded. What comes first matters most: a part
@@ -17,220 +17,54 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
-import gc
-import importlib
 import json
-import re
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
-HERE = Path(__file__).resolve().parent
 # The script's own folder comes second: `baselines` would be another file there.
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from demo_weights_gpu import Degradation, batches, stage_loss
+from gpu_bench import PRECISIONS, Bench, Graphed, computing
+from gpu_networks import SYSTEMS, faces, networks, on_device, passes_of
 from gpu_results import slug, tables
 
 from dicface.base.errors import WeightsError
 from dicface.methods.codeformer import SMALL
-from dicface.methods.network import NetworkMethod
-from dicface.methods.seeded import seeded
 from dicface.models import DicFace, build
 from dicface.models.fast import prepare_for_inference
 from dicface.models.streaming import StreamSettings, stream
 from dicface.training import losses
 from dicface.training.lpips import PerceptualLoss, lite_distance, untrained_network
 
-PRECISIONS = ("float32", "tf32", "bf16")
+HERE = Path(__file__).resolve().parent
 SETTINGS = json.loads((HERE / "on_gpu.json").read_text())
 """Of trainings, as `gpu_results.py` takes them from config/, since YAML cannot be read here."""
-
-
-def faces(num: int, side: int, device: str = "cpu") -> Tensor:
-    """Seeded frames (num, 3, side, side) in [0, 1]."""
-    return torch.rand(num, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
-
-
-@contextmanager
-def computing(precision: str, device: str) -> Iterator[None]:
-    """Lets torch compute in one of `PRECISIONS`."""
-    rounds = precision != "float32"
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = rounds
-    with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-        yield
-
-
-class Bench:
-    """Measures within a time, and keeps what was found.
-
-    Args:
-        device: "cuda" or "cpu".
-        tiny: Small networks and few runs, to see that everything works.
-        seconds: What does not fit into these is skipped.
-        facts: Of the machine.
-        file: Written after every measurement; None for none.
-    """
-
-    def __init__(self, device: str, tiny: bool, seconds: float, facts: dict, file: Path | None):
-        self.device, self.tiny, self.seconds, self.file = device, tiny, seconds, file
-        self.cuda, self.began = device == "cuda", time.monotonic()
-        self.result: dict = {"facts": facts, "skipped": []}
-
-    def measure(self, part: str, row: dict, work: Callable[[], dict], needs: float = 3) -> dict:
-        """Adds a row to a part's table, unless it would take longer than is left.
-
-        Args:
-            part: Of the result.
-            row: What is measured.
-            work: Measures; what it raises goes into the row.
-            needs: Seconds that it takes, at most.
-
-        Returns:
-            The row.
-        """
-        named = f"{part}: {', '.join(map(str, row.values()))}"
-        if time.monotonic() - self.began + needs > self.seconds:
-            self.result["skipped"].append(named)
-            return row
-        try:
-            row = row | work()
-        except Exception as error:  # noqa: BLE001 - out of memory, no compiler, and so on
-            row = row | {"failed": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
-        self.free()
-        self.result.setdefault(part, []).append(row)
-        sys.stdout.write(f"{time.monotonic() - self.began:5.0f} s  {part}: {row}\n")
-        sys.stdout.flush()
-        if self.file:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.file.write_text(json.dumps(self.result, indent=1) + "\n")
-        return row
-
-    def timed(self, run: Callable[[], object], count: int = 1) -> dict:
-        """Milliseconds of one of the `count` things that `run` does, and the peak memory."""
-        warm, runs = (1, 2) if self.tiny else (2, 5)
-        for _ in range(warm):
-            run()
-        if self.cuda:
-            torch.cuda.reset_peak_memory_stats()
-        ms: list[float] = []
-        # Long ones vary less.
-        while len(ms) < runs and (len(ms) < 2 or sum(ms) * count < 4000):
-            self.wait()
-            start = time.perf_counter()
-            run()
-            self.wait()
-            ms.append((time.perf_counter() - start) * 1000 / count)
-        found = {"ms": statistics.median(ms), "fastest": min(ms), "slowest": max(ms)}
-        return found | ({"gb": torch.cuda.max_memory_allocated() / 1e9} if self.cuda else {})
-
-    def wait(self) -> None:
-        """Lets the GPU finish what it was given."""
-        if self.cuda:
-            torch.cuda.synchronize()
-
-    def free(self) -> None:
-        """Gives back what nobody holds any more."""
-        gc.collect()
-        if self.cuda:
-            torch.cuda.empty_cache()
-
-
-# The systems of the paper
-
-
-def _pgtformer(nets: tuple, x: Tensor) -> Tensor:
-    n = range(len(x))
-    around = [min(max(i, 0), len(x) - 1) for k in n for i in (k - 1, k, k + 1)]
-    features = [each[around] for each in nets[0].frame_features(x)]
-    return nets[0].window(features, centre=True)[0]
-
-
-def _pgdiff(nets: tuple, x: Tensor) -> Tensor:
-    """One of its thousand steps from a sample and with noise that any picture stands in for."""
-    from baselines.networks import diffusion, guidance
-
-    known = guidance.Restoration(known=x * 2 - 1, scale=0.05, restorer=nets[1])
-    sample, noise = x.flip(-1) * 2 - 1, x.flip(-2) * 2 - 1
-    schedule = diffusion.Schedule()
-    return (diffusion.guided_step(nets[0], schedule, known, sample, 500, noise).sample + 1) / 2
-
-
-SYSTEMS: dict[str, tuple[str, tuple[int, int], Callable[[tuple, Tensor], Tensor]]] = {
-    "gpen": ("gpen:Gpen", (1, 8), lambda nets, x: (nets[0](x * 2 - 1) + 1) / 2),
-    "gfpgan": ("gfpgan:Gfpgan", (1, 8), lambda nets, x: (nets[0](x * 2 - 1) + 1) / 2),
-    "codeformer": (
-        "codeformer:ReleasedCodeFormer",
-        (1, 8),
-        lambda nets, x: (nets[0](x * 2 - 1, w=0.5, adain=True)[0] + 1) / 2,
-    ),
-    "realbasicvsr": ("realbasicvsr:RealBasicVsr", (20, 5), lambda nets, x: nets[0](x[None])[0]),
-    "basicvsrpp": ("basicvsrpp:BasicVsrPp", (20, 5), lambda nets, x: nets[0](x[None])[0]),
-    "pgtformer": ("pgtformer:PgtFormer", (1, 8), _pgtformer),
-    "keep": ("keep:Keep", (20, 5), lambda nets, x: (nets[0](x * 2 - 1) + 1) / 2),
-    "pgdiff": ("pgdiff:PgDiff", (1, 4), _pgdiff),
-}
-"""Name -> its class, frames at once (as the suite gives them; others), one pass (n, 3, H, W) in
-[0, 1] → the same."""
-STEPS = {"pgdiff": 1000}
-"""Passes a frame, where these are many."""
-
-
-@functools.cache
-def system(name: str, tiny: bool) -> tuple[tuple[nn.Module, ...], int]:
-    """Networks with seeded weights, as the method prepares them, on the CPU; side of the input."""
-    module, _, method = SYSTEMS[name][0].partition(":")
-    kind = getattr(importlib.import_module(f"baselines.{module}"), method)
-    if tiny:
-        small = kind.example()
-        nets = small.networks if hasattr(small, "networks") else (small.network,)
-        return tuple(nets), small.facts.size or 16
-    full = kind()
-    nets = seeded(full.build, name, "bfr")
-    if isinstance(full, NetworkMethod):
-        nets = map(prepare_for_inference, nets)
-    return tuple(nets), (full.facts.size or 512) // full.facts.scale
-
-
-@functools.cache
-def dicface(tiny: bool) -> DicFace:
-    """DicFace of the released size with seeded weights, on the CPU."""
-    return seeded(lambda: build("dicface", **(SMALL if tiny else {})), "dicface", "bfr")[0]
-
-
-def moved(nets: tuple[nn.Module, ...], device: str) -> tuple[nn.Module, ...]:
-    """Copies on the device."""
-    return tuple(copy.deepcopy(net).to(device) for net in nets)
 
 
 def parity(bench: Bench) -> None:
     """Outputs on the device against float32 on the CPU."""
 
     @functools.cache
-    def on_cpu(name: str) -> tuple[tuple, Callable, Tensor, Tensor]:
-        if name == "dicface":
-            net = dicface(bench.tiny)
-            nets, x = (net,), faces(5, net.settings.resolution)
-            passes = lambda nets, x: (nets[0](x * 2 - 1)[0] + 1) / 2  # noqa: E731
-        else:
-            (nets, side), (_, counts, passes) = system(name, bench.tiny), SYSTEMS[name]
-            x = faces(min(2, *counts), side)
-        return nets, passes, x, passes(nets, x)
+    def on_cpu(name: str) -> tuple[Tensor, Tensor]:
+        nets, side = networks(name, bench.tiny)
+        x = faces(5 if name == "dicface" else min(2, *SYSTEMS[name][1]), side)
+        with torch.inference_mode():
+            return x, passes_of(name)(nets, x)
 
     def compare(name: str, precision: str) -> dict:
-        nets, passes, x, expected = on_cpu(name)
-        nets = moved(nets, bench.device)
-        with computing(precision, bench.device):
-            found = passes(nets, x.to(bench.device)).float().cpu()
+        x, expected = on_cpu(name)
+        nets = on_device(name, bench.tiny, bench.device)
+        with torch.inference_mode(), computing(precision, bench.device):
+            found = passes_of(name)(nets, x.to(bench.device)).float().cpu()
         if not found.isfinite().all():
             raise ValueError("the output is not finite")
         off = (found - expected).abs()
@@ -242,10 +76,9 @@ def parity(bench: Bench) -> None:
         }
 
     for name in ("dicface", *SYSTEMS):
-        for precision in PRECISIONS:
+        for precision in bench.precisions:
             row = {"network": name, "precision": precision}
-            with torch.inference_mode():
-                bench.measure("parity", row, functools.partial(compare, name, precision), 15)
+            bench.measure("parity", row, functools.partial(compare, name, precision), 15)
 
 
 # DicFace at its released size
@@ -259,42 +92,10 @@ def by_windows(net: DicFace, frames: list[Tensor], batch: int, output: str) -> N
         kept = range(first, min(first + batch, len(frames)))
         around = (range(n - t // 2, n + t // 2 + 1) for n in kept)
         numbers = [min(max(i, 0), len(frames) - 1) for window in around for i in window]
-        image, _, _ = net(torch.stack([frames[i] for i in numbers]).to(device) * 2 - 1, output=output)
+        x = torch.stack([frames[i] for i in numbers]).to(device) * 2 - 1
+        image, _, _ = net(x, output=output)
         image = net.centre(image) if output == "all" else image
         image.clamp(-1, 1).add(1).div(2).cpu()
-
-
-class Graphed:
-    """A function whose kernels are captured once for each shape and replayed: a CUDA graph."""
-
-    def __init__(self, function: Callable) -> None:
-        self.function, self.captured = function, {}
-
-    def __call__(self, *args):
-        """Calls it; other arguments than tensors are part of what was captured."""
-        leaves, form = pytree.tree_flatten(args)
-        given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        key = str(form), *(x.shape if isinstance(x, Tensor) else x for x in leaves)
-        if key not in self.captured:
-            held = [tensor.clone() for tensor in given]
-            tensors = iter(held)
-            fixed = [next(tensors) if isinstance(x, Tensor) else x for x in leaves]
-            args = pytree.tree_unflatten(fixed, form)
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(2):
-                    self.function(*args)
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                result = self.function(*args)
-            self.captured[key] = graph, held, result
-        graph, held, result = self.captured[key]
-        for into, tensor in zip(held, given, strict=True):
-            into.copy_(tensor)
-        graph.replay()
-        return pytree.tree_map(lambda x: x.clone() if isinstance(x, Tensor) else x, result)
 
 
 def as_mode(net: DicFace, mode: str) -> DicFace:
@@ -316,7 +117,7 @@ def dicface_speed(bench: Bench, mode: str, grid: tuple[tuple[str, int], ...]) ->
         for computation in ("windows", "centre decoded", "streaming"):
 
             def work(computation: str = computation, precision=precision, batch=batch) -> dict:
-                plain = moved((dicface(bench.tiny),), bench.device)[0]
+                (plain,) = on_device("dicface", bench.tiny, bench.device)
                 streams = computation == "streaming"
                 net = as_mode(prepare_for_inference(plain) if streams else plain, mode)
                 frames = list(faces(24 if streams else 8, net.settings.resolution))
@@ -355,7 +156,7 @@ def stepping(
         optimizer.zero_grad(set_to_none=True)
         with computing(precision, device):
             total = loss()
-            total.backward()
+        total.backward()
         optimizer.step()
         return total.item()
 
@@ -374,6 +175,7 @@ def dicface_loss(
 
 def training_step(bench: Bench, compiled: bool) -> None:
     """Milliseconds and memory of a step on two windows of five frames, setting by setting."""
+    on_device.cache_clear()
 
     def work(precision: str, channels_last: bool) -> dict:
         about = SETTINGS["dicface"]
@@ -402,7 +204,7 @@ def training_step(bench: Bench, compiled: bool) -> None:
         first = step()
         return bench.timed(step) | {"loss": first, "lpips": distance is not None}
 
-    for precision in PRECISIONS[1:] if compiled else PRECISIONS:
+    for precision in PRECISIONS[1:] if compiled else bench.precisions:
         for channels_last in (False,) if compiled else (False, True):
             kinds = ("compiled" if compiled else "eager", channels_last)
             row = {"precision": precision, "mode": kinds[0], "channels_last": kinds[1]}
@@ -413,10 +215,18 @@ def training_step(bench: Bench, compiled: bool) -> None:
 
 def stages(bench: Bench) -> None:
     """Images a second of stages I to III of the demo's weights."""
+    on_device.cache_clear()
+
+    def net_of(stage: str) -> nn.Module:
+        about = SETTINGS[stage]
+        settings = dict(about["settings"])
+        if bench.tiny:
+            settings |= {"resolution": 32, "nf": 8}
+            settings |= {"connect_list": ["8", "16"]} if "connect_list" in settings else {}
+        return build(about["kind"], **settings).to(bench.device)
 
     def work(stage: str, precision: str, batch: int) -> dict:
-        about = SETTINGS[stage]
-        s = SimpleNamespace(**about["train"])
+        s = SimpleNamespace(**SETTINGS[stage]["train"])
         try:
             distance = PerceptualLoss(lite_distance("efficientnet_lite0"))
         except WeightsError:
@@ -425,13 +235,12 @@ def stages(bench: Bench) -> None:
             kl_weight=0, lambda2=s.lpips_weight if distance else 0, perceptual=distance
         ).to(bench.device)
         torch.manual_seed(0)
-        net = build(about["kind"], **about["settings"]).to(bench.device)
-        prior = build("vqgan", **SETTINGS["vqgan"]["settings"]).to(bench.device).eval()
+        net, prior = net_of(stage), net_of("vqgan").eval()
         for name in s.freeze:
             net.get_submodule(name).requires_grad_(False)
         degrade = Degradation(SETTINGS["degradation"], bench.device)
         loss = stage_loss(stage, net, prior, objective, s.fidelity_w, degrade)
-        levels = (faces(batch, about["settings"]["resolution"], bench.device) * 255).byte()
+        levels = (faces(batch, net.settings.resolution, bench.device) * 255).byte()
         data = batches(levels, s, batch)
         step = stepping(net, s, lambda: loss(next(data), True)[0], precision, bench.device)
         found = bench.timed(step)
@@ -442,7 +251,7 @@ def stages(bench: Bench) -> None:
         }
 
     for stage in ("vqgan", "codeformer", "fusion"):
-        for precision in PRECISIONS:
+        for precision in bench.precisions:
             batch = 1 if bench.tiny else 64
             row = {"stage": stage, "precision": precision, "batch": batch}
             bench.measure("stages", row, functools.partial(work, stage, precision, batch), 10)
@@ -452,18 +261,18 @@ def baselines(bench: Bench) -> None:
     """Milliseconds a frame of every other system at its own size."""
 
     def work(name: str, count: int, precision: str) -> dict:
-        (nets, side), passes = system(name, bench.tiny), SYSTEMS[name][2]
-        nets, x = moved(nets, bench.device), faces(count, side, bench.device)
+        x = faces(count, networks(name, bench.tiny)[1], bench.device)
+        nets, passes = on_device(name, bench.tiny, bench.device), passes_of(name)
 
         def run() -> None:
             with torch.inference_mode(), computing(precision, bench.device):
                 passes(nets, x)
 
         found = bench.timed(run, count)
-        return {k: v * STEPS.get(name, 1) if k != "gb" else v for k, v in found.items()}
+        return {k: v * (1000 if name == "pgdiff" and k != "gb" else 1) for k, v in found.items()}
 
     for name, (_, counts, _) in SYSTEMS.items():
-        for precision in PRECISIONS:
+        for precision in bench.precisions:
             for count in (min(3, each) for each in counts) if bench.tiny else counts:
                 row = {"method": name, "frames": count, "precision": precision}
                 run = functools.partial(work, name, count, precision)
@@ -512,7 +321,7 @@ def main() -> None:
     about, folder = facts(options), options.to or (HERE / "results" if cuda else None)
     file = folder and folder / f"{slug(about['card'])}.json"
     bench = Bench(options.device, options.tiny, options.seconds, about, file)
-    some = tuple((precision, batch) for precision in PRECISIONS for batch in (1, 4, 8))
+    some = tuple((precision, batch) for precision in bench.precisions for batch in (1, 4, 8))
     # What matters most comes first; what takes a compiler comes last.
     parity(bench)
     dicface_speed(bench, "eager", some[:1] + some[-1:] if options.tiny else some)
