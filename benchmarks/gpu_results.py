@@ -200,7 +200,7 @@ def settings() -> str:
     demo = load(config / "config.yaml", config / "demo_weights.yaml")
     of_all = ("learning_rate", "betas", "freeze", "fidelity_w", "lpips_weight")
     trained = {
-        "dicface": (network(paper, "dicface"), ("prior_alpha", "kl_weight", "loss_frames")),
+        "dicface": (network(paper, "dicface"), ("prior_alpha", "kl_scale", "loss_frames")),
         **{
             stage: (network(demo, stage), ("flip_prob", "colour_jitter"))
             for stage in ("vqgan", "codeformer", "fusion")

@@ -43,7 +43,8 @@ from dicface.models import DicFace, build
 from dicface.models.fast import prepare_for_inference
 from dicface.models.streaming import StreamSettings, stream
 from dicface.training import losses
-from dicface.training.lpips import PerceptualLoss, lite_distance, untrained_network
+from dicface.training.lpips import PerceptualLoss, untrained_network
+from dicface.weights.packages import lite_distance
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = json.loads((HERE / "on_gpu.json").read_text())
@@ -184,19 +185,19 @@ def training_step(bench: Bench, compiled: bool) -> None:
             distance = None if bench.tiny else PerceptualLoss(untrained_network())
         except ImportError:
             distance = None
+        torch.manual_seed(0)
+        net = build("dicface", **(SMALL if bench.tiny else about["settings"])).to(bench.device)
+        t, side = net.settings.frame_length, net.settings.resolution
         objective = losses.Objective(
             prior=s.prior_alpha,
-            kl_weight=s.kl_weight,
+            kl_weight=losses.kl_weight(s.kl_scale, side, net.settings.latent_size),
             lambda2=s.lpips_weight if distance else 0,
             perceptual=distance,
         ).to(bench.device)
-        torch.manual_seed(0)
-        net = build("dicface", **(SMALL if bench.tiny else about["settings"])).to(bench.device)
         if channels_last:
             net.to(memory_format=torch.channels_last)
         if compiled:
             net.compile()
-        t, side = net.settings.frame_length, net.settings.resolution
         clips = (faces(4 * t, side) * 2 - 1).view(2, 2, t, 3, side, side).to(bench.device)
         step = stepping(
             net, s, lambda: dicface_loss(net, s, objective, clips), precision, bench.device

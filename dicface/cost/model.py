@@ -206,6 +206,10 @@ class Model:
         else:
             work.seconds += frames * rate.value
 
+    def _average(self, job: Job, work: _Work) -> None:
+        self._spend(work, "restore.io", self.sizes.test.frames)
+        self._clips(work, self.sizes.test.frames)
+
     def _import_results(self, job: Job, work: _Work) -> None:
         self._spend(work, "import_results", self.sizes.test.frames)
 
@@ -297,6 +301,7 @@ _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "train": Model._train,
     "ship_weights": Model._ship_weights,
     "restore": Model._restore,
+    "average": Model._average,
     "import_results": Model._import_results,
     "analyse_truth": Model._analyse,
     "noise_floor": Model._noise_floor,

@@ -39,16 +39,17 @@ class Train(Job):
 
     def depends_on(self) -> dict[str, Any]:
         """How it learns, from which clips with which inputs, and its sizes."""
-        config, resolved = self.run.config, network(self.run.config, self.network)
+        resolved = network(self.run.config, self.network)
         if resolved.train.released:
             return {**resolved.decides(), "network": resolved.kind}
         inputs = {}
         if resolved.stage != "vqgan":
-            inputs = Degrade(run=self.run, task=resolved.task).depends_on()
+            # Training draws from seeds of its own, whatever the test inputs' are.
+            inputs = {**Degrade(run=self.run, task=resolved.task).depends_on(), "seed": ""}
         return {
             **resolved.decides(),
             "network": resolved.kind,
-            "seed": config.seed_name,
+            "seed": resolved.seed_name,
             "inputs": inputs,
             "clips": self.run.raw["data"][self.run.training_set(self.network)],
         }
@@ -97,9 +98,9 @@ class Train(Job):
 
     def seeds(self) -> Sequence[str]:
         """Start, samples and steps."""
-        config, resolved = self.run.config, network(self.run.config, self.network)
+        resolved = network(self.run.config, self.network)
         if resolved.train.released:
             return []
         stage = resolved.stage
         seeds = [("init", stage), (stage, "sample", "<sample>"), (stage, "step", "<step>")]
-        return ["|".join((config.seed_name, *names)) for names in seeds]
+        return ["|".join((resolved.seed_name, *names)) for names in seeds]
