@@ -274,7 +274,7 @@ def baselines(bench: Bench) -> None:
 
     for name, (_, counts, _) in SYSTEMS.items():
         for precision in bench.precisions:
-            for count in (min(3, each) for each in counts) if bench.tiny else counts:
+            for count in (min(3, *counts),) if bench.tiny else counts:
                 row = {"method": name, "frames": count, "precision": precision}
                 run = functools.partial(work, name, count, precision)
                 bench.measure("baselines", row, run, 8)

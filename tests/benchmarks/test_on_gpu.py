@@ -51,7 +51,7 @@ def test_a_small_run_needs_torch_alone(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "cpu.json").read_text())
     assert result["skipped"] == []
     assert result["facts"]["tiny"]
-    parts = {"parity": 18, "dicface": 6, "training_step": 4, "stages": 6, "baselines": 32}
+    parts = {"parity": 18, "dicface": 6, "training_step": 4, "stages": 6, "baselines": 16}
     assert {name: len(result[name]) for name in parts} == parts
     failed = [row for name in parts for row in result[name] if "failed" in row]
     # Deformable convolution of torchvision has no bfloat16 on a CPU.
