@@ -210,7 +210,10 @@ def settings() -> str:
     for name, (resolved, own) in trained.items():
         train = {key: getattr(resolved.train, key) for key in (*of_all, *own)}
         found[name] = {"kind": resolved.kind, "settings": resolved.settings(), "train": train}
-    lines = (f'"{name}": {json.dumps(each, sort_keys=True)}' for name, each in found.items())
+    lines = [
+        f'"{name}": {json.dumps(each, sort_keys=True, default=dataclasses.asdict)}'
+        for name, each in found.items()
+    ]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
