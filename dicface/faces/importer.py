@@ -138,27 +138,63 @@ def import_clip(
         label = f"{clip_name}: {action}"
         return iter(tqdm(taken, desc=label, unit="frame", disable=not progress, leave=False))
 
-    raw = track_faces(frames("finding faces"), detector, choice=settings.choice)
+    places = find_places(
+        frames("finding faces"), str(source_path), settings=settings, detector=detector
+    )
+    aligned = cut_out(frames("aligning"), places.affines, settings.size, border=settings.border)
+    info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
+    return ImportedClip(info, faces_table(clip_name, places.raw, places.track, places.affines))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where the face of a clip of T frames is.
+
+    Attributes:
+        raw: (T, 5, 2) points as found, px; NaN without a face.
+        track: The same points filled and smoothed.
+        affines: (T, 2, 3) source px → aligned px.
+    """
+
+    raw: NDArray[np.float64]
+    track: SmoothTrack
+    affines: NDArray[np.float64]
+
+
+def find_places(
+    frames: Iterable[NDArray[np.uint8]],
+    clip: str,
+    *,
+    settings: ImportSettings,
+    detector: Detector,
+) -> Places:
+    """Finds the face of a clip, as every import does; a frame at a time is in memory.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB.
+        clip: What messages call it.
+        settings: How the clip is aligned.
+        detector: What finds the faces.
+
+    Raises:
+        FaceError: No frame has a face, or the landmarks of one are degenerate.
+    """
+    raw = track_faces(frames, detector, choice=settings.choice)
     track = smooth_track(
-        raw,
-        str(source_path),
-        sigma_frames=settings.smoothing_sigma_frames,
-        ends=settings.smoothing_ends,
+        raw, clip, sigma_frames=settings.smoothing_sigma_frames, ends=settings.smoothing_ends
     )
     if track.num_interpolated:
         logger.warning(
             "%s: no face in %d of %d frames; their landmarks are interpolated",
-            clip_name,
+            clip,
             track.num_interpolated,
             len(raw),
         )
     try:
         affines = np.stack([estimate_affine(points, settings.size) for points in track.points])
     except FaceError as error:
-        raise FaceError(f"{source_path}: {error}") from error
-    aligned = cut_out(frames("aligning"), affines, settings.size, border=settings.border)
-    info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
-    return ImportedClip(info, faces_table(clip_name, raw, track, affines))
+        raise FaceError(f"{clip}: {error}") from error
+    return Places(raw=raw, track=track, affines=affines)
 
 
 def cut_out(

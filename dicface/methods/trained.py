@@ -84,7 +84,10 @@ def _trained_side(method: Method) -> int | None:
 
     if method.weights is None:
         return method.facts.size
-    return read_header(method.weights).get("settings", {}).get("resolution")
+    files = method.weights_files()
+    if len(files) != 1:
+        return None
+    return read_header(files[0]).get("settings", {}).get("resolution")
 
 
 def load_trained(path: Path, name: str) -> Module:

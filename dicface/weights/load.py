@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dicface.base.errors import WeightsError
 from dicface.models.checkpoint import load_state
+from dicface.weights import registry
 from dicface.weights.convert import read_checkpoint
 
 # Released checkpoints wrap their tensors; the averaged weights come first, as in the releases.
@@ -86,6 +87,23 @@ def load_into(
             f"{error} The file looks like {looks_like(whole)}; expected {label} "
             f"({_extent(network.state_dict())})."
         ) from None
+
+
+def identify(path: Path) -> registry.WeightsEntry | None:
+    """Returns the registry's entry of a released file, known by its name or its digest.
+
+    Raises:
+        WeightsError: It has the name of a released file and another content.
+    """
+    for known in registry.registry().values():
+        if path.name == known.file:
+            registry.check(path, known)
+            return known
+    for known in registry.registry().values():
+        by, problem = registry.compare(path, known)
+        if by not in (None, "size") and problem is None:
+            return known
+    return None
 
 
 def without_prefix(state: dict[str, Tensor], prefixes: Iterable[str]) -> dict[str, Tensor]:

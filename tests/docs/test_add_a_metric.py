@@ -45,7 +45,7 @@ def added(tmp_path, monkeypatch) -> None:
 def test_both_metrics_are_scored_with_the_others(fake, folders, added, monkeypatch) -> None:
     # The page's own network is chosen by the real rule, those of the other metrics are cheap.
     own = {"colours": needed_backbones()["colours"]}
-    monkeypatch.setattr("dicface.metrics.backbones.needed_backbones", lambda: own)
+    monkeypatch.setattr("dicface.metrics.backbones.needed_backbones", lambda *_: own)
     networks = {**dict.fromkeys(needed_backbones(), fake), **resolve("auto").networks}
     backbones = Backbones(networks=networks)
     monkeypatch.setattr(Backbones, "resolve", classmethod(lambda cls, *_, **__: backbones))
