@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dicface.base.errors import MetricError
 from dicface.metrics import LISTED, METRICS
-from dicface.metrics.fvd import WINDOW
 from dicface.video.arrays import check_alike, given
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dicface.metrics.backbones import BackboneInfo, Prefer
-    from dicface.metrics.clip_score import ClipScore
 
     Frames = NDArray[np.uint8] | Tensor
 
@@ -52,7 +51,7 @@ def psnr(restored: Frames, truth: Frames) -> float:
     Raises:
         ClipError: Frames are of another kind, shape or range, or differ in number or size.
     """
-    return _clip_score("psnr", restored, truth).value("psnr")
+    return _value("psnr", restored, truth)
 
 
 def ssim(restored: Frames, truth: Frames) -> float:
@@ -73,7 +72,7 @@ def ssim(restored: Frames, truth: Frames) -> float:
         ClipError: Frames are of another kind, shape or range, or differ in number or size.
         MetricError: They are smaller than the window.
     """
-    return _clip_score("ssim", restored, truth).value("ssim")
+    return _value("ssim", restored, truth)
 
 
 def lpips(
@@ -100,7 +99,7 @@ def lpips(
         MetricError: They are too small.
         WeightsError: The official file is damaged, or missing although it was asked for.
     """
-    return _clip_score("lpips", restored, truth, backbones, device).value("lpips")
+    return _value("lpips", restored, truth, backbones, device)
 
 
 def ids(
@@ -128,7 +127,7 @@ def ids(
         MetricError: They are not square.
         WeightsError: An official file is damaged, or missing although it was asked for.
     """
-    return _clip_score("ids", restored, truth, backbones, device).value("ids")
+    return _value("ids", restored, truth, backbones, device)
 
 
 def akd(
@@ -156,7 +155,7 @@ def akd(
         MetricError: They are not square.
         WeightsError: An official file is damaged, or missing although it was asked for.
     """
-    return _clip_score("akd", restored, truth, backbones, device).value("akd")
+    return _value("akd", restored, truth, backbones, device)
 
 
 def fvd(
@@ -183,10 +182,7 @@ def fvd(
         MetricError: They are fewer than two windows.
         WeightsError: The official file is damaged, or missing although it was asked for.
     """
-    from dicface.metrics.scorer import set_value
-
-    score = _clip_score("fvd", restored, truth, backbones, device, num_frames=WINDOW + 1)
-    return set_value("fvd", score.features["fvd"])
+    return _value("fvd", restored, truth, backbones, device)
 
 
 def tlme(
@@ -214,7 +210,7 @@ def tlme(
         MetricError: They are not square, or there is only one.
         WeightsError: An official file is damaged, or missing although it was asked for.
     """
-    return _clip_score("tlme", restored, truth, backbones, device, num_frames=2).value("tlme")
+    return _value("tlme", restored, truth, backbones, device)
 
 
 def backbones(prefer: Prefer = "auto") -> dict[str, BackboneInfo]:
@@ -236,39 +232,47 @@ def backbones(prefer: Prefer = "auto") -> dict[str, BackboneInfo]:
     return {metric: chosen.of(metric) for metric in METRICS}
 
 
-def _clip_score(
+def __getattr__(name: str) -> Callable[..., float]:
+    # A metric that was listed has its function, before anybody writes one with its own words.
+    if name in LISTED:
+        return functools.partial(_value, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'; it has {__all__}")
+
+
+def _value(
     metric: str,
     restored: Frames,
     truth: Frames,
-    prefer: Prefer = "auto",
+    backbones: Prefer = "auto",
     device: str = "cpu",
-    *,
-    num_frames: int = 1,
-) -> ClipScore:
-    """Scores a clip with one metric, which needs so many frames."""
+) -> float:
+    """Value of a metric for one clip, as the scorer has it."""
     from dicface.metrics.protocol import EvaluationProtocol
-    from dicface.metrics.scorer import measure
+    from dicface.metrics.scorer import measure, set_value
 
     ours, true = given(restored, "restored"), given(truth, "truth")
     check_alike(ours, true)
-    name = METRICS[metric].name
-    if true.num_frames < num_frames:
-        raise MetricError(
-            f"{name}: found {true.num_frames} frames, expected {num_frames} or more in one clip."
-        )
-    protocol = EvaluationProtocol.resolve(prefer, device=device, metrics=[metric])
+    facts = METRICS[metric]
+    protocol = EvaluationProtocol.resolve(backbones, device=device, metrics=[metric])
     info = protocol.backbones.of(metric)
-    if prefer == "auto" and not info.official:
+    if backbones == "auto" and not info.official:
         _warn(
-            f"{name} is computed with {info.name}: {info.reason}. Its values compare with those of "
-            "the same network only. `dicface weights list` says where official files come from; "
-            "backbones='offline' says that this network is meant."
+            f"{facts.name} is computed with {info.name}: {info.reason}. Its values compare with "
+            "those of the same network only. `dicface weights list` says where official files come "
+            "from; backbones='offline' says that this network is meant."
         )
-    return measure("restored", ours.arrays(), true.arrays(), protocol, metrics=[metric])
+    score = measure("restored", ours.arrays(), true.arrays(), protocol, metrics=[metric])
+    of_set = facts.level == "set"
+    if len(score.features[metric].truth) < 2 if of_set else not len(score.values[metric]):
+        raise MetricError(
+            f"{facts.name}: a clip of {true.num_frames} frames has no value, it is too short; "
+            f"`help(dicface.metrics.functional.{metric})` says how many are needed."
+        )
+    return set_value(metric, score.features[metric]) if of_set else score.value(metric)
 
 
 @functools.cache
 def _warn(message: str) -> None:
     """Warns once in a process."""
-    # The caller of the metric: above are the metric and `_clip_score`.
+    # The caller of the metric: above are the metric and `_value`.
     warnings.warn(message, UserWarning, stacklevel=4)
