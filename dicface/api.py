@@ -25,7 +25,7 @@ from dicface.video.arrays import (
     read_given,
     to_uint8,
 )
-from dicface.video.clips import FOLDER_FPS, read_frames, write_clip
+from dicface.video.clips import FOLDER_FPS, clip_name, read_frames, write_clip
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -134,7 +134,7 @@ def restore(
 
     chosen = _method(method, weights, task, device)
     path = path_of(frames)
-    name = clip if clip is not None else (path.stem if path else "")
+    name = clip if clip is not None else (clip_name(path) if path else "")
     source = str(path) if path else "frames"
     if path and out is not None:
         first = next(read_frames(path))
@@ -322,10 +322,11 @@ def _released(file: Path, name: str, used_for: str) -> nn.Module:
 
 def _method(method: str | Restorer, weights: AnyPath | None, task: str, device: str) -> Restorer:
     from dicface.methods import create
+    from dicface.restoring.runner import Restorer
 
     if isinstance(method, str):
         return create(method, task=task, device=device, weights=path_of(weights))
-    if not callable(getattr(method, "restore", None)) or isinstance(method, type):
+    if isinstance(method, type) or not isinstance(method, Restorer):
         raise MethodError(
             f"method: found {method!r}; expected a name of dicface.list_methods(), or an object as "
             "dicface.methods.create gives it."

@@ -18,6 +18,7 @@ from dicface.metrics.outputs import join, metrics_table
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.scorer import measure, set_value
 from dicface.video.arrays import check_alike, check_same, path_of, read_given
+from dicface.video.clips import clip_name
 from dicface.video.formats import frame_files
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _pairs(restored: object, truth: object) -> _Pairs:
         match = match_folders(path_of(restored), path)
         pairs = {clip: (ours, match.truths[clip]) for clip, ours in match.restored.items()}
         return _Pairs(clips=pairs, unusable=match.unusable, notes=match.notes)
-    return _Pairs(clips={path.stem if path else "clip": _pair(restored, truth)})
+    return _Pairs(clips={clip_name(path) if path else "clip": _pair(restored, truth)})
 
 
 _FOLDER = "a folder of clips"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,7 +33,15 @@ from dicface.provenance.kept import find, kept
 from dicface.restoring.low_resolution import low_resolution_input
 from dicface.runs.results import COST_FILE
 from dicface.video.arrays import to_tensor, to_uint8
-from dicface.video.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
+from dicface.video.clips import (
+    ClipInfo,
+    clip_name,
+    frame_rate,
+    list_clips,
+    probe,
+    read_frames,
+    write_clip,
+)
 
 __all__ = [
     "Position",
@@ -55,6 +63,7 @@ __all__ = [
 RANGE_SLACK = 1e-3
 
 
+@runtime_checkable
 class Restorer(Protocol):
     """What is asked of a method here; `dicface.methods.Method` says what each means."""
 
@@ -105,7 +114,7 @@ def restore_clip(
         DicfaceError: The disk is full; nothing is kept under the final name.
     """
     input_path = Path(input_path)
-    name = clip or (input_path.name if input_path.is_dir() else input_path.stem)
+    name = clip or clip_name(input_path)
     frames = map(to_tensor, read_frames(input_path, one_size=True))
     restored = restore_frames(method, frames, clip=name, source=str(input_path), on_frame=on_frame)
     return write_clip(output_path, map(to_uint8, restored), frame_rate(input_path))

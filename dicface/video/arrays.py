@@ -216,7 +216,9 @@ def _check_shape(
     elif len(shape) >= 3 and shape[channels] == 4:
         hint = f"Drop the alpha channel: x[{'..., :3' if array else '..., :3, :, :'}]."
     else:
-        hint = "Frames have three channels, red, green, blue: give grey ones three times."
+        hint = "Grey frames get three channels: " + (
+            "np.stack([x] * 3, axis=-1)." if array else "torch.stack([x] * 3, dim=-3)."
+        )
     raise ClipError(f"{name}: found {of} of shape {shape}; expected {expected}. {hint}")
 
 

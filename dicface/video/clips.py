@@ -155,7 +155,7 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
             continue
         if not (is_video(path) or (path.is_dir() and frame_files(path))):
             continue
-        name = path.name if path.is_dir() else path.stem
+        name = clip_name(path)
         if name in clips:
             raise ClipError(
                 f"{folder}: two clips are named '{name}' ({clips[name].name} and {path.name}). "
@@ -168,6 +168,11 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
             f"or folders of {', '.join(FRAME_SUFFIXES)} frames."
         )
     return dict(sorted(clips.items()))
+
+
+def clip_name(path: Path) -> str:
+    """Name of a clip, which seeds and files go by: of a video without its suffix."""
+    return path.name if path.is_dir() else path.stem
 
 
 def named(clips: Sequence[str]) -> str:

@@ -51,9 +51,10 @@ FLOATS = as_tensor(clip())
 REFUSED = {
     "floats": (clip() / 255, "array of float64; expected uint8.*255"),
     "whole numbers": (clip().astype(np.int64), "array of int64; expected uint8 from 0 to 255"),
-    "grey frame": (clip()[0, ..., 0], r"shape \(6, 8\).*grey ones three times"),
+    "grey frame": (clip()[0, ..., 0], r"shape \(6, 8\).*Grey.*np.stack\(\[x\] \* 3, axis=-1\)"),
     "grey clip": (clip()[..., 0], r"shape \(3, 6, 8\)"),
-    "grey channel": (clip()[..., :1], "grey ones three times"),
+    "grey channel": (clip()[..., :1], "Grey frames get three channels"),
+    "grey tensor": (torch.zeros(2, 1, 6, 8), r"torch.stack\(\[x\] \* 3, dim=-3\)"),
     "alpha": (np.zeros((2, 6, 8, 4), np.uint8), r"alpha channel: x\[\.\.\., :3\]"),
     "channels first": (np.zeros((2, 3, 6, 8), np.uint8), r"stand first.*transpose\(0, 2, 3, 1\)"),
     "several clips": (clip()[None], "one clip at a time"),
