@@ -234,7 +234,7 @@ def backbones(prefer: Prefer = "auto") -> dict[str, BackboneInfo]:
 
 def __getattr__(name: str) -> Callable[..., float]:
     # A metric that was listed has its function, before anybody writes one with its own words.
-    if name in LISTED:
+    if name in METRICS:
         return functools.partial(_value, name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'; it has {__all__}")
 

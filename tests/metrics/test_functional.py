@@ -88,6 +88,7 @@ def test_wrong_frames_get_the_same_sentence_from_every_function(name) -> None:
         function(frames[:, :, :31], frames)
 
 
+@pytest.mark.filterwarnings("ignore:.* is computed with fake")
 def test_one_frame_has_a_value_where_a_metric_needs_no_other(fake) -> None:
     truth, restored = _scoring.grey([50])[0], _scoring.grey([53])[0]
     for name in ("psnr", "ssim", "lpips", "ids", "akd"):
