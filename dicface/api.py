@@ -210,7 +210,7 @@ def align(
         size=size, choice=choice, smoothing_ends=smoothing_ends, border=border
     )
     clean = read_given(frames, "frames")
-    finder = default_detector(detector) if isinstance(detector, str) else detector
+    finder = detector if hasattr(detector, "detect") else default_detector(detector)
     whole, name = clean.arrays(), str(path_of(frames) or "frames")
     places = find_places(whole, name, settings=settings, detector=finder)
     return Aligned(
@@ -233,7 +233,7 @@ def paste(
     """Pastes restored faces back into the frames that they were aligned from, through a soft mask.
 
     Args:
-        frames: The whole frames that were given to `align`.
+        frames: The whole frames that were given to `align`; floats are rounded to 8 bits.
         restored: Restored faces, (T, S, S, 3) uint8 RGB or (T, 3, S, S) floats in [0, 1], of the
             number and size of `aligned.frames`.
         aligned: What `align` gave.
@@ -250,11 +250,17 @@ def paste(
     """
     from dicface.faces.paste import parsenet_parser, paste_face
 
+    if not isinstance(aligned, Aligned):
+        raise ClipError(
+            f"aligned: found a {type(aligned).__name__}; expected what dicface.align gave."
+        )
     clean, faces = read_given(frames, "frames"), given(restored, "restored")
     cut = given(aligned.frames, "aligned.frames")
     check_same(
         "number of frames",
-        **{"frames": clean.num_frames, "restored": faces.num_frames, "aligned": cut.num_frames},
+        frames=clean.num_frames,
+        restored=faces.num_frames,
+        aligned=cut.num_frames,
     )
     check_same("size", restored=faces.size, aligned=cut.size)
     if not isinstance(upscale, int) or upscale < 1:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -74,15 +75,20 @@ class ImportSettings:
     border: Border = "trainer"
 
     def __post_init__(self) -> None:
-        """Checks sizes.
+        """Checks sizes and names.
 
         Raises:
-            ConfigError: A size is out of its range.
+            ConfigError: A setting is out of its range.
         """
-        if self.size < 16 or self.size % 2:
+        if not isinstance(self.size, int) or self.size < 16 or self.size % 2:
             raise ConfigError(f"size: found {self.size}, expected an even number of px, 16 or more")
         if self.max_frames is not None and self.max_frames < 1:
             raise ConfigError(f"max_frames: found {self.max_frames}, expected at least 1")
+        named = {"choice": Choice, "smoothing_ends": Ends, "border": Border}
+        for name, kind in named.items():
+            found, known = getattr(self, name), get_args(kind)
+            if found not in known:
+                raise ConfigError(f"{name}: found {found!r}, expected {' or '.join(known)}")
 
 
 @dataclass(frozen=True, eq=False)

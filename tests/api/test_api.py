@@ -177,8 +177,13 @@ class TestFaces:
             dicface.align(frames, detector=FixedDetector(missing=(0, 1)))
         with pytest.raises(ConfigError, match="size: found 15, expected an even number"):
             dicface.align(frames, size=15)
-        with pytest.raises(ConfigError, match="detector: found 'hog'"):
-            dicface.align(frames, detector="hog")
+        for wrong in ("hog", None):
+            with pytest.raises(ConfigError, match=f"detector: found {wrong!r}"):
+                dicface.align(frames, detector=wrong)
+        with pytest.raises(ConfigError, match="choice: found 'best', expected largest or nearest"):
+            dicface.align(frames, choice="best")
+        with pytest.raises(ConfigError, match="border: found 'black', expected trainer or helper"):
+            dicface.align(frames, border="black")
 
     def test_what_does_not_belong_together_is_not_pasted(self, monkeypatch, tmp_path):
         monkeypatch.setenv("DICFACE_WEIGHTS", str(tmp_path))
@@ -191,6 +196,10 @@ class TestFaces:
         for wrong in (0, 1.5):
             with pytest.raises(ClipError, match="expected a whole number from 1"):
                 dicface.paste(frames, aligned.frames, aligned, upscale=wrong)
+        with pytest.raises(
+            ClipError, match="aligned: found a ndarray; expected what dicface.align"
+        ):
+            dicface.paste(frames, aligned.frames, aligned.affines)
         with pytest.raises(WeightsError, match="parse mask: weights file .* not on this machine"):
             dicface.paste(frames, aligned.frames, aligned, parse=True)
 
