@@ -44,3 +44,11 @@ def test_trained_weights_of_the_other_network_are_refused(tmp_path):
     method = dicface.methods.create("dicface_trained", weights=path)
     with pytest.raises(WeightsError, match="holds the network 'codeformer', expected 'dicface'"):
         next(method.restore(iter([torch.zeros(3, 16, 16)])))
+
+
+def test_the_size_of_trained_weights_is_that_of_their_header(tmp_path):
+    facts = {"network": "dicface", "settings": TINY}
+    save_weights(tmp_path / "w.safetensors", build("dicface", **TINY).state_dict(), facts)
+    for weights in (tmp_path / "w.safetensors", tmp_path):
+        assert dicface.methods.create("dicface_trained", weights=weights).side == 16
+    assert dicface.methods.create("dicface_trained").side is None
