@@ -6,10 +6,11 @@ bits; one frame needs no axis of time. Each gives the number that the scorer giv
 bit for bit, because it is the scorer's: for several metrics at once, or for files, `dicface.score`
 looks at every frame once.
 
-LPIPS, IDS, AKD, FVD and TLME are computed with networks. `backbones="auto"` takes the official one
-of each where its file is on this machine, and an offline one elsewhere, of which it warns once;
-"official" makes that an error, "offline" never looks for files. `backbones()` tells what is used.
-Frames must be square, with one aligned face, wherever a face is looked for (IDS, AKD, TLME).
+All but PSNR and SSIM are computed with networks. `backbones="auto"` takes the official one of each
+where its file is on this machine, and an offline one elsewhere, of which it warns once; "official"
+makes that an error, "offline" never looks for files, and "random" takes random features where no
+installed package is to be needed either. `backbones()` tells what is used. Frames must be square,
+with one aligned face, wherever a face is looked for (IDS, AKD, TLME).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dicface.base.errors import MetricError
-from dicface.metrics import LISTED, METRICS
+from dicface.metrics import LISTED, METRICS, features_of
 from dicface.video.arrays import check_alike, given
 
 if TYPE_CHECKING:
@@ -80,15 +81,15 @@ def lpips(
 ) -> float:
     """LPIPS: learned perceptual distance, mean over the frames; lower is better.
 
-    Features of VGG-16 under the published heads (Zhang et al., CVPR 2018); offline those of a
-    seeded random VGG-16, whose values compare with no published ones. The paper, Tables 1 and 2;
-    card: docs/metrics/lpips.md.
+    Features of VGG-16 under the published heads (Zhang et al., CVPR 2018); offline of
+    EfficientNet-Lite2, which is another metric. The paper, Tables 1 and 2; card:
+    docs/metrics/lpips.md.
 
     Args:
         restored: (T, H, W, 3) uint8 RGB, (T, 3, H, W) floats in [0, 1], or one such frame; sides of
             32 px or more.
         truth: The same of the true clip.
-        backbones: "auto", "official" or "offline", see the module's text.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
         device: torch device of the network.
 
     Returns:
@@ -115,7 +116,7 @@ def ids(
         restored: (T, S, S, 3) uint8 RGB, (T, 3, S, S) floats in [0, 1], or one such frame, with one
             aligned face.
         truth: The same of the true clip.
-        backbones: "auto", "official" or "offline", see the module's text.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
         device: torch device of the landmark network.
 
     Returns:
@@ -143,7 +144,7 @@ def akd(
         restored: (T, S, S, 3) uint8 RGB, (T, 3, S, S) floats in [0, 1], or one such frame, with one
             aligned face.
         truth: The same of the true clip.
-        backbones: "auto", "official" or "offline", see the module's text.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
         device: torch device of the landmark network.
 
     Returns:
@@ -163,15 +164,16 @@ def fvd(
 ) -> float:
     """FVD: Fréchet distance between features of the windows of both clips; lower is better.
 
-    Windows of 16 frames, one every 8, features of I3D (Unterthiner et al., 2018), offline those of
-    a seeded random 3-D ResNet-18. The paper's Tables 1 and 2 print one value of a whole set, and so
-    does `dicface.score` for several clips; few windows raise the value. Card: docs/metrics/fvd.md.
+    Windows of 16 frames, one every 8, features of I3D (Unterthiner et al., 2018), offline of
+    EfficientNet-Lite2, which is another metric. The paper, Tables 1 and 2, prints one value of a
+    whole set, and so does `dicface.score` for several clips: below 64 windows it ranks nothing.
+    Card: docs/metrics/fvd.md.
 
     Args:
         restored: (T, H, W, 3) uint8 RGB or (T, 3, H, W) floats in [0, 1], T of 17 or more; frames
             that are not square are squeezed into a square.
         truth: The same of the true clip.
-        backbones: "auto", "official" or "offline", see the module's text.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
         device: torch device of the network.
 
     Returns:
@@ -183,6 +185,32 @@ def fvd(
         WeightsError: The official file is damaged, or missing although it was asked for.
     """
     return _value("fvd", restored, truth, backbones, device)
+
+
+def kvd(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """KVD: kernel distance between features of the windows of both clips; lower is better.
+
+    Windows and features are FVD's; the estimate (Binkowski et al., ICLR 2018) is unbiased however
+    few windows there are. The paper does not print it. Card: docs/metrics/kvd.md.
+
+    Args:
+        restored: (T, H, W, 3) uint8 RGB or (T, 3, H, W) floats in [0, 1], T of 17 or more; frames
+            that are not square are squeezed into a square.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the network.
+
+    Returns:
+        Thousandths; 0 for equal clips, and a little below it where both sides are alike.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are fewer than two windows.
+        WeightsError: The official file is damaged, or missing although it was asked for.
+    """
+    return _value("kvd", restored, truth, backbones, device)
 
 
 def tlme(
@@ -198,7 +226,7 @@ def tlme(
         restored: (T, S, S, 3) uint8 RGB or (T, 3, S, S) floats in [0, 1], with one aligned face, T
             of 2 or more.
         truth: The same of the true clip.
-        backbones: "auto", "official" or "offline", see the module's text.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
         device: torch device of the landmark network.
 
     Returns:
@@ -262,13 +290,17 @@ def _value(
             "from; backbones='offline' says that this network is meant."
         )
     score = measure("restored", ours.arrays(), true.arrays(), protocol, metrics=[metric])
-    of_set = facts.level == "set"
-    if len(score.features[metric].truth) < 2 if of_set else not len(score.values[metric]):
+    if facts.level == "set":
+        features = score.features[features_of(metric)]
+        too_short, value = len(features.truth) < 2, set_value(metric, features)
+    else:
+        too_short, value = not len(score.values[metric]), score.value(metric)
+    if too_short:
         raise MetricError(
             f"{facts.name}: a clip of {true.num_frames} frames has no value, it is too short; "
             f"`help(dicface.metrics.functional.{metric})` says how many are needed."
         )
-    return set_value(metric, score.features[metric]) if of_set else score.value(metric)
+    return value
 
 
 @functools.cache

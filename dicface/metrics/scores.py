@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError, MetricError
-from dicface.metrics import METRICS
+from dicface.metrics import METRICS, features_of
 from dicface.metrics.matching import match_folders
 from dicface.metrics.outputs import join, metrics_table
 from dicface.metrics.protocol import EvaluationProtocol
@@ -80,7 +80,8 @@ def score(
         truth: The same of the true clips, named alike.
         metrics: Names of `dicface.metrics.METRICS`; None for all.
         backbones: "auto" takes the official network of each metric whose file is on this machine
-            and an offline one elsewhere; "official" makes that an error; "offline" never looks.
+            and an offline one elsewhere; "official" makes that an error; "offline" and "random"
+            never look.
         device: torch device of the networks.
 
     Returns:
@@ -109,7 +110,8 @@ def score(
     means = table.groupby("metric")["value"].mean().to_dict()
     for name in names:
         if METRICS[name].level == "set":
-            means[name] = set_value(name, join(each.features[name] for each in scores.values()))
+            features = join(each.features[features_of(name)] for each in scores.values())
+            means[name] = set_value(name, features)
     return Scores(table=table, mean={name: means[name] for name in names})
 
 

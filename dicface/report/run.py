@@ -12,7 +12,7 @@ from dicface.base.names import BLIND
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network
 from dicface.methods import TRAINED, create
-from dicface.metrics import feature_files
+from dicface.metrics import feature_sets
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
 from dicface.report.render.text import to_text
@@ -81,7 +81,7 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
             continue
-        files += [results.metrics, *(results.folder / file for file in feature_files())]
+        files += [results.metrics, *(results.folder / f"{name}.npz" for name in feature_sets())]
         if row.group == declared.ELSEWHERE:
             files.append(results.index)
         network = method_network(run.config, row.method)

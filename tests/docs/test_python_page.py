@@ -36,7 +36,7 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys) -> None:
     said = capsys.readouterr().out
     assert "frames: no face found in any of its 2 frames; " in said
     assert "keep" not in said.splitlines()[0]
-    assert "lpips by random-vgg16" in said
+    assert "lpips by Lite2" in said
     assert len([line for line in said.splitlines() if line.startswith("frames: found")]) == 4
 
 

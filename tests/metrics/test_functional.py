@@ -21,7 +21,6 @@ from tests.metrics import _scoring
 from tests.metrics.test_scorer import astronauts
 
 fake, folders = _scoring.fake, _scoring.folders
-OF_CLIPS = [name for name in LISTED if name != "fvd"]
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +50,7 @@ def measured(restored, truth, **options) -> dict[str, float]:
     return found
 
 
-def test_all_seven_are_the_scorers_numbers_bit_for_bit(fake, folders, tmp_path) -> None:
+def test_they_are_the_scorers_numbers_bit_for_bit(fake, folders, tmp_path) -> None:
     paths = folders["restored"] / "a.mkv", folders["truth"] / "a.mkv"
     expected = from_the_scorer(*paths, tmp_path / "scored")
     restored, truth = (read_clip(path)[0] for path in paths)
@@ -97,8 +96,9 @@ def test_one_frame_has_a_value_where_a_metric_needs_no_other(fake) -> None:
     assert functional.akd(restored, truth) == pytest.approx(3)
     with pytest.raises(MetricError, match="^TLME: a clip of 1 frames has no value, it is too"):
         functional.tlme(restored, truth)
-    with pytest.raises(MetricError, match="^FVD: a clip of 16 frames has no value"):
-        functional.fvd(np.stack([restored] * 16), np.stack([truth] * 16))
+    for name in ("FVD", "KVD"):
+        with pytest.raises(MetricError, match=f"^{name}: a clip of 16 frames has no value"):
+            getattr(functional, name.lower())(np.stack([restored] * 16), np.stack([truth] * 16))
 
 
 def test_frames_that_are_not_square_have_no_faces_but_a_psnr() -> None:
@@ -148,7 +148,7 @@ def test_only_what_a_metric_needs_is_loaded_and_once() -> None:
 
 def test_every_metric_has_its_facts_in_words() -> None:
     written = [name for name in LISTED if name in vars(functional)]
-    assert written[:7] == ["psnr", "ssim", "lpips", "ids", "akd", "fvd", "tlme"]
+    assert written == ["psnr", "ssim", "lpips", "ids", "akd", "fvd", "kvd", "tlme"]
     for name in written:
         facts, words = METRICS[name], getattr(functional, name).__doc__
         assert words.startswith(f"{facts.name}: ")
