@@ -99,7 +99,7 @@ def ask_snakemake(
     """
     for path in configfiles:
         if not Path(path).is_file():
-            raise ConfigError(f"{path}: no such file; --configfile takes settings as YAML.")
+            raise ConfigError(f"{path}: no such file; --config takes settings as YAML.")
     asked = {
         "snakefile": str(snakefile),
         "configfiles": [str(path) for path in configfiles],

@@ -27,6 +27,12 @@ class Train(Job):
 
     network: str = wildcard("a stage or a variant")
 
+    @property
+    def processes(self) -> int:
+        """One a GPU."""
+        compute = self.run.config.compute
+        return compute.devices * compute.nodes
+
     def waits_for(self) -> list[Path]:
         """The index of its training clips, and the networks that it starts from."""
         index = self.plan.training_index(self.network)

@@ -122,7 +122,7 @@ class Method(ABC):
 
     @classmethod
     def example(cls, **settings: object) -> Self:
-        """Returns an instance that `dicface method check` can run on any machine.
+        """Returns an instance that `dicface methods check` can run on any machine.
 
         By default this is the method as it is, with its own weights. One whose network is large, or
         whose weights must be fetched first, overrides this: it gives the instance a small network

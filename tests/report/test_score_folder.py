@@ -321,5 +321,5 @@ def test_the_command_prints_the_row_and_says_where_the_page_is(fake, folders, ca
     said = capsys.readouterr().out
     assert said.startswith("Scores of Mine")
     assert str(folders["out"] / "report" / "index.html") in said
-    assert main(["score", *words, "--align", "15"]) == 2
+    assert main(["score", *words, "--align", "--size", "15"]) == 2
     assert "size: found 15, expected an even number of px" in capsys.readouterr().err
