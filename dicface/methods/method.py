@@ -150,8 +150,9 @@ class Method(ABC):
         Returns:
             The reason, or None if it can run.
         """
-        needed = self.facts.size
-        reasons = [self.missing_weights()]
+        missing = self.missing_weights()
+        needed = self.facts.size if missing else self.side
+        reasons = [missing]
         if size is not None and needed not in (None, size):
             reasons.insert(0, f"needs {needed}×{needed} frames, these are {size}×{size}")
         return "; ".join(filter(None, reasons)) or None

@@ -58,6 +58,7 @@ class Restorer(Protocol):
 
     facts: Any
     device: str
+    side: int | None
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Yields one restored frame for each frame of a clip, (3, H, W) in [0, 1]."""
@@ -283,7 +284,7 @@ def _of_names(found: dict[str, Path], names: Iterable[str] | None, folder: Path)
 def _require_available(method: Restorer, clips: Iterable[ClipInfo]) -> None:
     for info in clips:
         size = info.width if info.width == info.height else None
-        if size is None and method.facts.size is not None:
+        if size is None and method.side is not None:
             raise MethodError(
                 f"{info.path}: frames are {info.width}×{info.height}; {method.facts.label} needs "
                 "square ones. Align the clip first (dicface data align)."
