@@ -68,7 +68,7 @@ def score(options: argparse.Namespace) -> None:
     result = score_folder(
         options.restored,
         options.truth,
-        options.out or Path("scores") / name,
+        options.out or Path("scores") / name.replace("/", "-"),
         name=name,
         task=options.task,
         input_folder=options.input,

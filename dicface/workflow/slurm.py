@@ -234,7 +234,7 @@ def _beyond_time_limit(request: Request) -> str:
     query = ["--partition", str(partition)] if partition else []
     lines = _run("sinfo", "--noheader", "--format=%P %l", *query).stdout.split("\n")
     rows = [line.split() for line in lines if line]
-    limits = {name: limit for name, limit in rows if partition or name.endswith("*")}
+    limits = {name.strip("*"): limit for name, limit in rows if partition or name.endswith("*")}
     minutes = [_minutes(limit) for limit in limits.values()]
     # Of several partitions Slurm takes the first that can; one that is long enough is enough.
     if not minutes or any(limit is None or runtime <= limit for limit in minutes):

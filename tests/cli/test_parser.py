@@ -149,3 +149,15 @@ def test_other_code_than_that_of_the_checkout_is_said(tmp_path: Path) -> None:
     assert f"of {tmp_path / 'site-packages'}" in said
     assert checkout.other_code(folder=inside, code=project / "dicface") == ""
     assert checkout.other_code(folder=tmp_path, code=here["code"]) == ""
+
+
+def test_the_page_of_commands_names_all_of_them_and_no_other_option() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text()
+    table = page.split("An option means")[0]
+    for name in NAMES:
+        assert f"`{name}`" in table or f"`{name} NAME`" in table, name
+    known = {
+        option for parser in ALL for action in parser._actions for option in action.option_strings
+    }
+    named = set(re.findall(r"--[a-z][a-z-]+", page)) - {"--configfile"}
+    assert named <= known
