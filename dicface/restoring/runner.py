@@ -33,7 +33,15 @@ from dicface.models.streaming import (
 from dicface.provenance.kept import find, kept
 from dicface.restoring.low_resolution import low_resolution_input
 from dicface.runs.results import COST_FILE
-from dicface.video.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
+from dicface.video.clips import (
+    ClipInfo,
+    frame_rate,
+    list_clips,
+    probe,
+    read_frames,
+    require_apart,
+    write_clip,
+)
 
 __all__ = [
     "Position",
@@ -137,11 +145,13 @@ def restore_set(
 
     Raises:
         MethodError: The method cannot run here, or gave a clip that fails the checks.
-        ClipError: A clip is missing, cannot be read, or its frames differ in size.
+        ClipError: A clip is missing, cannot be read, would be overwritten by its result, or its
+            frames differ in size.
         DicfaceError: The disk is full; what was restored before stays.
     """
     output_folder = Path(output_folder)
     inputs = _of_names(list_clips(input_folder), clips, Path(input_folder))
+    require_apart(inputs, output_folder)
     # A method that cannot run says why below, with the size of the clips.
     fingerprint = {} if method.unavailable() else method.fingerprint()
     made_from = {name: _made_from(fingerprint, path) for name, path in inputs.items()}

@@ -113,10 +113,14 @@ class Run:
     def load(cls, folder: str | Path) -> Run:
         """Opens a run that was begun, wherever its folder lies now.
 
+        Args:
+            folder: Of the run, or its settings there.
+
         Raises:
             ConfigError: The folder has no configuration, or one that cannot be.
         """
         folder = Path(folder)
+        folder = folder.parent if folder.name == CONFIG_FILE else folder
         if not (folder / CONFIG_FILE).is_file():
             raise ConfigError(
                 f"{folder}: found no {CONFIG_FILE}; expected the folder of a run, in which "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -178,6 +178,20 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
             f"{', '.join(VIDEO_SUFFIXES)} or folders of {', '.join(FRAME_SUFFIXES)} frames."
         )
     return dict(sorted(clips.items()))
+
+
+def require_apart(clips: Mapping[str, Path], out_folder: str | Path) -> None:
+    """Looks whether results, `<clip>.mkv` each, would take the place of what they are made from.
+
+    Raises:
+        ClipError: One would.
+    """
+    for name, path in clips.items():
+        if (Path(out_folder) / f"{name}.mkv").resolve() == path.resolve():
+            raise ClipError(
+                f"{path}: its result would take its place. Give another folder for results than "
+                f"{out_folder}."
+            )
 
 
 def clip_name(path: Path) -> str:

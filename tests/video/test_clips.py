@@ -14,7 +14,14 @@ from PIL import Image
 
 from dicface.base.errors import ClipError, DicfaceError
 from dicface.base.seeds import numpy_rng
-from dicface.video.clips import list_clips, probe, read_clip, read_frames, write_clip
+from dicface.video.clips import (
+    list_clips,
+    probe,
+    read_clip,
+    read_frames,
+    require_apart,
+    write_clip,
+)
 
 
 def noise(num_frames: int = 5, height: int = 34, width: int = 31) -> np.ndarray:
@@ -185,3 +192,11 @@ def test_names_are_the_same_however_a_system_spells_their_marks(tmp_path: Path) 
         (tmp_path / form / f"{name}.mkv").write_bytes(b"x")
     names = [list(list_clips(tmp_path / form)) for form in spelt]
     assert names == [[spelt["NFC"]], [spelt["NFC"]]]
+
+
+def test_a_result_never_takes_the_place_of_its_clip(tmp_path: Path) -> None:
+    clips = {"a": tmp_path / "a.mkv", "b": tmp_path / "b.mp4"}
+    require_apart(clips, tmp_path / "out")
+    require_apart({"b": clips["b"]}, tmp_path)
+    with pytest.raises(ClipError, match=r"a\.mkv: its result would take its place\. Give another"):
+        require_apart(clips, tmp_path / "out" / "..")
