@@ -32,7 +32,14 @@ from dicface.faces.track import (
     track_faces,
 )
 from dicface.provenance.kept import FOLDER, forget_others, kept
-from dicface.video.clips import ClipInfo, frame_rate, list_clips, read_frames, write_clip
+from dicface.video.clips import (
+    ClipInfo,
+    frame_rate,
+    list_clips,
+    read_frames,
+    require_apart,
+    write_clip,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -258,7 +265,8 @@ def import_folder(
         it is not known), source, num_interpolated, detector, detector_sha256.
 
     Raises:
-        ClipError: The folder is missing, empty, or has two clips of one name; clips are unreadable.
+        ClipError: The folder is missing, empty, has two clips of one name, or gets the results too;
+            clips are unreadable.
         ConfigError: A setting is out of its range.
         FaceError: There are clips without a face.
         WeightsError: The detector's weights are missing or damaged.
@@ -273,6 +281,7 @@ def import_folder(
         border=border,
     )
     clips = list_clips(folder)
+    require_apart(clips, out_folder)
     if isinstance(detector, str):
         detector = default_detector(detector)
     (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again

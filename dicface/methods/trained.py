@@ -80,14 +80,12 @@ class DicFaceTrained(DicFace):
 
 
 def _trained_side(method: Method) -> int | None:
-    from dicface.models.checkpoint import read_header
+    from dicface.models.checkpoint import facts_of
 
     if method.weights is None:
         return method.facts.size
     files = method.weights_files()
-    if len(files) != 1:
-        return None
-    return read_header(files[0]).get("settings", {}).get("resolution")
+    return facts_of(files[0]).get("settings", {}).get("resolution") if len(files) == 1 else None
 
 
 def load_trained(path: Path, name: str) -> Module:

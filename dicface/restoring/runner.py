@@ -40,6 +40,7 @@ from dicface.video.clips import (
     list_clips,
     probe,
     read_frames,
+    require_apart,
     write_clip,
 )
 
@@ -69,10 +70,7 @@ class Restorer(Protocol):
 
     facts: Any
     device: str
-
-    @property
-    def side(self) -> int | None:
-        """Side of the frames that it takes, in pixels; None where any goes."""
+    side: int | None
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Yields one restored frame for each frame of a clip, (3, H, W) in [0, 1]."""
@@ -174,11 +172,13 @@ def restore_set(
 
     Raises:
         MethodError: The method cannot run here, or gave a clip that fails the checks.
-        ClipError: A clip is missing, cannot be read, or its frames differ in size.
+        ClipError: A clip is missing, cannot be read, would be overwritten by its result, or its
+            frames differ in size.
         DicfaceError: The disk is full; what was restored before stays.
     """
     output_folder = Path(output_folder)
     inputs = _of_names(list_clips(input_folder), clips, Path(input_folder))
+    require_apart(inputs, output_folder)
     # A method that cannot run says why below, with the size of the clips.
     fingerprint = {} if method.unavailable() else method.fingerprint()
     made_from = {name: _made_from(fingerprint, path) for name, path in inputs.items()}
@@ -321,15 +321,12 @@ def require_available(method: Restorer, source: object, width: int, height: int)
         MethodError: It cannot: frames of another size, or files that are missing.
     """
     size, label = width if width == height else None, method.facts.label
-    if size is None and method.facts.size is not None:
+    if size is None and method.side is not None:
         raise MethodError(
             f"{source}: frames are {width}×{height}; {label} needs square ones. Align the clip "
             "first (dicface data align)."
         )
     reason = method.unavailable(size=size)
-    # Methods that are trained take the size that their weights were trained for.
-    if not reason and method.side not in (None, size):
-        reason = f"its weights are for {method.side}×{method.side} px, these are {width}×{height}"
     if reason:
         raise MethodError(f"{label} cannot restore {source}: {reason}.")
 

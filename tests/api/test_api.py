@@ -85,7 +85,7 @@ class TestRestore:
         write_clip(tmp_path / "wide.mkv", clip[:, :, :12], 25)
         for wide in (clip[:, :, :12], tmp_path / "wide.mkv"):
             for out in (None, tmp_path / "out.mkv"):
-                with pytest.raises(MethodError, match="its weights are for 16×16 px, these are 12"):
+                with pytest.raises(MethodError, match="12×16; DicFace .* needs square ones"):
                     dicface.restore(wide, "dicface_trained", weights=trained, out=out)
         with pytest.raises(MethodError, match="12×16; DicFace .* needs square ones"):
             dicface.restore(clip[:, :, :12], "dicface")
