@@ -133,19 +133,21 @@ def restore(
     from dicface.restoring.runner import require_available, restore_clip, restore_frames
 
     chosen = _method(method, weights, task, device)
-    path = path_of(frames)
+    path, target = path_of(frames), path_of(out)
+    if path and target and path.resolve() == target.resolve():
+        raise ClipError(f"{path}: its result would take its place. Give another path as `out`.")
     name = clip if clip is not None else (clip_name(path) if path else "")
     source = str(path) if path else "frames"
-    if path and out is not None:
+    if path and target:
         first = next(read_frames(path))
         require_available(chosen, source, first.shape[1], first.shape[0])
-        return restore_clip(chosen, path, Path(out).expanduser(), clip=name).path
+        return restore_clip(chosen, path, target, clip=name).path
     clean = read_given(frames, "frames")
     height, width = clean.sides
     require_available(chosen, source, width, height)
     restored = restore_frames(chosen, clean.tensors(), clip=name, source=source)
-    if out is not None:
-        return write_clip(Path(out).expanduser(), map(to_uint8, restored), FOLDER_FPS).path
+    if target:
+        return write_clip(target, map(to_uint8, restored), FOLDER_FPS).path
     return clean.back(restored)
 
 

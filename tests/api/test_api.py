@@ -68,6 +68,8 @@ class TestRestore:
         frames, rate = read_clip(out)
         assert (np.array_equal(frames, clip), rate) == (True, 30)
         assert read_clip(dicface.restore(clip, "input", out=str(out)))[1] == 25
+        with pytest.raises(ClipError, match="its result would take its place"):
+            dicface.restore(tmp_path / "a.mkv", "input", out=str(tmp_path / "a.mkv"))
         with pytest.raises(ClipError, match=r"written as \.mkv"):
             dicface.restore(clip, "input", out=tmp_path / "b.mp4")
 
