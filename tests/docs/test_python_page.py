@@ -24,7 +24,7 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys) -> None:
     save_weights(
         "results/demo/train/dicface/weights.safetensors",
         build("dicface", **settings).state_dict(),
-        {"network": "dicface", "settings": settings},
+        {"network": "dicface", "settings": settings, "task": "bfr"},
     )
     seen: dict = {}
     with warnings.catch_warnings():
