@@ -98,9 +98,10 @@ def stamp_of_folder(folder: str | Path) -> str:
     """Returns a short digest of names, sizes and times of the files below a folder.
 
     Cheap, so that a changed file is noticed where there are too many bytes to read: one `stat` a
-    file, once in a process. A folder that is not there has no files.
+    file, once in a process. A folder that is not there has no files; a file is one.
     """
-    stats = ((path, path.stat()) for path in Path(folder).rglob("*") if path.is_file())
+    paths = [Path(folder), *Path(folder).rglob("*")]
+    stats = ((path, path.stat()) for path in paths if path.is_file())
     return digest_of_names(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
 
 
@@ -118,13 +119,13 @@ def hold_lock(path: str | Path) -> IO[str]:
     clean-up by hand.
 
     Raises:
-        DicfaceError: Another living process holds it.
+        DicfaceError: Another living process holds it, or its file system has no locks.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = open(path, "a+")  # noqa: SIM115 - it stays open as long as the lock is held
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file)
     except BlockingIOError:
         file.seek(0)
         holder = file.read().strip() or "unknown"
@@ -137,3 +138,26 @@ def hold_lock(path: str | Path) -> IO[str]:
     file.write(f"{os.getpid()} on {platform.node()}")
     file.flush()
     return file
+
+
+def lock(file: IO[Any], *, wait: bool = False) -> None:
+    """Locks an open file for this process alone, until it is closed.
+
+    Args:
+        file: The file.
+        wait: Whether to wait where another process holds it.
+
+    Raises:
+        BlockingIOError: Another process holds it.
+        DicfaceError: Its file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise DicfaceError(
+            f"{Path(file.name).parent}: the file system has no locks ({error.strerror}), which "
+            "keep two processes from writing the same files. Put results or weights on another "
+            "disk: `results` in the configuration names a folder, DICFACE_WEIGHTS that of weights."
+        ) from error

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dicface.data.datasets.layouts import LAYOUTS, Layout, read_layout
+from dicface.cli.parser import add_number, add_path, add_size, examples
+from dicface.config.data_sets import LAYOUTS
 
-HELP = "Check data sets, align clips, and make landmarks and the index of a training set."
+if TYPE_CHECKING:
+    from dicface.data.datasets.layouts import Layout
+
 EXIT_MUST_BE_FIXED = 1
 DETECTORS = ("auto", "retinaface", "dlib")
 
@@ -21,43 +24,55 @@ def register(parser: argparse.ArgumentParser) -> None:
     checking.set_defaults(command=check)
     _add_set(checking)
     checking.add_argument("--full", action="store_true", help="decode every frame")
-    checking.add_argument("--expect", type=int, default=0, help="clips there should be")
-    checking.add_argument("--landmarks", type=Path, help="folder of landmarks made before")
-    checking.add_argument("--out", type=Path, help="where results will go (its disk is checked)")
-    checking.add_argument("--size", type=int, default=512, help="side of written frames, px")
-    checking.add_argument("--tasks", type=int, default=3, help="tasks of the run (default 3)")
-    checking.add_argument("--methods", type=int, default=9, help="methods of the run (default 9)")
+    add_number(checking, "--expect", default=0, help="clips there should be")
+    add_path(checking, "--landmarks", "FOLDER", help="landmarks made before")
+    add_path(checking, "--out", "FOLDER", help="where results will go: its disk is checked")
+    add_size(checking, 512)
+    add_number(checking, "--num-tasks", default=3, help="tasks of the run (default 3)")
+    add_number(checking, "--num-methods", default=9, help="methods of the run (default 9)")
 
     aligning = actions.add_parser("align", help=align.__doc__, description=align.__doc__)
     aligning.set_defaults(command=align)
-    aligning.add_argument("--folder", type=Path, required=True, help="videos with a face each")
-    aligning.add_argument("--out", type=Path, required=True, help="folder of the aligned clips")
-    aligning.add_argument("--size", type=int, default=512, help="side of frames, px (default 512)")
-    aligning.add_argument("--detector", choices=DETECTORS, default="auto")
-    aligning.add_argument("--max-frames", type=int, default=0, help="of each clip (default all)")
+    add_path(aligning, "--folder", "FOLDER", required=True, help="videos with a face each, or one")
+    add_path(aligning, "--out", "FOLDER", required=True, help="gets the aligned clips")
+    add_size(aligning, 512)
+    _add_detector(aligning)
+    add_number(aligning, "--max-frames", help="of each clip (default all)")
 
     marking = actions.add_parser("landmarks", help=landmarks.__doc__, description=landmarks.__doc__)
     marking.set_defaults(command=landmarks)
     _add_set(marking)
     _add_shard_size(marking)
     marking.add_argument("--shard", required=True, help="which one: 00000, 00001, …")
-    marking.add_argument("--out", type=Path, required=True, help="folder of the training data")
-    marking.add_argument("--detector", choices=DETECTORS, default="auto")
-    marking.add_argument("--batch-size", type=int, default=16, help="frames at once (default 16)")
+    add_path(marking, "--out", "FOLDER", required=True, help="gets the training data")
+    _add_detector(marking)
+    add_number(marking, "--batch-size", default=16, help="frames at once (default 16)")
 
     indexing = actions.add_parser("index", help=index.__doc__, description=index.__doc__)
     indexing.set_defaults(command=index)
     _add_set(indexing)
     _add_shard_size(indexing)
-    indexing.add_argument("--out", type=Path, required=True, help="folder of the training data")
+    add_path(indexing, "--out", "FOLDER", required=True, help="gets the training data")
     indexing.add_argument(
-        "--max-left-out", type=float, default=0.05, help="share of clips (default 0.05)"
+        "--max-left-out",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="of clips without landmarks (default 0.05)",
     )
 
     exporting = actions.add_parser("export", help=export.__doc__, description=export.__doc__)
     exporting.set_defaults(command=export)
-    exporting.add_argument("--index", type=Path, required=True, help="a file that `index` wrote")
-    exporting.add_argument("--out", type=Path, required=True, help="folder to write to")
+    add_path(exporting, "--index", "FILE", required=True, help="a file that `index` wrote")
+    add_path(exporting, "--out", "FOLDER", required=True, help="gets the text files")
+    examples(
+        parser,
+        "data align --folder videos --out clips",
+        "data check --layout vfhq_test --folder data/vfhq_test --out results",
+        "data landmarks --layout vfhq_train --folder data/vfhq_train --shard 00012 --out train",
+        "data index --layout vfhq_train --folder data/vfhq_train --out train",
+        "data export --index train/index.parquet --out text",
+    )
 
 
 def check(options: argparse.Namespace) -> int:
@@ -71,8 +86,8 @@ def check(options: argparse.Namespace) -> int:
         landmarks=options.landmarks,
         out=options.out,
         size=options.size,
-        num_tasks=options.tasks,
-        num_methods=options.methods,
+        num_tasks=options.num_tasks,
+        num_methods=options.num_methods,
     )
     report = check_layout(_layout(options), settings)
     sys.stdout.write(report.as_text())
@@ -88,7 +103,7 @@ def align(options: argparse.Namespace) -> None:
         options.out,
         size=options.size,
         detector=options.detector,
-        max_frames=options.max_frames or None,
+        max_frames=options.max_frames,
     )
 
 
@@ -126,13 +141,23 @@ def export(options: argparse.Namespace) -> None:
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--layout", choices=tuple(LAYOUTS), required=True, help="kind of data set")
-    parser.add_argument("--folder", type=Path, required=True, help="where it lies")
+    known = tuple(LAYOUTS)
+    parser.add_argument(
+        "--layout", choices=known, required=True, metavar="KIND", help=", ".join(known)
+    )
+    add_path(parser, "--folder", "FOLDER", required=True, help="where the data set lies")
 
 
 def _add_shard_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shard-size", type=int, default=100, help="clips a shard (default 100)")
+    add_number(parser, "--shard-size", default=100, help="clips a shard (default 100)")
+
+
+def _add_detector(parser: argparse.ArgumentParser) -> None:
+    known = f"{', '.join(DETECTORS)} (default auto)"
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", metavar="NAME", help=known)
 
 
 def _layout(options: argparse.Namespace) -> Layout:
+    from dicface.data.datasets.layouts import read_layout
+
     return read_layout(options.layout, options.folder)

@@ -7,51 +7,54 @@ import dataclasses
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from dicface.base.errors import ConfigError
-from dicface.config.load import merge
+from dicface.cli.parser import add_number, add_run, examples, run_of
 from dicface.jobs import JOBS, Job
 from dicface.provenance.manifest import recorded
-from dicface.runs.folder import Run
-
-HELP = "Do one job of the workflow in a run."
 
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
 
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Adds one command for each job; its fields are its options."""
-    names = parser.add_subparsers(dest="job", required=True, metavar="NAME")
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="NAME")
     for name, job in JOBS.items():
-        sub = names.add_parser(name, help=job.__doc__, description=job.__doc__)
+        sub = jobs.add_parser(name, help=job.__doc__, description=job.__doc__)
         sub.set_defaults(command=carry_out)
-        where = sub.add_mutually_exclusive_group(required=True)
-        where.add_argument("--run", type=Path, metavar="FOLDER", help="a run, such as results/demo")
-        where.add_argument(
-            "--config",
-            type=Path,
-            nargs="+",
-            metavar="FILE",
-            help="a configuration that names the run; each further file is laid over those before",
-        )
+        add_run(sub)
         for each in dataclasses.fields(job):
             if "wildcard" in each.metadata:
-                sub.add_argument(f"--{each.name}", required=True, help=each.metadata["help"])
+                kind = {"required": True, "metavar": each.name.upper()}
+                sub.add_argument(f"--{each.name}", help=each.metadata["help"], **kind)
             elif "argument" in each.metadata:
-                argument = {"type": type(each.default), **each.metadata["argument"]}
                 help_ = f"{each.metadata['help']} (default {each.default or 'none'})"
-                sub.add_argument(f"--{each.name}", default=each.default, help=help_, **argument)
+                how = {"default": each.default, "help": help_, **each.metadata["argument"]}
+                add = add_number if isinstance(each.default, int) else type(sub).add_argument
+                add(sub, f"--{each.name}", **how)
         sub.add_argument("--dry-run", action="store_true", help="say what it would do, and stop")
+        words = "".join(f" --{word} {word.upper()}" for word in job.wildcards())
+        examples(sub, f"job {name} --run results/demo{words} --dry-run")
+    examples(
+        parser,
+        "job train --run results/demo --network dicface",
+        "job train --config config/paper.yaml --network dicface --dry-run",
+        "job score --run results/demo --task bfr --method input --workers 2",
+    )
 
 
 def carry_out(options: argparse.Namespace) -> None:
-    """Does the job and records what it made."""
-    kind = JOBS[options.job]
-    if options.run:
-        run = Run.load(options.run)
-    else:
-        run = Run.of(merge(*options.config), ", ".join(map(str, options.config)))
+    """Does the job and records what it made.
+
+    Raises:
+        ConfigError: No run is named.
+    """
+    kind, run = JOBS[options.job], run_of(options)
+    if run is None:
+        raise ConfigError(
+            "found neither --run nor --config; give the folder of a run, such as --run "
+            "results/demo, or settings."
+        )
     chosen = {each.name for each in dataclasses.fields(kind)} - {"run"}
     job = kind(run=run, **{name: getattr(options, name) for name in chosen})
     if options.dry_run:
@@ -61,7 +64,7 @@ def carry_out(options: argparse.Namespace) -> None:
         run.write_settings()
     if kind.computes:
         use_torch(run.config.threads, run.config.device)
-    if is_first_process():
+    if is_first_process(job):
         with recorded(job.artefact(), ["dicface", *command_of(job)]):
             job.work()
     else:
@@ -94,6 +97,11 @@ def use_torch(threads: int, device: str) -> None:
         )
 
 
-def is_first_process() -> bool:
-    """Whether this is the process of a training that writes files, or no training of several."""
-    return next((int(os.environ[name]) for name in _RANKS if name in os.environ), 0) == 0
+def is_first_process(job: Job) -> bool:
+    """Whether this is the process of a job that records what it made.
+
+    The ranks of other programs around a job of one process, such as those of the Slurm job from
+    which all is called, are not its own.
+    """
+    ranks = (int(os.environ[name]) for name in _RANKS if name in os.environ)
+    return job.processes == 1 or next(ranks, 0) == 0

@@ -1,54 +1,97 @@
 """`dicface …`: what people call by hand, and `dicface job`, which the workflow calls.
 
-Heavy packages are imported by the command that needs them.
+A command's module is imported when it is called, and heavy packages by what needs them.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 from dicface import __version__
 from dicface.base.errors import DicfaceError
-from dicface.cli import data, job, methods, plan, restore, score, verify, weights
+from dicface.cli.checkout import other_code
+from dicface.cli.parser import Parser, examples
 
 EXIT_USER_ERROR = 2
 
 COMMANDS = {
-    "restore": restore,
-    "score": score,
-    "verify": verify,
-    "plan": plan,
-    "weights": weights,
-    "data": data,
-    "method": methods,
-    "job": job,
+    "use": {
+        "restore": "Restore aligned clips with one method; needs no run.",
+        "score": "Score restored clips against their truth; needs no run.",
+        "verify": "Check that files of a run are what their manifests say.",
+        "plan": "Say what a run will cost before it starts: jobs, hours, disk, downloads.",
+    },
+    "look after": {
+        "weights": "List, fetch, check and add released weights files.",
+        "data": "Check data sets, align clips, make landmarks and the index of a training set.",
+        "methods": "List restoration methods, or check that one keeps the contract.",
+    },
+    "the workflow's": {
+        "job": "Do one job of a run, as the workflow does.",
+    },
 }
-"""Name -> module with `HELP` and `register`, which sets `command` to a function of the options."""
+"""Group -> command -> what it is for.
+
+The module of that name has `register`, which sets `command` to a function of the options.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(words)
+    options = parse(words)
     options.typed = ["dicface", *words]
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    if warning := other_code():
+        sys.stderr.write(f"{warning}\n")
     try:
         return options.command(options) or 0
     except DicfaceError as error:
-        name = f"{options.subcommand} {options.job}" if "job" in options else options.subcommand
-        sys.stderr.write(f"dicface {name}: {error}\n")
-        return EXIT_USER_ERROR
+        message = str(error)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        message = f"{error.filename}: {error.strerror}. Check the path, and who may write there."
+    sys.stderr.write(f"{options.called}: {message}\n")
+    return EXIT_USER_ERROR
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dicface", description="The benchmark of face-video restoration."
-    )
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Reads a command line; one that is wrong ends the process with status 2."""
+    name = first_word().parse_args(words[:1]).name
+    return command(name).parse_args(words[1:])
+
+
+def first_word() -> Parser:
+    """What reads the name of a command, and shows all of them."""
+    lines = ["The benchmark of face-video restoration."]
+    for group, commands in COMMANDS.items():
+        lines += ["", f"{group}:"]
+        lines += [f"  {name:10}{text}" for name, text in commands.items()]
+    parser = Parser(prog="dicface", description="\n".join(lines), usage="dicface COMMAND …")
     parser.add_argument("--version", action="version", version=f"dicface {__version__}")
-    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        module.register(commands.add_parser(name, help=module.HELP, description=module.HELP))
+    names = [name for commands in COMMANDS.values() for name in commands]
+    parser.add_argument("name", choices=names, metavar="COMMAND", help=argparse.SUPPRESS)
+    examples(
+        parser,
+        "restore --method codeformer --input clips --out restored",
+        "score --restored restored --truth clips",
+        "plan --set budget=quick",
+    )
+    return parser
+
+
+def command(name: str) -> Parser:
+    """What reads the words after the name of a command; its module is imported."""
+    (about,) = (commands[name] for commands in COMMANDS.values() if name in commands)
+    parser = Parser(prog=f"dicface {name}", description=about)
+    importlib.import_module(f"dicface.cli.{name}").register(parser)
     return parser

@@ -1,32 +1,36 @@
-"""`dicface method list | check`: the restoration methods on the command line."""
+"""`dicface methods list | check`: the restoration methods on the command line."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from dicface.base.errors import MethodError
+from dicface.cli.parser import add_device, add_size, add_task, add_weights, examples
 
-HELP = "List restoration methods, or check that one keeps the contract."
 EXIT_FAILED = 1
 
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Adds the two commands to a parser; each sets `command` to a function of the options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help=list_methods.__doc__)
-    listing.set_defaults(command=list_methods)
-    checking = actions.add_parser("check", help=check_method.__doc__)
-    checking.set_defaults(command=check_method)
-    checking.add_argument("method", metavar="NAME")
-    checking.add_argument("--task", help="one of its tasks (default: all)")
-    checking.add_argument("--device", help="cpu or cuda (default: all that are here)")
-    checking.add_argument(
-        "--weights", type=Path, help="weights to run it with, instead of a small seeded network"
+    listing = actions.add_parser(
+        "list", help=list_methods.__doc__, description=list_methods.__doc__
     )
-    checking.add_argument(
-        "--side", type=int, help="side of the frames in px (default: what the method needs)"
+    listing.set_defaults(command=list_methods)
+    checking = actions.add_parser(
+        "check", help=check_method.__doc__, description=check_method.__doc__
+    )
+    checking.set_defaults(command=check_method)
+    checking.add_argument("method", metavar="NAME", help="a name of `dicface methods list`")
+    add_task(checking, None, "all that it does")
+    add_device(checking, None, "all that are here")
+    add_weights(checking)
+    add_size(checking, None, "what the method needs")
+    examples(
+        parser,
+        "methods list",
+        "methods check codeformer",
+        "methods check my_method --task inpainting --size 128 --weights my_weights.safetensors",
     )
 
 
@@ -53,7 +57,7 @@ def check_method(options: argparse.Namespace) -> int:
         tasks=[options.task] if options.task else None,
         devices=[options.device] if options.device else None,
         weights=options.weights,
-        side=_positive(options.side),
+        side=options.size,
     ):
         sys.stdout.write(f"{result}\n")
         sys.stdout.flush()
@@ -62,9 +66,3 @@ def check_method(options: argparse.Namespace) -> int:
     verdict = f"{failed} of {len(results)} checks failed" if failed else "all checks passed"
     sys.stdout.write(f"{options.method}: {verdict}\n")
     return EXIT_FAILED if failed else 0
-
-
-def _positive(side: int | None) -> int | None:
-    if side is not None and side < 1:
-        raise MethodError(f"--side: found {side}, expected 1 or more pixels.")
-    return side

@@ -1,26 +1,45 @@
-"""`dicface restore`: a folder of aligned clips with one method."""
+"""`dicface restore`: aligned clips with one method."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
-from dicface.config.settings import TASKS
+from dicface.cli.parser import (
+    Parser,
+    add_device,
+    add_number,
+    add_path,
+    add_task,
+    add_weights,
+    examples,
+)
 
-HELP = "Restore a folder of aligned clips with one method; needs no run."
+ABOUT = """
+Frames must be square and show one aligned face; `dicface data align` makes such clips of any
+videos. A result is a lossless .mkv file of its clip's size and frame rate, without sound. Clips
+that are restored already are kept.
+"""
 
 
-def register(parser: argparse.ArgumentParser) -> None:
+def register(parser: Parser) -> None:
     """Adds the command's options to a parser."""
     parser.set_defaults(command=restore)
-    parser.add_argument("--method", required=True, help="a name of `dicface method list`")
-    parser.add_argument("--input", type=Path, required=True, help="folder of clips")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the restored clips")
-    parser.add_argument("--weights", type=Path, help="weights trained here")
-    parser.add_argument("--task", choices=TASKS, default="bfr", help="(default bfr)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
-    parser.add_argument("--threads", type=int, default=0, help="of the processor (default all)")
+    parser.description += f"\n{ABOUT}"
+    method = "a name of `dicface methods list`"
+    parser.add_argument("--method", required=True, help=method)
+    add_path(parser, "--input", "CLIPS", required=True, help="degraded clips: a folder, or one")
+    add_path(parser, "--out", "FOLDER", required=True, help="gets the restored clips")
+    add_weights(parser)
+    add_task(parser, "bfr")
+    add_device(parser, "cpu")
+    add_number(parser, "--threads", help="of the processor (default all)")
+    examples(
+        parser,
+        "restore --method codeformer --input clips --out restored",
+        "restore --method dicface --task inpainting --input masked --out filled --device cuda",
+        "restore --method dicface_trained --weights weights.safetensors --input a.mp4 --out out",
+    )
 
 
 def restore(options: argparse.Namespace) -> None:

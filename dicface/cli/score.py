@@ -1,4 +1,4 @@
-"""`dicface score`: a folder of restored clips against their truth."""
+"""`dicface score`: restored clips against their truth."""
 
 from __future__ import annotations
 
@@ -6,38 +6,49 @@ import argparse
 import sys
 from pathlib import Path
 
-from dicface.config.load import load
-from dicface.config.settings import TASKS
+from dicface.base.errors import ConfigError
+from dicface.cli.parser import (
+    Parser,
+    add_path,
+    add_run,
+    add_size,
+    add_task,
+    add_workers,
+    examples,
+    run_of,
+)
 
-HELP = "Score a folder of restored clips against their truth; needs no run."
+ABOUT = """
+Clips are matched by name; two files are taken as one pair. What does not fit is named, and counts
+as a clip without scores. The folder of results also gets a page with every clip.
+"""
+FULL_SIZE = 512
 
 
-def register(parser: argparse.ArgumentParser) -> None:
+def register(parser: Parser) -> None:
     """Adds the command's options to a parser."""
     parser.set_defaults(command=score)
-    parser.add_argument("--restored", type=Path, required=True, help="restored clips")
-    parser.add_argument("--truth", type=Path, required=True, help="true clips")
-    parser.add_argument("--name", default="", help="(default the folder's)")
-    parser.add_argument("--out", type=Path, help="(default scores/NAME)")
-    parser.add_argument(
-        "--input", type=Path, help="degraded clips to show beside the results on the page"
-    )
+    parser.description += f"\n{ABOUT}"
+    add_path(parser, "--restored", "CLIPS", required=True, help="restored clips: a folder, or one")
+    add_path(parser, "--truth", "CLIPS", required=True, help="true clips: a folder, or one")
+    shown = "degraded clips: a folder, or one; shown on the page, not scored"
+    add_path(parser, "--input", "CLIPS", help=shown)
+    parser.add_argument("--name", default="", help="of the results (default the folder's)")
+    add_path(parser, "--out", "FOLDER", help="gets scores and page (default scores/NAME)")
     parser.add_argument(
         "--align",
-        type=int,
-        nargs="?",
-        const=512,
-        metavar="PX",
-        help="cut the faces out of whole frames, where the true clips have them (default 512 px)",
+        action="store_true",
+        help="cut the faces out of whole frames, where the true clips have them, --size px large",
     )
-    parser.add_argument("--task", choices=TASKS, default="bfr", help="(default bfr)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="a run's configuration: its choice of networks that measure (default: auto)",
+    add_size(parser, None, f"{FULL_SIZE}; aligned frames are taken as they are")
+    add_task(parser, "bfr")
+    add_workers(parser)
+    add_run(parser)
+    examples(
+        parser,
+        "score --restored restored --truth clips",
+        "score --restored restored.mp4 --truth true.mp4 --align --size 256",
+        "score --restored restored --truth clips --set metrics.backbones=offline",
     )
 
 
@@ -45,17 +56,24 @@ def score(options: argparse.Namespace) -> None:
     """Scores the folder, prints the table, and says where it and the page lie."""
     from dicface.report.render.text import to_text
     from dicface.report.score_folder import score_folder
+    from dicface.video.clips import clip_name
 
-    name = options.name or options.restored.resolve().name
+    if options.size and not options.align:
+        raise ConfigError(
+            f"--size: found {options.size} without --align, and aligned frames are taken as they "
+            "are. Add --align to cut faces of that size out of whole frames, or leave it out."
+        )
+    run = run_of(options)
+    name = options.name or clip_name(options.restored.resolve())
     result = score_folder(
         options.restored,
         options.truth,
-        options.out or Path("scores") / name,
+        options.out or Path("scores") / name.replace("/", "-"),
         name=name,
         task=options.task,
         input_folder=options.input,
-        align=options.align,
-        prefer=load(*options.config).metrics.backbones if options.config else "auto",
+        align=(options.size or FULL_SIZE) if options.align else None,
+        prefer=run.config.metrics.backbones if run else "auto",
         workers=options.workers,
         command=options.typed,
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from dicface.base.errors import WeightsError
+from dicface.cli.parser import examples, path
 from dicface.weights import registry
 from dicface.weights.registry import WeightsEntry
-
-HELP = "List, fetch, check and add released weights files."
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +32,19 @@ def register(parser: argparse.ArgumentParser) -> None:
     verify = add_action("verify", verify_files)
     verify.add_argument("names", nargs="*", metavar="NAME", help="all that are here, if none")
     add = add_action("add", add_file)
-    add.add_argument("file", type=Path, metavar="FILE")
+    add.add_argument("file", type=path, metavar="FILE")
     add.add_argument(
-        "--name", dest="entry", help="name in the registry (default: by file name or digest)"
+        "--name",
+        dest="entry",
+        metavar="NAME",
+        help="of the weights in `dicface weights list` (default by file name or digest)",
+    )
+    examples(
+        parser,
+        "weights list",
+        "weights fetch vgg16 gfpgan --accept-licence",
+        "weights add ~/Downloads/PGTFormer.pth --name pgtformer",
+        "weights verify",
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dicface.base.errors import ConfigError
+from dicface.config.folders import as_typed, in_full, nested
 from dicface.config.mapping import from_mapping, overlay
 from dicface.config.networks import network, restore_settings, sources_of
 from dicface.config.settings import STAGES, Config
@@ -20,6 +22,10 @@ _SAFE_PATH = re.compile(r"(?!-)[\w./+,:@=-]+")
 
 #: With these, no folder of a run can be that of another budget, seed or set of clips.
 _BUDGET = re.compile(r"(?!seed|clips)[a-z0-9_]+")
+
+
+SUITE = Path(__file__).resolve().parents[2] / "config"
+"""The suite's own settings: `config.yaml`, which all others are laid over, and budgets."""
 
 
 def load(*paths: str | Path) -> Config:
@@ -55,6 +61,42 @@ def merge(*paths: str | Path) -> dict[str, Any]:
     return merged
 
 
+def with_values(config: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """Returns a configuration overlaid by words of a command line.
+
+    Args:
+        config: What lies below.
+        words: KEY=VALUE; a value is read as YAML, and "a.b" is the key `b` in `a`.
+
+    Raises:
+        ConfigError: A word is no KEY=VALUE.
+    """
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set: found '{word}', expected KEY=VALUE, such as data.size=64.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        config = overlay(config, nested(key, value))
+    return as_typed(config, words)
+
+
+def asked_for(files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
+    """Merges what a command is asked for: the suite's own settings, files, then values by name.
+
+    Args:
+        files: Settings as YAML.
+        words: KEY=VALUE, as `with_values` takes them.
+
+    Raises:
+        ConfigError: A file or a word cannot be read, or there is no such budget.
+    """
+    merged = with_values(merge(SUITE / "config.yaml", *files), words)
+    return with_budget(merged, SUITE / "budget")
+
+
 def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Returns the configuration overlaid by `<folder>/<budget>.yaml`; "full" changes nothing.
 
@@ -86,8 +128,7 @@ def check(merged: dict[str, Any], where: str) -> tuple[Config, dict[str, Any]]:
     """
     # Snakemake reads files into mappings of other types, which YAML would not write.
     raw = json.loads(json.dumps(merged, default=str))
-    # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
-    raw["test_clips"] = str(raw.get("test_clips", ""))
+    raw = in_full(raw)
     checked = from_mapping(Config, raw, where)
     for name in (*STAGES, *checked.variants):
         sources_of(checked, name)

@@ -89,7 +89,7 @@ def with_missing_shards(graph: Graph, model: Model) -> Graph:
     index = [
         n
         for n, job in enumerate(jobs)
-        if job.rule == "training_index" and job.wildcards["set"] == "train"
+        if job.rule == "training_index" and job.wildcards["split"] == "train"
     ]
     shards = model.sizes.missing_shards if index else {}
     asked = model.plan.resources("training_landmarks")
@@ -97,7 +97,7 @@ def with_missing_shards(graph: Graph, model: Model) -> Graph:
     jobs += [
         Job(
             rule="training_landmarks",
-            wildcards={"set": "train", "shard": shard},
+            wildcards={"split": "train", "shard": shard},
             threads=asked.threads,
             gpus=asked.gpu,
         )

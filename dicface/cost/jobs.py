@@ -99,7 +99,7 @@ def ask_snakemake(
     """
     for path in configfiles:
         if not Path(path).is_file():
-            raise ConfigError(f"{path}: no such file; --configfile takes settings as YAML.")
+            raise ConfigError(f"{path}: no such file; --config takes settings as YAML.")
     asked = {
         "snakefile": str(snakefile),
         "configfiles": [str(path) for path in configfiles],
@@ -145,8 +145,8 @@ def stand_in(folder: Path, names: Iterable[str]) -> set[str]:
     Returns:
         Those that are not here.
     """
-    here = os.environ.get("DICFACE_WEIGHTS")
-    for path in Path(here).iterdir() if here and Path(here).is_dir() else ():
+    here = Path(os.environ.get("DICFACE_WEIGHTS") or folder).expanduser()
+    for path in here.iterdir() if here.is_dir() else ():
         (folder / path.name).symlink_to(path.absolute())
     missing = {name for name in names if _is_missing(name)}
     for name in missing:

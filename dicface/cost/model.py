@@ -138,12 +138,12 @@ class Model:
         self._clips(work, self.sizes.test.frames)
 
     def _landmarks(self, job: Job, work: _Work) -> None:
-        frames = self.sizes.shard(job.wildcards["set"], job.wildcards["shard"]).frames
+        frames = self.sizes.shard(job.wildcards["split"], job.wildcards["shard"]).frames
         self._spend(work, "landmarks.host" if self.on_gpu else "landmarks", frames)
         work.disk += frames * self._rate(work, "disk.training_landmarks").value
 
     def _index(self, job: Job, work: _Work) -> None:
-        count = self.sizes.images if job.wildcards["set"] == "images" else self.sizes.train
+        count = self.sizes.images if job.wildcards["split"] == "images" else self.sizes.train
         self._spend(work, "index", count.clips)
 
     def _train(self, job: Job, work: _Work) -> None:

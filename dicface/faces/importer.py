@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,14 @@ from dicface.faces.track import (
     track_faces,
 )
 from dicface.provenance.kept import FOLDER, forget_others, kept
-from dicface.video.clips import ClipInfo, frame_rate, list_clips, read_frames, write_clip
+from dicface.video.clips import (
+    ClipInfo,
+    frame_rate,
+    list_clips,
+    read_frames,
+    require_apart,
+    write_clip,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +82,20 @@ class ImportSettings:
     border: Border = "trainer"
 
     def __post_init__(self) -> None:
-        """Checks sizes.
+        """Checks sizes and names.
 
         Raises:
-            ConfigError: A size is out of its range.
+            ConfigError: A setting is out of its range.
         """
-        if self.size < 16 or self.size % 2:
+        if not isinstance(self.size, int) or self.size < 16 or self.size % 2:
             raise ConfigError(f"size: found {self.size}, expected an even number of px, 16 or more")
         if self.max_frames is not None and self.max_frames < 1:
             raise ConfigError(f"max_frames: found {self.max_frames}, expected at least 1")
+        named = {"choice": Choice, "smoothing_ends": Ends, "border": Border}
+        for name, kind in named.items():
+            found, known = getattr(self, name), get_args(kind)
+            if found not in known:
+                raise ConfigError(f"{name}: found {found!r}, expected {' or '.join(known)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,27 +151,63 @@ def import_clip(
         label = f"{clip_name}: {action}"
         return iter(tqdm(taken, desc=label, unit="frame", disable=not progress, leave=False))
 
-    raw = track_faces(frames("finding faces"), detector, choice=settings.choice)
+    places = find_places(
+        frames("finding faces"), str(source_path), settings=settings, detector=detector
+    )
+    aligned = cut_out(frames("aligning"), places.affines, settings.size, border=settings.border)
+    info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
+    return ImportedClip(info, faces_table(clip_name, places.raw, places.track, places.affines))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where the face of a clip of T frames is.
+
+    Attributes:
+        raw: (T, 5, 2) points as found, px; NaN without a face.
+        track: The same points filled and smoothed.
+        affines: (T, 2, 3) source px → aligned px.
+    """
+
+    raw: NDArray[np.float64]
+    track: SmoothTrack
+    affines: NDArray[np.float64]
+
+
+def find_places(
+    frames: Iterable[NDArray[np.uint8]],
+    clip: str,
+    *,
+    settings: ImportSettings,
+    detector: Detector,
+) -> Places:
+    """Finds the face of a clip, as every import does; a frame at a time is in memory.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB.
+        clip: What messages call it.
+        settings: How the clip is aligned.
+        detector: What finds the faces.
+
+    Raises:
+        FaceError: No frame has a face, or the landmarks of one are degenerate.
+    """
+    raw = track_faces(frames, detector, choice=settings.choice)
     track = smooth_track(
-        raw,
-        str(source_path),
-        sigma_frames=settings.smoothing_sigma_frames,
-        ends=settings.smoothing_ends,
+        raw, clip, sigma_frames=settings.smoothing_sigma_frames, ends=settings.smoothing_ends
     )
     if track.num_interpolated:
         logger.warning(
             "%s: no face in %d of %d frames; their landmarks are interpolated",
-            clip_name,
+            clip,
             track.num_interpolated,
             len(raw),
         )
     try:
         affines = np.stack([estimate_affine(points, settings.size) for points in track.points])
     except FaceError as error:
-        raise FaceError(f"{source_path}: {error}") from error
-    aligned = cut_out(frames("aligning"), affines, settings.size, border=settings.border)
-    info = write_clip(out_folder / f"{clip_name}.mkv", aligned, frame_rate(source_path))
-    return ImportedClip(info, faces_table(clip_name, raw, track, affines))
+        raise FaceError(f"{clip}: {error}") from error
+    return Places(raw=raw, track=track, affines=affines)
 
 
 def cut_out(
@@ -216,7 +265,8 @@ def import_folder(
         it is not known), source, num_interpolated, detector, detector_sha256.
 
     Raises:
-        ClipError: The folder is missing, empty, or has two clips of one name; clips are unreadable.
+        ClipError: The folder is missing, empty, has two clips of one name, or gets the results too;
+            clips are unreadable.
         ConfigError: A setting is out of its range.
         FaceError: There are clips without a face.
         WeightsError: The detector's weights are missing or damaged.
@@ -231,6 +281,7 @@ def import_folder(
         border=border,
     )
     clips = list_clips(folder)
+    require_apart(clips, out_folder)
     if isinstance(detector, str):
         detector = default_detector(detector)
     (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again

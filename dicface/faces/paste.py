@@ -106,11 +106,12 @@ def parsenet_parser() -> Parser:
     Raises:
         WeightsError: The weights are missing or damaged.
     """
-    from facexlib.parsing.parsenet import ParseNet
-
     path = registry.find("parsenet")
     if path is None:
         raise WeightsError(f"parse mask: {registry.where_to_get('parsenet')}")
+    # facexlib pulls in numba: seconds that only those pay who have the weights.
+    from facexlib.parsing.parsenet import ParseNet
+
     network = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval()

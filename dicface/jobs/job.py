@@ -101,6 +101,11 @@ class Job(ABC):
         del plan
 
     @property
+    def processes(self) -> int:
+        """Processes that each run the job's command: more than one in a training on many GPUs."""
+        return 1
+
+    @property
     def plan(self) -> Plan:
         """What can run here, and what resources jobs have."""
         return Plan(run=self.run)

@@ -27,6 +27,12 @@ class Train(Job):
 
     network: str = wildcard("a stage or a variant")
 
+    @property
+    def processes(self) -> int:
+        """One a GPU."""
+        compute = self.run.config.compute
+        return compute.devices * compute.nodes
+
     def waits_for(self) -> list[Path]:
         """Its training clips' index or the stills, and the networks that it starts from."""
         clips = self.plan.training_files(self.network)

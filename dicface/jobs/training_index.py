@@ -35,12 +35,12 @@ class TrainingIndex(Job):
     card = staticmethod(index_card)
     of_training = True
 
-    set: str = wildcard("train or images")
+    split: str = wildcard("train or images")
 
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """The training sets that are data sets on disk."""
-        return {"set": plan.indexed_sets()}
+        return {"split": plan.indexed_sets()}
 
     @classmethod
     def require(cls, plan: Plan) -> None:
@@ -49,16 +49,16 @@ class TrainingIndex(Job):
 
     def waits_for(self) -> list[Path]:
         """The landmarks of all shards; none where faces are aligned already."""
-        folder = self.run.clips(self.set)
-        return [landmarks_path(folder, shard) for shard in self.plan.landmark_shards(self.set)]
+        folder = self.run.clips(self.split)
+        return [landmarks_path(folder, shard) for shard in self.plan.landmark_shards(self.split)]
 
     def writes(self) -> list[Path]:
         """The index."""
-        return [self.run.clips(self.set) / "index.parquet"]
+        return [self.run.clips(self.split) / "index.parquet"]
 
     def depends_on(self) -> dict[str, Any]:
         """Where the clips are, not, say, in which order a training aligns."""
-        section = self.run.raw["data"][self.set]
+        section = self.run.raw["data"][self.split]
         return {key: section.get(key, 1) for key in ("layout", "folder", "shard_size")}
 
     def work(self) -> None:
@@ -68,6 +68,6 @@ class TrainingIndex(Job):
         section = self.depends_on()
         write_index(
             read_layout(section["layout"], section["folder"]),
-            self.run.clips(self.set),
+            self.run.clips(self.split),
             shard_size=section["shard_size"],
         )

@@ -23,13 +23,13 @@ class TrainingLandmarks(Job):
     kind = "landmarks"
     of_training = True
 
-    set: str = wildcard("train or images")
+    split: str = wildcard("train or images")
     shard: str = wildcard("which one: 00000, 00001, …")
 
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """Shards have five digits."""
-        return {"set": plan.indexed_sets(), "shard": ["[0-9]{5}"]}
+        return {"split": plan.indexed_sets(), "shard": ["[0-9]{5}"]}
 
     @classmethod
     def require(cls, plan: Plan) -> None:
@@ -38,15 +38,15 @@ class TrainingLandmarks(Job):
 
     def writes(self) -> list[Path]:
         """The landmarks of the shard."""
-        return [landmarks_path(self.run.clips(self.set), self.shard)]
+        return [landmarks_path(self.run.clips(self.split), self.shard)]
 
     def depends_on(self) -> dict[str, Any]:
         """Where the clips are, which they are, and what finds faces."""
-        section = self.run.raw["data"][self.set]
+        section = self.run.raw["data"][self.split]
         return {
             **{key: section.get(key, 1) for key in ("layout", "folder", "shard_size")},
             "detector": self.run.config.data.detector,
-            "clips": digest_of_names(self.plan.landmark_shards(self.set)[self.shard]),
+            "clips": digest_of_names(self.plan.landmark_shards(self.split)[self.shard]),
         }
 
     def work(self) -> None:

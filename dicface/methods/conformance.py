@@ -29,6 +29,7 @@ import dicface.methods
 from dicface.base.errors import DicfaceError, MethodError
 from dicface.base.seeds import numpy_rng
 from dicface.methods.method import TASKS, Method
+from dicface.models.checkpoint import facts_of
 from dicface.restoring.runner import RANGE_SLACK, restore_set, to_uint8
 from dicface.video.clips import write_clip
 from dicface.weights import registry
@@ -170,7 +171,7 @@ def check(
 
     Args:
         name: The method.
-        tasks: Tasks to check it on; all that it does by default.
+        tasks: Tasks to check it on; by default that of the weights, or all that it does.
         devices: Where to run it; "cpu" and, where there is one, "cuda" by default.
         weights: A weights file to run it with, instead of its small example.
         side: Side of the frames before any reduction, in pixels; by default what it needs.
@@ -181,7 +182,10 @@ def check(
     method = dicface.methods.method(name)
     if devices is None:
         devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    chosen = tuple(method.facts.tasks if tasks is None else tasks)
+    if tasks is None:
+        trained_for = facts_of(weights).get("task") if weights else None
+        tasks = [trained_for] if trained_for in method.facts.tasks else method.facts.tasks
+    chosen = tuple(tasks)
     for task in chosen:
         if task not in method.facts.tasks:
             raise MethodError(

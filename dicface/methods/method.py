@@ -122,7 +122,7 @@ class Method(ABC):
 
     @classmethod
     def example(cls, **settings: object) -> Self:
-        """Returns an instance that `dicface method check` can run on any machine.
+        """Returns an instance that `dicface methods check` can run on any machine.
 
         By default this is the method as it is, with its own weights. One whose network is large, or
         whose weights must be fetched first, overrides this: it gives the instance a small network
@@ -150,8 +150,9 @@ class Method(ABC):
         Returns:
             The reason, or None if it can run.
         """
-        needed = self.facts.size
-        reasons = [self.missing_weights()]
+        missing = self.missing_weights()
+        needed = self.facts.size if missing else self.side
+        reasons = [missing]
         if size is not None and needed not in (None, size):
             reasons.insert(0, f"needs {needed}×{needed} frames, these are {size}×{size}")
         return "; ".join(filter(None, reasons)) or None

@@ -55,8 +55,9 @@ class NetworkMethod(Method):
 
         Raises:
             MethodError: The weights are not on this machine, or are a folder of several files.
-            WeightsError: They are damaged or of another network.
+            WeightsError: They are damaged, of another network, or trained for another task.
         """
+        from dicface.models.checkpoint import require_task
         from dicface.models.fast import prepare_for_inference
 
         files = self.weights_files()
@@ -65,6 +66,7 @@ class NetworkMethod(Method):
                 f"{self.facts.label}: {self.weights} holds {len(files)} .safetensors files; "
                 "expected one. Give the file."
             )
+        require_task(files[0], self.task, self.facts.label)
         network = self.load(files[0]).requires_grad_(False)
         return prepare_for_inference(network.to(self.device))
 

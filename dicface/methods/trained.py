@@ -80,11 +80,12 @@ class DicFaceTrained(DicFace):
 
 
 def _trained_side(method: Method) -> int | None:
-    from dicface.models.checkpoint import read_header
+    from dicface.models.checkpoint import facts_of
 
     if method.weights is None:
         return method.facts.size
-    return read_header(method.weights).get("settings", {}).get("resolution")
+    files = method.weights_files()
+    return facts_of(files[0]).get("settings", {}).get("resolution") if len(files) == 1 else None
 
 
 def load_trained(path: Path, name: str) -> Module:

@@ -6,12 +6,14 @@ reading the facts of a metric, loads no network and no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dicface.metrics.facts import FACE_SIZE, BackboneFacts, MetricFacts, load_class
 
 if TYPE_CHECKING:
+    from dicface.metrics import functional
     from dicface.metrics.metric import Metric
 
 LISTED = {
@@ -25,6 +27,13 @@ LISTED = {
     "tlme": "dicface.metrics.tlme:Tlme",
 }
 """Metric -> its class, in the order of the paper's columns."""
+
+
+def __getattr__(name: str) -> object:
+    # At its first use, as it imports from here.
+    if name == "functional":
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def metric_class(name: str) -> type[Metric]:
@@ -53,9 +62,10 @@ METRICS: Mapping[str, MetricFacts] = _Metrics()
 """Metric -> its facts, in the order of the paper's columns."""
 
 
-def needed_backbones() -> dict[str, BackboneFacts]:
-    """Returns kind -> backbone, of all that the listed metrics need."""
-    return {needed.kind: needed for name in LISTED for needed in metric_class(name).needs}
+def needed_backbones(metrics: Iterable[str] | None = None) -> dict[str, BackboneFacts]:
+    """Returns kind -> backbone, of all that some metrics need, or all listed ones."""
+    names = LISTED if metrics is None else metrics
+    return {needed.kind: needed for name in names for needed in metric_class(name).needs}
 
 
 def official_files() -> list[str]:
@@ -89,10 +99,11 @@ __all__ = [
     "METRICS",
     "BackboneFacts",
     "MetricFacts",
-    "metric_class",
     "feature_sets",
     "features_of",
+    "functional",
     "load_class",
+    "metric_class",
     "needed_backbones",
     "official_files",
     "score_files",

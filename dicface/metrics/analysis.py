@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.files import digest_of
-from dicface.metrics.facts import IDENTITY, LANDMARKS, NUM_POINTS, VIDEO
+from dicface.metrics.facts import IDENTITY, LANDMARKS, NUM_POINTS, VIDEO, BackboneFacts
 from dicface.metrics.fvd import WindowBuffer
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.tracks import FILLED, MISSING, face_frame, track
@@ -44,33 +44,51 @@ def analyse_truth(truth: Path, protocol: EvaluationProtocol) -> TruthAnalysis:
         ClipError: The clip cannot be read.
         MetricError: Its frames are not square.
     """
-    backbones = protocol.backbones
-    video, buffer, features, sizes = backbones[VIDEO], WindowBuffer(), [], set()
+    return analyse_frames(str(truth), read_frames(truth), protocol)
 
-    def faces() -> Iterator[NDArray[np.uint8]]:
-        for frame in read_frames(truth):
+
+def analyse_frames(
+    clip: str,
+    frames: Iterable[NDArray[np.uint8]],
+    protocol: EvaluationProtocol,
+    *,
+    needed: Collection[BackboneFacts] = (LANDMARKS, IDENTITY, VIDEO),
+) -> TruthAnalysis:
+    """Analyses true frames (S, S, 3) uint8 RGB, see `analyse_truth`; `clip` names them.
+
+    What is not `needed` is not looked for: faces are missing, embeddings and features empty.
+    """
+    backbones, buffer, features, sizes = protocol.backbones, WindowBuffer(), [], set()
+
+    def looked_at() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
             sizes.add(frame.shape[0])
-            for window in buffer.push(video.prepare(frame)):
-                features.append(video.features(window))
-            yield face_frame(frame)
+            if VIDEO in needed:
+                for window in buffer.push(backbones[VIDEO].prepare(frame)):
+                    features.append(backbones[VIDEO].features(window))
+            yield face_frame(frame) if LANDMARKS in needed else frame
 
+    if LANDMARKS in needed:
+        tracked = track(looked_at())
+    else:
+        tracked = ((frame, None, MISSING) for frame in looked_at())
     boxes, source, landmarks, embeddings = [], [], [], []
-    for number, (face, box, where_from) in enumerate(track(faces())):
+    for number, (face, box, where_from) in enumerate(tracked):
         points, embedding = None, None
         if box is not None:
             points = backbones[LANDMARKS].locate(face, box)
-            if number % protocol.identity_stride == 0:
+            if IDENTITY in needed and number % protocol.identity_stride == 0:
                 embedding = backbones[IDENTITY].embed(face, points)
         source.append(where_from)
         boxes.append(None if box is None else (box.left, box.top, box.right, box.bottom))
         landmarks.append(points)
         embeddings.append(embedding)
-    features += [video.features(window) for window in buffer.flush()]
-    if MISSING in source or FILLED in source:
+    features += [backbones[VIDEO].features(window) for window in buffer.flush()]
+    if LANDMARKS in needed and (MISSING in source or FILLED in source):
         _log.warning(
             "%s: no face found in %d of %d frames; %d of them take the box of their neighbours, "
             "%d are left out of IDS, AKD and TLME",
-            truth,
+            clip,
             sum(s in (MISSING, FILLED) for s in source),
             len(source),
             source.count(FILLED),
@@ -82,7 +100,7 @@ def analyse_truth(truth: Path, protocol: EvaluationProtocol) -> TruthAnalysis:
         boxes=_stack(boxes, (4,)),
         landmarks=_stack(landmarks, (NUM_POINTS, 2)),
         embeddings=_stack(embeddings, None),
-        features=np.stack(features),
+        features=np.array(features, np.float32),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,12 @@ class ClipScore:
     landmarks: Sides
     num_frames: int
     num_filled: int
+
+    def value(self, metric: str) -> float:
+        """Mean of a metric over the frames that have a value; NaN where none has one."""
+        values = self.values[metric]
+        used = values[~np.isnan(values)]
+        return float(used.mean()) if len(used) else math.nan
 
     def save(self, path: Path) -> None:
         """Writes everything into one .npz, atomically."""

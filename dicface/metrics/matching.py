@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dicface.base.errors import ClipError, MetricError
 from dicface.video.clips import ClipInfo, list_clips, named, probe
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES
+from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, one_deeper
 
 NOT_RESTORED = "not restored"
 
@@ -112,6 +112,8 @@ def match_folders(
         MetricError: No restored clip can be scored, or true frames are not square.
     """
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
+    if Path(truth_folder).is_file() and Path(restored_folder).is_file():
+        restored = dict(zip(truths, restored.values(), strict=True))  # a pair, whatever its names
     usable, sizes, unusable, notes = {}, {}, {}, {}
     for clip, path in truths.items():
         truth = probe(path)
@@ -161,11 +163,13 @@ def match_folders(
 
 def _why_missing(folder: Path, clip: str) -> str:
     """Not restored, or there in a form that is not read."""
-    others = sorted(path.name for path in folder.iterdir() if clip in (path.name, path.stem))
+    beside = folder.iterdir() if folder.is_dir() else ()
+    others = sorted(path for path in beside if clip in (path.name, path.stem))
     if not others:
         return NOT_RESTORED
+    names = [str((one_deeper(path) or path).relative_to(folder)) for path in others]
     return (
-        f"found {', '.join(others)}; expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of "
+        f"found {', '.join(names)}; expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of "
         f"frames ({', '.join(FRAME_SUFFIXES)})"
     )
 

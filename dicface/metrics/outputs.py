@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dicface.base.files import atomic_path
+from dicface.base.files import atomic_path, write_parquet
 from dicface.metrics import METRICS, MetricFacts, features_of, metric_class
 from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.facts import LANDMARKS
@@ -35,19 +36,31 @@ def write_metrics(
         match: Says of other clips why they have none, and has notes on scored ones.
         protocol: How they were measured.
     """
+    table = metrics_table(scores, protocol, unusable=match.unusable, notes=match.notes)
+    write_parquet(path, table.assign(**rows)[[*rows, *table]])
+
+
+def metrics_table(
+    scores: Mapping[str, ClipScore],
+    protocol: EvaluationProtocol,
+    *,
+    unusable: Mapping[str, str] = MappingProxyType({}),
+    notes: Mapping[str, str] = MappingProxyType({}),
+    metrics: Iterable[str] = METRICS,
+) -> pd.DataFrame:
+    """Returns one row a clip and metric, with what it was measured by, see `write_metrics`."""
     table = []
-    for clip in sorted([*scores, *match.unusable]):
-        for facts in METRICS.values():
+    for clip in sorted([*scores, *unusable]):
+        for facts in map(METRICS.__getitem__, metrics):
             info = protocol.backbones.of(facts.id)
-            cell = _cell(facts, scores[clip]) if clip in scores else _no_cell(match.unusable[clip])
-            cell["note"] = "; ".join(filter(None, (cell["note"], match.notes.get(clip, ""))))
-            row = {**rows, "clip": clip, "metric": facts.id, "protocol": protocol.id, **cell}
+            cell = _cell(facts, scores[clip]) if clip in scores else _no_cell(unusable[clip])
+            cell["note"] = "; ".join(filter(None, (cell["note"], notes.get(clip, ""))))
+            row = {"clip": clip, "metric": facts.id, "protocol": protocol.id, **cell}
             row |= {"backbone": info.name, "backbone_sha256": info.sha256}
             table.append(row | {"official": info.official})
-    columns = ["task", "method", "clip", "metric", "value", "num_frames", "num_missing"]
+    columns = ["clip", "metric", "value", "num_frames", "num_missing"]
     columns += ["backbone", "backbone_sha256", "official", "protocol", "note"]
-    with atomic_path(path) as temporary:
-        pd.DataFrame(table)[columns].to_parquet(temporary, index=False)
+    return pd.DataFrame(table, columns=columns)
 
 
 Cell = dict[str, float | int | str]
@@ -64,18 +77,18 @@ def _cell(facts: MetricFacts, score: ClipScore) -> Cell:
         note = f"one value for the whole set, from {windows} windows here"
         return _no_cell(note) | {"num_frames": score.num_frames}
     values = score.values[facts.id]
-    used = values[~np.isnan(values)]
+    num_missing = int(np.isnan(values).sum())
     notes = []
-    if len(used) < len(values):
-        notes.append(f"no face in {len(values) - len(used)} frames")
+    if num_missing:
+        notes.append(f"no face in {num_missing} frames")
     if score.num_filled and LANDMARKS in metric_class(facts.id).needs:
         notes.append(f"box taken from neighbours in {score.num_filled} frames")
     if not len(values):
         notes.append("needs two frames")
     return {
-        "value": float(used.mean()) if len(used) else math.nan,
-        "num_frames": len(used),
-        "num_missing": len(values) - len(used),
+        "value": score.value(facts.id),
+        "num_frames": len(values) - num_missing,
+        "num_missing": num_missing,
         "note": "; ".join(notes),
     }
 
@@ -117,12 +130,21 @@ def write_features(path: Path, metric: str, scores: Mapping[str, ClipScore]) -> 
 
 def _write_sides(path: Path, by_clip: Mapping[str, Sides], owner: str) -> Sides:
     """Joins arrays of clips, and says in `owner` from which clip each part is."""
-    restored, truth = (
-        np.concatenate([getattr(sides, side) for sides in by_clip.values()])
-        for side in ("restored", "truth")
-    )
+    joined = join(by_clip.values())
     counts = [len(sides.truth) for sides in by_clip.values()]
     owners: dict[str, NDArray] = {owner: np.repeat(np.arange(len(by_clip)), counts)}
     with atomic_path(path) as temporary:
-        np.savez(temporary, clips=np.array(list(by_clip)), restored=restored, truth=truth, **owners)
-    return Sides(restored=restored, truth=truth)
+        np.savez(
+            temporary,
+            clips=np.array(list(by_clip)),
+            restored=joined.restored,
+            truth=joined.truth,
+            **owners,
+        )
+    return joined
+
+
+def join(several: Iterable[Sides]) -> Sides:
+    """Puts arrays of clips one after the other."""
+    restored, truth = zip(*((sides.restored, sides.truth) for sides in several), strict=True)
+    return Sides(restored=np.concatenate(restored), truth=np.concatenate(truth))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dicface.base.errors import MetricError
@@ -31,9 +32,15 @@ class EvaluationProtocol:
             raise MetricError(f"identity_stride is {self.identity_stride}; expected 1 or more.")
 
     @classmethod
-    def resolve(cls, prefer: Prefer = "auto", *, device: str = "cpu") -> EvaluationProtocol:
+    def resolve(
+        cls,
+        prefer: Prefer = "auto",
+        *,
+        device: str = "cpu",
+        metrics: Sequence[str] | None = None,
+    ) -> EvaluationProtocol:
         """The tables' protocol, with backbones chosen as `Backbones.resolve` does."""
-        return cls(backbones=Backbones.resolve(prefer, device=device))
+        return cls(backbones=Backbones.resolve(prefer, device=device, metrics=metrics))
 
     @property
     def id(self) -> str:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.base.files import digest_of
-from dicface.metrics import METRICS, feature_sets, features_of, metric_class
-from dicface.metrics.analysis import made_from, truth_analysis
+from dicface.metrics import METRICS, feature_sets, features_of, metric_class, needed_backbones
+from dicface.metrics.analysis import analyse_frames, made_from, truth_analysis
 from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.facts import LANDMARKS
 from dicface.metrics.matching import Match
@@ -84,11 +84,8 @@ def score_frames(
     metrics: Collection[str] = METRICS,
 ) -> ClipScore:
     """Scores streams of frames (S, S, 3) uint8 RGB, see `score_clip`; `clip` names them."""
-    chosen = {
-        name: metric_class(name)(analysis, protocol)
-        for name in metrics
-        if METRICS[name].level != "set" or features_of(name) == name
-    }
+    looked_at = (features_of(name) if METRICS[name].level == "set" else name for name in metrics)
+    chosen = {name: metric_class(name)(analysis, protocol) for name in dict.fromkeys(looked_at)}
     looks_at_faces = any(LANDMARKS in metric.needs for metric in chosen.values())
     landmarks, num_frames = [], 0
     for ours, true in _pairs(clip, restored, truth):
@@ -110,6 +107,44 @@ def score_frames(
         num_frames=num_frames,
         num_filled=analysis.num_filled,
     )
+
+
+def measure(
+    clip: str,
+    restored: Path | NDArray[np.uint8],
+    truth: Path | NDArray[np.uint8],
+    protocol: EvaluationProtocol,
+    *,
+    metrics: Collection[str] = METRICS,
+) -> ClipScore:
+    """Analyses a true clip and scores a restored one, of files or frames; keeps nothing on disk.
+
+    Args:
+        clip: Its name, for messages.
+        restored: A video, a folder of frames, or frames (T, S, S, 3) uint8 RGB.
+        truth: Likewise.
+        protocol: How they are measured.
+        metrics: What is measured; nothing that no metric needs is looked for.
+
+    Raises:
+        ClipError: A clip cannot be read.
+        MetricError: Frame counts or sizes differ, or frames are no faces that can be measured.
+    """
+    needed = needed_backbones(metrics).values()
+    analysis = analyse_frames(clip, _frames_of(truth), protocol, needed=needed)
+    ours, true = _frames_of(restored), _frames_of(truth)
+    return score_frames(clip, ours, true, analysis, protocol, metrics=metrics)
+
+
+def _frames_of(clip: Path | NDArray[np.uint8]) -> Iterable[NDArray[np.uint8]]:
+    return read_frames(clip) if isinstance(clip, Path) else clip
+
+
+def set_value(metric: str, features: Sides) -> float:
+    """Value of a set-level metric from features of all clips; NaN for fewer than two windows."""
+    if len(features.truth) < 2:
+        return math.nan
+    return metric_class(metric).distance(features.restored, features.truth)
 
 
 def score_set(
@@ -240,10 +275,5 @@ def _summary(method: str, match: Match, sets: Mapping[str, Sides]) -> SetScore:
             for name, number in num_windows.items()
         ),
     )
-    values = {
-        name: metric_class(name).distance(features.restored, features.truth)
-        if num_windows[name] > 1
-        else math.nan
-        for name, features in sets.items()
-    }
+    values = {name: set_value(name, features) for name, features in sets.items()}
     return SetScore(num_clips=num_clips, missing=missing, values=values, num_windows=num_windows)

@@ -32,6 +32,11 @@ def read_header(path: str | Path) -> dict[str, Any]:
         WeightsError: The file is missing, damaged, or was not written by the suite.
     """
     path = Path(path)
+    if path.is_file() and path.suffix != ".safetensors":
+        raise WeightsError(
+            f"{path}: is no .safetensors file, which trainings write; a file that its authors "
+            "released goes with their method (`dicface methods list`)."
+        )
     if not path.is_file():
         raise WeightsError(
             f"{path}: no such weights file. Train the network first: `snakemake table1` does, or "
@@ -47,9 +52,40 @@ def read_header(path: str | Path) -> dict[str, Any]:
     if HEADER not in metadata:
         raise WeightsError(
             f"{path}: does not say which network it holds; expected a file written by `dicface "
-            "train`."
+            "job train`."
         )
     return json.loads(metadata[HEADER])
+
+
+def facts_of(path: str | Path) -> dict[str, Any]:
+    """Returns the facts that `save_weights` stored; none of a file from elsewhere or a damaged one.
+
+    Of a trained network: `network` (as `dicface.models.build` knows it), `settings`, `task`,
+    `stage`, and how it was trained.
+    """
+    try:
+        return read_header(path)
+    except WeightsError:
+        return {}
+
+
+def require_task(path: str | Path, task: str, label: str) -> None:
+    """Looks whether weights were trained for a task; files that do not say so are taken.
+
+    Args:
+        path: The weights file.
+        task: What is to be done.
+        label: Of the method that is to do it, for messages.
+
+    Raises:
+        WeightsError: They were trained for another task.
+    """
+    trained_for = facts_of(path).get("task", task)
+    if trained_for != task:
+        raise WeightsError(
+            f"{path}: was trained for the task '{trained_for}', and {label} is to do '{task}'. "
+            f"Give weights that were trained for '{task}', or ask for the task '{trained_for}'."
+        )
 
 
 def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -33,7 +32,17 @@ from dicface.models.streaming import (
 from dicface.provenance.kept import find, kept
 from dicface.restoring.low_resolution import low_resolution_input
 from dicface.runs.results import COST_FILE
-from dicface.video.clips import ClipInfo, frame_rate, list_clips, probe, read_frames, write_clip
+from dicface.video.arrays import to_tensor, to_uint8
+from dicface.video.clips import (
+    ClipInfo,
+    clip_name,
+    frame_rate,
+    list_clips,
+    probe,
+    read_frames,
+    require_apart,
+    write_clip,
+)
 
 __all__ = [
     "Position",
@@ -41,7 +50,9 @@ __all__ = [
     "default_batch",
     "per_frame",
     "prepare_for_inference",
+    "require_available",
     "restore_clip",
+    "restore_frames",
     "restore_set",
     "stream",
     "stream_alpha",
@@ -53,11 +64,13 @@ __all__ = [
 RANGE_SLACK = 1e-3
 
 
+@runtime_checkable
 class Restorer(Protocol):
     """What is asked of a method here; `dicface.methods.Method` says what each means."""
 
     facts: Any
     device: str
+    side: int | None
 
     def restore(self, frames: Iterable[Tensor], *, clip: str = "") -> Iterator[Tensor]:
         """Yields one restored frame for each frame of a clip, (3, H, W) in [0, 1]."""
@@ -99,15 +112,38 @@ def restore_clip(
         DicfaceError: The disk is full; nothing is kept under the final name.
     """
     input_path = Path(input_path)
-    name = clip or (input_path.name if input_path.is_dir() else input_path.stem)
-    counted = _Counted(read_frames(input_path, one_size=True))
-    given = _reduced(counted, input_path, method)
-    restored = method.restore(given, clip=name)
-    return write_clip(
-        output_path,
-        _checked(restored, counted, label=method.facts.label, clip=name, on_frame=on_frame),
-        frame_rate(input_path),
-    )
+    name = clip or clip_name(input_path)
+    frames = map(to_tensor, read_frames(input_path, one_size=True))
+    restored = restore_frames(method, frames, clip=name, source=str(input_path), on_frame=on_frame)
+    return write_clip(output_path, map(to_uint8, restored), frame_rate(input_path))
+
+
+def restore_frames(
+    method: Restorer,
+    frames: Iterable[Tensor],
+    *,
+    clip: str,
+    source: str,
+    on_frame: Callable[[], object] = lambda: None,
+) -> Iterator[Tensor]:
+    """Restores a stream of frames and checks what the method gives; see `restore_clip`.
+
+    Args:
+        method: What restores them.
+        frames: (3, H, W) float RGB in [0, 1], on the CPU, all of one size.
+        clip: Name that seeds whatever is random.
+        source: Where the frames come from, for messages.
+        on_frame: Called after each frame, for progress.
+
+    Yields:
+        (3, H, W) float RGB in [0, 1], but for rounding, on the method's device.
+
+    Raises:
+        MethodError: As `restore_clip`.
+    """
+    counted = _Counted(frames)
+    restored = method.restore(_reduced(counted, source, method), clip=clip)
+    yield from _checked(restored, counted, label=method.facts.label, clip=clip, on_frame=on_frame)
 
 
 def restore_set(
@@ -136,18 +172,21 @@ def restore_set(
 
     Raises:
         MethodError: The method cannot run here, or gave a clip that fails the checks.
-        ClipError: A clip is missing, cannot be read, or its frames differ in size.
+        ClipError: A clip is missing, cannot be read, would be overwritten by its result, or its
+            frames differ in size.
         DicfaceError: The disk is full; what was restored before stays.
     """
     output_folder = Path(output_folder)
     inputs = _of_names(list_clips(input_folder), clips, Path(input_folder))
+    require_apart(inputs, output_folder)
     # A method that cannot run says why below, with the size of the clips.
     fingerprint = {} if method.unavailable() else method.fingerprint()
     made_from = {name: _made_from(fingerprint, path) for name, path in inputs.items()}
     found = {name: find(output_folder, name, made_from[name]) for name in inputs}
     done = {name: spent for name, spent in found.items() if spent is not None}
     left = {name: probe(path) for name, path in inputs.items() if name not in done}
-    _require_available(method, left.values())
+    for info in left.values():
+        require_available(method, info.path, info.width, info.height)
     cost = _cost_before(output_folder / COST_FILE)
     cost["clips"] = {name: c for name, c in cost["clips"].items() if name not in left} | done
     if left:
@@ -194,37 +233,26 @@ def per_frame(
         yield from restored
 
 
-def to_tensor(frame: np.ndarray) -> Tensor:
-    """Turns an (H, W, 3) uint8 frame into (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(frame)).permute(2, 0, 1).float() / 255
-
-
-def to_uint8(frame: Tensor) -> np.ndarray:
-    """Turns a (3, H, W) frame in [0, 1] into (H, W, 3) uint8: clamped, rounded to nearest."""
-    scaled = frame.float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    return scaled.permute(1, 2, 0).contiguous().cpu().numpy()
-
-
 class _Counted:
     """An iterator that knows how many frames it gave and of which size they are."""
 
-    def __init__(self, frames: Iterator[np.ndarray]) -> None:
+    def __init__(self, frames: Iterable[Tensor]) -> None:
         self._frames = frames
         self.num_frames = 0
         self.shape: tuple[int, int] = (0, 0)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Tensor]:
         for frame in self._frames:
             self.num_frames += 1
-            self.shape = frame.shape[:2]
+            self.shape = tuple(frame.shape[1:])
             yield frame
 
 
-def _reduced(frames: Iterable[np.ndarray], path: Path, method: Restorer) -> Iterator[Tensor]:
+def _reduced(frames: Iterable[Tensor], source: str, method: Restorer) -> Iterator[Tensor]:
     """Frames as the method takes them: `scale` times smaller for one that enlarges."""
     facts = method.facts
     for frame in frames:
-        yield low_resolution_input(to_tensor(frame), facts.scale, clip=str(path), label=facts.label)
+        yield low_resolution_input(frame, facts.scale, clip=source, label=facts.label)
 
 
 def _checked(
@@ -234,7 +262,7 @@ def _checked(
     label: str,
     clip: str,
     on_frame: Callable[[], object],
-) -> Iterator[np.ndarray]:
+) -> Iterator[Tensor]:
     count = 0
     for count, frame in enumerate(restored, start=1):
         where = f"{label}, clip '{clip}', frame {count - 1}"
@@ -260,7 +288,7 @@ def _checked(
                 "expected [0, 1]. Methods clamp their output."
             )
         on_frame()
-        yield to_uint8(frame)
+        yield frame
     if count != source.num_frames:
         raise MethodError(
             f"{label}, clip '{clip}': the method gave {count} frames for the "
@@ -280,17 +308,27 @@ def _of_names(found: dict[str, Path], names: Iterable[str] | None, folder: Path)
     return {name: found[name] for name in names}
 
 
-def _require_available(method: Restorer, clips: Iterable[ClipInfo]) -> None:
-    for info in clips:
-        size = info.width if info.width == info.height else None
-        if size is None and method.facts.size is not None:
-            raise MethodError(
-                f"{info.path}: frames are {info.width}×{info.height}; {method.facts.label} needs "
-                "square ones. Align the clip first (dicface data align)."
-            )
-        reason = method.unavailable(size=size)
-        if reason:
-            raise MethodError(f"{method.facts.label} cannot restore {info.path}: {reason}.")
+def require_available(method: Restorer, source: object, width: int, height: int) -> None:
+    """Looks whether a method can restore frames of a size on this machine.
+
+    Args:
+        method: What is to restore them.
+        source: Where they come from, for messages.
+        width: Of the frames, px.
+        height: Of the frames, px.
+
+    Raises:
+        MethodError: It cannot: frames of another size, or files that are missing.
+    """
+    size, label = width if width == height else None, method.facts.label
+    if size is None and method.side is not None:
+        raise MethodError(
+            f"{source}: frames are {width}×{height}; {label} needs square ones. Align the clip "
+            "first (dicface data align)."
+        )
+    reason = method.unavailable(size=size)
+    if reason:
+        raise MethodError(f"{label} cannot restore {source}: {reason}.")
 
 
 def _cost_before(path: Path) -> dict[str, Any]:

@@ -19,8 +19,10 @@ two are one.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +106,7 @@ class Run:
         train = base if config.seed == 0 else f"{base}-seed{config.seed}"
         name = train
         if config.test_clips:
-            clips = Path(os.path.abspath(config.test_clips)).name
-            name = f"{train}-clips-{_UNSAFE.sub('-', clips)}"
+            name = f"{train}-clips-{_plain(Path(os.path.abspath(config.test_clips)).name)}"
         results = Path(config.results)
         return cls(config=config, raw=raw, folder=results / name, train_folder=results / train)
 
@@ -113,10 +114,14 @@ class Run:
     def load(cls, folder: str | Path) -> Run:
         """Opens a run that was begun, wherever its folder lies now.
 
+        Args:
+            folder: Of the run, or its settings there.
+
         Raises:
             ConfigError: The folder has no configuration, or one that cannot be.
         """
         folder = Path(folder)
+        folder = folder.parent if folder.name == CONFIG_FILE else folder
         if not (folder / CONFIG_FILE).is_file():
             raise ConfigError(
                 f"{folder}: found no {CONFIG_FILE}; expected the folder of a run, in which "
@@ -244,3 +249,20 @@ class Run:
     def benchmark(self, job: str, *wildcards: str) -> Path:
         """What Snakemake measured of a job: time and memory."""
         return self.folder / "benchmarks" / f"{'_'.join((job, *wildcards))}.tsv"
+
+
+def _plain(name: str) -> str:
+    """A name in letters that shell commands and Snakemake's patterns take.
+
+    Letters beyond ASCII lose their marks or go, so that a digest tells such names apart. macOS
+    writes the marks of file names apart from their letters, other systems do not: both are one.
+
+    >>> _plain("My Videos"), _plain("Ünal"), _plain("张三")
+    ('My-Videos', 'Unal-d48b25c6', '1d841bc0')
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = _UNSAFE.sub("-", plain)
+    if name.isascii():
+        return safe
+    digest = hashlib.sha256(unicodedata.normalize("NFC", name).encode()).hexdigest()[:8]
+    return f"{safe}-{digest}" if safe else digest

@@ -36,8 +36,11 @@ def launch(config: Config, settings: TrainSettings) -> Fabric:
             "Ask the scheduler for as many, or set compute.devices to what is there; "
             "train.*.micro_batch keeps memory a GPU the same."
         )
-    started = TorchElasticEnvironment.detect() or int(os.environ.get("SLURM_NTASKS", 1)) > 1
     several = compute.devices * compute.nodes > 1
+    # A training of one process has nothing to do with the tasks of a Slurm job around it.
+    started = several and (
+        TorchElasticEnvironment.detect() or int(os.environ.get("SLURM_NTASKS", 1)) > 1
+    )
     fabric = Fabric(
         accelerator=config.device,
         devices=compute.devices,

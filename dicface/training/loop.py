@@ -250,6 +250,7 @@ def _take_released(config: Config, resolved: Network, folder: Path) -> Path:
     origin = {
         "network": resolved.kind,
         "stage": resolved.stage,
+        "task": resolved.task,
         "settings": resolved.settings(),
         "seed": config.seed_name,
         "released": {"name": name, "file": file.name, "sha256": sha256_of(file)},

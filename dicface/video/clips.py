@@ -7,7 +7,8 @@ Folders of PNG or JPEG frames (the layout of VFHQ) and any other video can be re
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video
+from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video, one_deeper
 
 FOLDER_FPS = Fraction(25)
 
@@ -143,19 +144,28 @@ def write_clip(
 def list_clips(folder: str | Path) -> dict[str, Path]:
     """Returns clip name -> path of every video and every folder of frames in `folder`, sorted.
 
+    Args:
+        folder: A folder of clips; or one video, which is a set of one.
+
     Raises:
         ClipError: The folder is missing or holds no clip, or two clips have the same name.
     """
     folder = Path(folder)
+    if folder.is_file() and is_video(folder):
+        return {clip_name(folder): folder}
     if not folder.is_dir():
-        raise ClipError(f"{folder}: no such folder. Expected a folder of videos or of PNG folders.")
+        found = "is a file, and no video" if folder.exists() else "no such folder"
+        raise ClipError(
+            f"{folder}: {found}. Expected a folder of videos or of PNG folders, or one video "
+            f"({', '.join(VIDEO_SUFFIXES)})."
+        )
     clips: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if not (is_video(path) or (path.is_dir() and frame_files(path))):
             continue
-        name = path.name if path.is_dir() else path.stem
+        name = clip_name(path)
         if name in clips:
             raise ClipError(
                 f"{folder}: two clips are named '{name}' ({clips[name].name} and {path.name}). "
@@ -164,10 +174,45 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
         clips[name] = path
     if not clips:
         raise ClipError(
-            f"{folder}: found no clip. Expected files ending in {', '.join(VIDEO_SUFFIXES)} "
-            f"or folders of {', '.join(FRAME_SUFFIXES)} frames."
+            f"{folder}: found no clip{_instead(folder)}. Expected files ending in "
+            f"{', '.join(VIDEO_SUFFIXES)} or folders of {', '.join(FRAME_SUFFIXES)} frames."
         )
     return dict(sorted(clips.items()))
+
+
+def require_apart(clips: Mapping[str, Path], out_folder: str | Path) -> None:
+    """Looks whether results, `<clip>.mkv` each, would take the place of what they are made from.
+
+    Raises:
+        ClipError: One would.
+    """
+    for name, path in clips.items():
+        if (Path(out_folder) / f"{name}.mkv").resolve() == path.resolve():
+            raise ClipError(
+                f"{path}: its result would take its place. Give another folder for results than "
+                f"{out_folder}."
+            )
+
+
+def clip_name(path: Path) -> str:
+    """Returns what a clip is called: a video without its ending, or a folder of frames.
+
+    Letters with marks are one character each, as macOS writes them in file names in two.
+    """
+    return unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
+
+
+def _instead(folder: Path) -> str:
+    """What a folder without clips holds that may be meant."""
+    if frame_files(folder):
+        return (
+            f", but frames: it is a clip itself. Give the folder that it lies in, {folder.parent}"
+        )
+    inner = filter(None, map(one_deeper, sorted(folder.iterdir())))
+    if found := next(inner, None):
+        clip = found.relative_to(folder)
+        return f"; {clip} lies one folder deeper. Move it up, or link it here as {clip.parts[0]}"
+    return ""
 
 
 def named(clips: Sequence[str]) -> str:

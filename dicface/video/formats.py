@@ -34,6 +34,19 @@ def frame_files(folder: str | Path) -> list[Path]:
     return [folder / name for name in sorted(names, key=lambda name: (natural(name), name))]
 
 
+def one_deeper(folder: str | Path) -> Path | None:
+    """Returns the first clip inside a folder that is none itself; None if there is none.
+
+    Other programs write such folders: `<clip>/final_results/00000000.png`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir() or folder.name.startswith(".") or frame_files(folder):
+        return None
+    inner = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    clips = (path for path in inner if (frame_files(path) if path.is_dir() else is_video(path)))
+    return next(clips, None)
+
+
 def natural(text: str) -> list[tuple[int, str]]:
     """Sort key that puts "frame10" after "frame9", however numbers are padded.
 

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dicface.base.errors import DicfaceError, WeightsError
+from dicface.base.files import lock
 from dicface.weights import registry
 from dicface.weights.download import DownloadError, NoSpaceError, download, forget, need_space
 from dicface.weights.registry import WeightsEntry
@@ -108,20 +109,20 @@ def locked(path: Path) -> Iterator[None]:
 
     The kernel drops the lock of a process that dies.
     """
-    lock = path.with_name(f".{path.name}.lock")
+    beside = path.with_name(f".{path.name}.lock")
     while True:
-        with open(lock, "a") as file:
+        with open(beside, "a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file)
             except BlockingIOError:
                 _LOG.info("%s: another process is at work on it; waiting", path.name)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_still(lock, file.fileno()):
+                lock(file, wait=True)
+            if not _is_still(beside, file.fileno()):
                 continue  # the process before this one deleted it; another may hold a new one
             try:
                 yield
             finally:
-                lock.unlink(missing_ok=True)
+                beside.unlink(missing_ok=True)
                 # Said aloud: a process forked meanwhile has the open file, and with it the lock.
                 fcntl.flock(file, fcntl.LOCK_UN)
             return

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from dicface.base.errors import WeightsError
-from dicface.models.checkpoint import load_state
+from dicface.models import NETWORKS
+from dicface.models.checkpoint import facts_of, load_state
+from dicface.weights import registry
 from dicface.weights.convert import read_checkpoint
 
 # Released checkpoints wrap their tensors; the averaged weights come first, as in the releases.
@@ -74,6 +78,7 @@ def load_into(
         WeightsError: The file is damaged, or belongs to another network or another size of it; the
             message lists a few tensors that do not fit and says what the file looks like.
     """
+    _require_alike(network, path, label)
     whole = read_state(path)
     state = without_prefix(whole, prefixes)
     own = network.state_dict().keys()
@@ -86,6 +91,50 @@ def load_into(
             f"{error} The file looks like {looks_like(whole)}; expected {label} "
             f"({_extent(network.state_dict())})."
         ) from None
+
+
+def identify(path: Path) -> registry.WeightsEntry | None:
+    """Returns the registry's entry of a released file, known by its name or its digest.
+
+    Raises:
+        WeightsError: It has the name of a released file and another content.
+    """
+    for known in registry.registry().values():
+        if path.name == known.file:
+            registry.check(path, known)
+            return known
+    for known in registry.registry().values():
+        by, problem = registry.compare(path, known)
+        if by not in (None, "size") and problem is None:
+            return known
+    return None
+
+
+def _require_alike(network: nn.Module, path: str | Path, label: str) -> None:
+    """Compares a network with the header of a file that a training wrote; others have none.
+
+    Raises:
+        WeightsError: The file holds another network, or one of other settings.
+    """
+    facts = facts_of(path)
+    kind = next((name for name, known in NETWORKS.items() if type(network) is known), None)
+    found = facts.get("network", kind)
+    if found != kind:
+        raise WeightsError(
+            f"{path}: holds the network '{found}' from a training, expected {label}. Give it to "
+            "the method that restores with it (`dicface methods list`)."
+        )
+    if kind is None or "settings" not in facts:
+        return
+    own = json.loads(json.dumps(dataclasses.asdict(network.settings)))
+    differ = {key: value for key, value in facts["settings"].items() if own.get(key) != value}
+    if differ:
+        trained = ", ".join(f"{key} {value}" for key, value in differ.items())
+        expected = ", ".join(f"{key} {own.get(key)}" for key in differ)
+        raise WeightsError(
+            f"{path}: was trained with {trained}; {label} has {expected}. Give weights with these "
+            f"settings, or restore with the method '{kind}_trained', which takes any."
+        )
 
 
 def without_prefix(state: dict[str, Tensor], prefixes: Iterable[str]) -> dict[str, Tensor]:

@@ -125,7 +125,7 @@ def entry(name: str) -> WeightsEntry:
 def folders() -> list[Path]:
     """Returns the folders in which weights are looked for, first match first."""
     shared = os.environ.get("DICFACE_WEIGHTS")
-    return ([Path(shared)] if shared else []) + [Path("weights")]
+    return ([Path(shared).expanduser()] if shared else []) + [Path("weights")]
 
 
 def here(name: str) -> Path | None:

@@ -233,11 +233,14 @@ def _beyond_time_limit(request: Request) -> str:
         return ""
     query = ["--partition", str(partition)] if partition else []
     lines = _run("sinfo", "--noheader", "--format=%P %l", *query).stdout.split("\n")
-    for name, limit in (line.split() for line in lines if line):
-        minutes = _minutes(limit)
-        if (partition or name.endswith("*")) and minutes is not None and runtime > minutes:
-            return f"{runtime} minutes are above the partition's limit of {minutes:g}"
-    return ""
+    rows = [line.split() for line in lines if line]
+    limits = {name.strip("*"): limit for name, limit in rows if partition or name.endswith("*")}
+    minutes = [_minutes(limit) for limit in limits.values()]
+    # Of several partitions Slurm takes the first that can; one that is long enough is enough.
+    if not minutes or any(limit is None or runtime <= limit for limit in minutes):
+        return ""
+    longest = f"{max(minutes):g}" + (f" of {', '.join(limits)}" if len(limits) > 1 else "")
+    return f"{runtime} minutes are above the partition's limit of {longest}"
 
 
 def _minutes(limit: str) -> float | None:

@@ -1,6 +1,7 @@
 """Files: whole or not there, digests, the lock of a folder."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from dicface.base import files
 from dicface.base.errors import DicfaceError
-from dicface.base.files import atomic_path, hold_lock
+from dicface.base.files import atomic_path, hold_lock, stamp_of_folder
 
 
 def write_to_a_full_disk(path: Path) -> None:
@@ -66,3 +67,24 @@ def test_a_table_has_the_same_bytes_whenever_it_is_written(tmp_path: Path) -> No
     for name in ("a", "b"):
         files.write_parquet(tmp_path / name, pd.DataFrame({"clip": ["x"], "frames": [3]}))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def flock(*arguments) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(DicfaceError, match=r"run: the file system has no locks \(.*another disk"):
+        hold_lock(tmp_path / "run" / ".lock")
+
+
+def test_a_stamp_of_one_video_notices_its_change(tmp_path: Path) -> None:
+    video = tmp_path / "a.mkv"
+    video.write_bytes(b"1")
+    before = stamp_of_folder(video)
+    stamp_of_folder.cache_clear()
+    video.write_bytes(b"12")
+    assert stamp_of_folder(video) != before

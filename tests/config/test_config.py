@@ -110,7 +110,9 @@ def test_no_name_of_clips_breaks_a_command_or_takes_another_runs_folder(raw: dic
     assert next(own) != next(own)
 
 
-@pytest.mark.parametrize("results", ["my results", "-out", "~/out", "a{b}", "", "$HOME", "a'b"])
+@pytest.mark.parametrize(
+    "results", ["my results", "-out", "~no-such-user/out", "a{b}", "", "$HOME", "a'b"]
+)
 def test_results_folders_that_commands_cannot_take_are_refused(raw: dict, results: str) -> None:
     with pytest.raises(ConfigError, match="results: found .* link one"):
         Plan.of(raw | {"results": results})

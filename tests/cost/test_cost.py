@@ -314,7 +314,7 @@ def test_shared_jobs_count_once_in_the_total(demo: Model) -> None:
 
 
 def test_landmarks_of_a_set_that_is_not_here_are_added(paper: Model) -> None:
-    index = Job(rule="training_index", wildcards={"set": "train"})
+    index = Job(rule="training_index", wildcards={"split": "train"})
     graph = with_missing_shards(Graph((index,), {}), paper)
     assert len(graph.jobs) == 161
     assert len(graph.jobs[0].needs) == 160
@@ -354,7 +354,7 @@ def test_the_papers_run_is_planned_without_data(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("DICFACE_WEIGHTS", str(tmp_path / "no weights"))
-    status = main(["plan", "--configfile", str(PAPER), "--config", f"results={tmp_path}", "--json"])
+    status = main(["plan", "--config", str(PAPER), "--set", f"results={tmp_path}", "--json"])
     said = json.loads(capsys.readouterr().out)
     targets = {each["name"]: each for each in said["targets"]}
     assert status == 0
@@ -376,7 +376,7 @@ def test_a_demo_half_done_is_planned_and_printed(
     index = tmp_path / "demo-quick" / "clips" / "train" / "index.parquet"
     index.parent.mkdir(parents=True)
     index.touch()
-    wanted = ["--target", "table1", "--config", f"results={tmp_path}", "budget=quick"]
+    wanted = ["--target", "table1", "--set", f"results={tmp_path}", "budget=quick"]
     assert main(["plan", *wanted, "--cores", "2"]) == 0
     said = capsys.readouterr().out
     rules = dict(re.findall(r"^(\w+) +(\d+) ", said, flags=re.MULTILINE))
@@ -390,9 +390,9 @@ def test_a_demo_half_done_is_planned_and_printed(
     ("arguments", "message"),
     [
         (["--target", "table9"], "table9"),
-        (["--config", "scale"], "expected KEY=VALUE"),
+        (["--set", "scale"], "expected KEY=VALUE"),
         (["--gpu", "abacus"], "a100"),
-        (["--configfile", "nowhere.yaml"], "no such file"),
+        (["--config", "nowhere.yaml"], "no such file"),
     ],
 )
 def test_what_cannot_be_planned_is_said(

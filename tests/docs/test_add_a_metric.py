@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from dicface import metrics
-from dicface.metrics import METRICS, needed_backbones, score_files
+from dicface.metrics import METRICS, functional, needed_backbones, score_files
 from dicface.metrics.backbones import Backbones
 from dicface.metrics.fvd import frechet_distance
 from dicface.report.tables.build import build_table
@@ -45,7 +45,7 @@ def added(tmp_path, monkeypatch) -> None:
 def test_both_metrics_are_scored_with_the_others(fake, folders, added, monkeypatch) -> None:
     # The page's own network is chosen by the real rule, those of the other metrics are cheap.
     own = {"colours": needed_backbones()["colours"]}
-    monkeypatch.setattr("dicface.metrics.backbones.needed_backbones", lambda: own)
+    monkeypatch.setattr("dicface.metrics.backbones.needed_backbones", lambda *_: own)
     networks = {**dict.fromkeys(needed_backbones(), fake), **resolve("auto").networks}
     backbones = Backbones(networks=networks)
     monkeypatch.setattr(Backbones, "resolve", classmethod(lambda cls, *_, **__: backbones))
@@ -68,6 +68,8 @@ def test_both_metrics_are_scored_with_the_others(fake, folders, added, monkeypat
         assert stored["truth"][:NUM_FRAMES] == pytest.approx(np.array(true))
         expected = frechet_distance(stored["restored"], stored["truth"])
     assert found.values["colour_spread"] == expected > 0
+    clips = [read_clip(folders[side] / "a.mkv")[0] for side in ("restored", "truth")]
+    assert functional.colour_shift(*clips) == table.value["colour_shift", "a"]
     assert score_files()[2:4] == ["fvd.npz", "colour_spread.npz"]
 
     row = RowSpec(method="mine", label="Mine")

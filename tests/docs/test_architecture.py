@@ -33,7 +33,7 @@ def test_dicface_holds_packages_and_no_loose_module():
 def test_command_line_and_planning_load_no_torch():
     code = (
         "import sys, dicface.cli.main, dicface.jobs, dicface.workflow.plan\n"
-        "from dicface.cli.main import _parser; _parser()\n"
+        "from dicface.cli.main import parse; parse(['score', '--restored', 'a', '--truth', 'b'])\n"
         "print(sorted({'torch', 'pandas', 'cv2'} & set(sys.modules)))"
     )
     done = subprocess.run(

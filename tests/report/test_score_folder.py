@@ -321,5 +321,23 @@ def test_the_command_prints_the_row_and_says_where_the_page_is(fake, folders, ca
     said = capsys.readouterr().out
     assert said.startswith("Scores of Mine")
     assert str(folders["out"] / "report" / "index.html") in said
-    assert main(["score", *words, "--align", "15"]) == 2
+    assert main(["score", *words, "--align", "--size", "15"]) == 2
     assert "size: found 15, expected an even number of px" in capsys.readouterr().err
+
+
+def test_two_files_are_one_pair_whatever_their_names(folders) -> None:
+    one, other = folders["restored"] / "a.mkv", folders["truth"] / "a.mkv"
+    renamed = one.rename(folders["restored"] / "out.mkv")
+    match = match_folders(renamed, other)
+    assert match.restored == {"a": renamed}
+    assert match.truths == {"a": other}
+    with pytest.raises(MetricError, match="none of its 1 clips can be scored"):
+        match_folders(renamed, folders["truth"])
+
+
+def test_restored_frames_one_folder_deeper_are_named(folders) -> None:
+    inner = folders["restored"] / "b" / "final"
+    (folders["restored"] / "b.mkv").unlink(missing_ok=True)
+    inner.mkdir(parents=True)
+    (inner / "0001.png").write_bytes(b"")
+    assert "found b/final" in match_folders(folders["restored"], folders["truth"]).unusable["b"]

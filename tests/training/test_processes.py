@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import psutil
@@ -18,11 +20,14 @@ from safetensors.torch import load_file
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
 from dicface.cli import main as cli
+from dicface.cli.job import is_first_process
 from dicface.config.load import load
 from dicface.config.mapping import from_mapping
 from dicface.config.networks import network
 from dicface.config.settings import TrainSettings
-from dicface.runs.folder import CONFIG_FILE
+from dicface.jobs.degrade import Degrade
+from dicface.jobs.train import Train
+from dicface.runs.folder import CONFIG_FILE, Run
 from dicface.training.distributed import Shares, launch
 from dicface.training.loop import CHECKPOINT
 from dicface.video.clips import write_clip
@@ -148,3 +153,31 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+def test_a_training_of_one_process_does_not_heed_the_slurm_job_around_it(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import lightning.fabric
+
+    asked = {}
+    monkeypatch.setattr(lightning.fabric, "Fabric", lambda **facts: asked.update(facts) or Mock())
+    for name, value in (("SLURM_NTASKS", "4"), ("SLURM_PROCID", "3"), ("SLURM_JOB_NAME", "x")):
+        monkeypatch.setenv(name, value)
+    config = load(CONFIG)
+    launch(config, settings)
+    assert asked["plugins"] is not None
+    two = replace(config, compute=replace(config.compute, devices=2, nodes=2))
+    launch(two, settings)
+    assert asked["plugins"] is None
+
+
+def test_a_rank_of_the_surroundings_stops_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = yaml.safe_load(CONFIG.read_text())
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    run = Run.of(raw)
+    assert is_first_process(Degrade(run=run, task="bfr"))
+    assert is_first_process(Train(run=run, network="vqgan"))
+    of_two = Run.of(raw | {"compute": raw["compute"] | {"devices": 2}})
+    assert not is_first_process(Train(run=of_two, network="vqgan"))
+    assert is_first_process(Degrade(run=of_two, task="bfr"))

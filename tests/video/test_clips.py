@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+import unicodedata
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from PIL import Image
 
 from dicface.base.errors import ClipError, DicfaceError
 from dicface.base.seeds import numpy_rng
-from dicface.video.clips import list_clips, probe, read_clip, read_frames, write_clip
+from dicface.video.clips import (
+    list_clips,
+    probe,
+    read_clip,
+    read_frames,
+    require_apart,
+    write_clip,
+)
 
 
 def noise(num_frames: int = 5, height: int = 34, width: int = 31) -> np.ndarray:
@@ -154,3 +162,41 @@ def test_a_clip_has_one_size_where_that_is_asked_for(tmp_path: Path) -> None:
 def test_listing_clips_loads_no_decoder() -> None:
     code = "import sys, dicface.data.datasets.layouts as it; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_video_is_a_set_of_one(tmp_path: Path) -> None:
+    video = tmp_path / "a.b.MP4"
+    video.write_bytes(b"x")
+    assert list_clips(video) == {"a.b": video}
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(ClipError, match=r"a\.txt: is a file, and no video\. Expected a folder"):
+        list_clips(tmp_path / "a.txt")
+
+
+def test_frames_where_a_set_is_expected_or_one_folder_deeper_are_found(tmp_path: Path) -> None:
+    inner = tmp_path / "set" / "clip" / "output"
+    inner.mkdir(parents=True)
+    (inner / "0001.png").write_bytes(b"")
+    (tmp_path / "set" / "empty").mkdir()
+    with pytest.raises(ClipError, match=r"no clip; clip/output lies one folder deeper.* as clip"):
+        list_clips(tmp_path / "set")
+    with pytest.raises(ClipError, match=f"it is a clip itself. Give the folder .* {inner.parent}"):
+        list_clips(inner)
+
+
+def test_names_are_the_same_however_a_system_spells_their_marks(tmp_path: Path) -> None:
+    spelt = {form: unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD")}
+    assert spelt["NFC"] != spelt["NFD"]
+    for form, name in spelt.items():
+        (tmp_path / form).mkdir()
+        (tmp_path / form / f"{name}.mkv").write_bytes(b"x")
+    names = [list(list_clips(tmp_path / form)) for form in spelt]
+    assert names == [[spelt["NFC"]], [spelt["NFC"]]]
+
+
+def test_a_result_never_takes_the_place_of_its_clip(tmp_path: Path) -> None:
+    clips = {"a": tmp_path / "a.mkv", "b": tmp_path / "b.mp4"}
+    require_apart(clips, tmp_path / "out")
+    require_apart({"b": clips["b"]}, tmp_path)
+    with pytest.raises(ClipError, match=r"a\.mkv: its result would take its place\. Give another"):
+        require_apart(clips, tmp_path / "out" / "..")

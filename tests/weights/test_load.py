@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from dicface.base.errors import WeightsError
 from dicface.models import build
+from dicface.models.checkpoint import save_weights
 from dicface.weights.load import load_into, looks_like, read_state
 from tests.methods.small import TINY
 
@@ -73,3 +74,18 @@ def test_every_released_kind_is_recognised():
 def _only_vqgan():
     names = {"dim_embd", "n_head", "n_layers", "dim_mlp", "connect_list"}
     return {name: value for name, value in TINY.items() if name not in names}
+
+
+def test_headers_of_trainings_are_compared_in_words(tmp_path):
+    path = tmp_path / "w.safetensors"
+    network = build("codeformer", **TINY)
+    facts = {"network": "codeformer", "settings": TINY | {"codebook_size": 8, "resolution": 32}}
+    save_weights(path, network.state_dict(), facts)
+    with pytest.raises(
+        WeightsError, match=r"with codebook_size 8, resolution 32; X has c\w+ 16, res\w+ 16"
+    ):
+        load_into(network, path, label="X")
+    with pytest.raises(WeightsError, match="holds the network 'codeformer' .* expected DicFace"):
+        load_into(build("dicface", **TINY), path, label="DicFace")
+    save_weights(path, network.state_dict(), {"network": "codeformer", "settings": dict(TINY)})
+    load_into(build("codeformer", **TINY), path, label="X")

@@ -102,3 +102,29 @@ def test_status_script(tmp_path, left, answer, status):
         check=True,
     )
     assert done.stdout == f"{status}\n"
+
+
+@pytest.mark.parametrize(
+    ("partition", "runtime", "found"),
+    [
+        ("debug,main", 500, ""),
+        ("main,debug", 500, ""),
+        ("debug,forever", 10**6, ""),
+        ("debug,main", 3000, "3000 minutes are above the partition's limit of 2880 of debug, main"),
+        ("debug", 31, "31 minutes are above the partition's limit of 30"),
+        ("debug", 30, ""),
+        (None, 3000, "3000 minutes are above the partition's limit of 2880"),
+    ],
+)
+def test_of_several_partitions_one_must_be_long_enough(monkeypatch, partition, runtime, found):
+    limits = {"debug": "30:00", "main*": "2-00:00:00", "forever": "infinite"}
+
+    def run(*command, script=""):
+        chosen = command[command.index("--partition") + 1].split(",") if partition else None
+        rows = [f"{n} {t}" for n, t in limits.items() if not chosen or n.strip("*") in chosen]
+        return subprocess.CompletedProcess(command, 0, "\n".join(rows) + "\n", "")
+
+    monkeypatch.setattr(slurm, "_run", run)
+    resources = {"runtime": runtime, "slurm_partition": partition}
+    request = slurm.Request(rule="train", threads=1, resources=resources)
+    assert slurm._beyond_time_limit(request) == found

@@ -5,6 +5,7 @@ import shutil
 import sys
 
 from dicface.base.errors import DicfaceError
+from dicface.config.folders import as_typed
 from dicface.config.load import with_budget
 from dicface.jobs import JOBS
 from dicface.jobs.figure import figures
@@ -15,6 +16,7 @@ from dicface.workflow.plan import Plan
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
+    config = as_typed(config, workflow.config_settings.config_args)
     config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
     validate(
         config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"

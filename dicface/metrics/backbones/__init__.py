@@ -5,6 +5,7 @@ Truth and restored clips always go through the same backbone, and every score na
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,15 +28,17 @@ class Backbones:
 
     Attributes:
         networks: Kind -> what measures; `backbones[LANDMARKS]` looks it up by the kind's facts.
-        prefer: As `resolve` was told; so are the next two.
+        prefer: As `resolve` was told; so are the next three.
         device: torch device of the networks.
         instead: Variants.
+        metrics: What is measured with them; None for all listed metrics.
     """
 
     networks: Mapping[str, Any]
     prefer: Prefer = "auto"
     device: str = "cpu"
     instead: Sequence[BackboneFacts] = ()
+    metrics: Sequence[str] | None = None
 
     @classmethod
     def resolve(
@@ -44,6 +47,7 @@ class Backbones:
         *,
         device: str = "cpu",
         instead: Sequence[BackboneFacts] = (),
+        metrics: Sequence[str] | None = None,
     ) -> Backbones:
         """Chooses the backbones and logs what was chosen and why.
 
@@ -54,6 +58,7 @@ class Backbones:
                 where nothing else needs neither a download nor a package.
             device: torch device of LPIPS, FAN and the video network, "cpu" or "cuda".
             instead: Variants that measure instead of the tables' backbones of the same kind.
+            metrics: Chooses for these alone; None for all listed metrics.
 
         Raises:
             ConfigError: `prefer` has another value.
@@ -64,15 +69,21 @@ class Backbones:
             raise ConfigError(
                 f"metrics.backbones is '{prefer}'; expected one of {', '.join(get_args(Prefer))}."
             )
-        needed = needed_backbones() | {variant.kind: variant for variant in instead}
+        needed = needed_backbones(metrics) | {variant.kind: variant for variant in instead}
         networks = {kind: _choose(facts, prefer, device) for kind, facts in needed.items()}
         for kind, network in networks.items():
             _log.info("%s by %s: %s", kind, network.info.name, network.info.reason)
-        return cls(networks=networks, prefer=prefer, device=device, instead=tuple(instead))
+        return cls(
+            networks=networks,
+            prefer=prefer,
+            device=device,
+            instead=tuple(instead),
+            metrics=metrics,
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Networks do not travel: another process makes the same choice again.
-        return _resolve_again, (self.prefer, self.device, self.instead)
+        return _resolve_again, (self.prefer, self.device, self.instead, self.metrics)
 
     def __getitem__(self, needed: BackboneFacts) -> Any:  # noqa: ANN401 - each kind has its methods
         return self.networks[needed.kind]
@@ -89,16 +100,27 @@ class Backbones:
         return {kind: f"{info.name} {info.sha256}" for kind, info in infos.items()}
 
 
-def _resolve_again(prefer: Prefer, device: str, instead: Sequence[BackboneFacts]) -> Backbones:
-    return Backbones.resolve(prefer, device=device, instead=instead)
+def _resolve_again(
+    prefer: Prefer,
+    device: str,
+    instead: Sequence[BackboneFacts],
+    metrics: Sequence[str] | None,
+) -> Backbones:
+    return Backbones.resolve(prefer, device=device, instead=instead, metrics=metrics)
 
 
 def _choose(facts: BackboneFacts, prefer: Prefer, device: str) -> Any:  # noqa: ANN401
     path = _official_file(facts.file, prefer) if facts.file else None
     if path:
-        return load_class(facts.official)(path, device)
+        return _network(facts.official, path, device)
     chosen = facts.random if prefer == "random" and facts.random else facts.offline
-    return load_class(chosen)(device, _why_offline(facts.file, prefer))
+    return _network(chosen, device, _why_offline(facts.file, prefer))
+
+
+@functools.cache
+def _network(reference: str, *arguments: Any) -> Any:  # noqa: ANN401
+    """One of each in a process, so that weights are read, or drawn, at the first use alone."""
+    return load_class(reference)(*arguments)
 
 
 def _official_file(name: str, prefer: Prefer) -> Path | None:

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from dicface.base.errors import ConfigError, WeightsError
-from dicface.metrics import METRICS, official_files
+from dicface.metrics import METRICS, backbones, official_files
 from dicface.metrics.backbones import Backbones
 from dicface.metrics.facts import IDENTITY
 from dicface.metrics.lpips import ALEXNET, PERCEPTUAL
@@ -62,6 +62,7 @@ def test_random_features_measure_only_on_request(monkeypatch) -> None:
     assert chosen.of("lpips").name == "random-vgg16"
     assert chosen.of("fvd").name == "random-r3d18"
     assert chosen.of("akd").name == "dlib-68"  # needs no package
+    backbones._network.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"efficientnet-lite2.*metrics\.backbones: random"):
         Backbones.resolve("offline")

@@ -119,7 +119,7 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
         one name, or an archive that was left behind.
     """
     if not folder.is_dir():
-        return {}, [Problem("error", str(folder), "no such folder; check the path")]
+        return {}, [_no_folder(folder)]
     clips: dict[str, Path] = {}
     problems = []
     with os.scandir(folder) as entries:
@@ -187,7 +187,7 @@ def find_folder(folder: Path, marker: str) -> tuple[Path | None, list[Problem]]:
     if (folder / marker).is_dir():
         return folder / marker, []
     if not folder.is_dir():
-        return None, [Problem("error", str(folder), "no such folder; check the path")]
+        return None, [_no_folder(folder)]
     deeper = sorted(path for path in folder.glob(f"*/{marker}") if path.is_dir())
     hint = (
         f"it lies in {deeper[0].parent}: give that folder"
@@ -195,6 +195,11 @@ def find_folder(folder: Path, marker: str) -> tuple[Path | None, list[Problem]]:
         else "extract the set wholly, or give the folder that holds it"
     )
     return None, [Problem("error", str(folder), f"found no folder '{marker}'; {hint}")]
+
+
+def _no_folder(folder: Path) -> Problem:
+    found = "is a file; extract it, and give the folder" if folder.exists() else "no such folder"
+    return Problem("error", str(folder), f"{found}; check the path")
 
 
 def sidecars(folder: Path | None, suffix: str = ".txt") -> dict[str, Path]:

@@ -1,0 +1,74 @@
+"""Folders of the user's in the configuration: as they were typed, and with `~` in full."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dicface.base.errors import ConfigError
+from dicface.config.mapping import overlay
+
+KEYS = ("test_clips", "results", "data.train.folder", "data.images.folder", "data.test.folder")
+"""The settings that name one; each of `methods` names another, `restored`."""
+
+
+def as_typed(config: dict[str, Any], words: Iterable[str] | None) -> dict[str, Any]:
+    """Takes folders from the words of a command line: there 007 is a name, not the number 7.
+
+    Args:
+        config: What those words came to, values read as YAML or as Snakemake reads them.
+        words: KEY=VALUE, as typed; None if nothing was.
+    """
+    for key, _, value in (word.partition("=") for word in words or ()):
+        if key in KEYS and not isinstance(_at(config, key), str):
+            config = overlay(config, nested(key, value))
+    return config
+
+
+def in_full(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns the configuration with `~` in its folders replaced by the user's folder.
+
+    Raises:
+        ConfigError: `test_clips` is a number that may have been a name.
+    """
+    clips = config.get("test_clips")
+    full = overlay(config, {"test_clips": "" if clips is None else _name(clips)})
+    for key in KEYS:
+        if isinstance(folder := _at(full, key), str) and folder.startswith("~"):
+            full = overlay(full, nested(key, os.path.expanduser(folder)))
+    if isinstance(full.get("methods"), list):
+        full["methods"] = [
+            {**each, "restored": os.path.expanduser(each["restored"])}
+            if isinstance(each, dict) and isinstance(each.get("restored"), str)
+            else each
+            for each in full["methods"]
+        ]
+    return full
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any value of a setting
+    """Returns a mapping in which a dotted key has a value.
+
+    >>> nested("data.size", 64)
+    {'data': {'size': 64}}
+    """
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def _at(config: Any, key: str) -> Any:  # noqa: ANN401
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
+
+
+def _name(found: Any) -> str:  # noqa: ANN401
+    if isinstance(found, str) or (type(found) is int and Path(str(found)).exists()):
+        return str(found)
+    raise ConfigError(
+        f"test_clips: found {found!r}, which YAML takes for no name, and no such folder. Write a "
+        "name that looks like a number in quotes, '007', or with its place, ./007."
+    )

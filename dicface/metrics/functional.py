@@ -1,0 +1,310 @@
+"""The metrics as functions of two clips: `dicface.metrics.functional.psnr(restored, truth)`.
+
+Each takes a restored and a true clip of one size and length, as `dicface.video.arrays` describes:
+arrays (T, H, W, 3) uint8 RGB or tensors (T, 3, H, W) of floats in [0, 1], which are rounded to 8
+bits; one frame needs no axis of time. Each gives the number that the scorer gives for that clip,
+bit for bit, because it is the scorer's: for several metrics at once, or for files, `dicface.score`
+looks at every frame once.
+
+All but PSNR and SSIM are computed with networks. `backbones="auto"` takes the official one of each
+where its file is on this machine, and an offline one elsewhere, of which it warns once; "official"
+makes that an error, "offline" never looks for files, and "random" takes random features where no
+installed package is to be needed either. `backbones()` tells what is used. Frames must be square,
+with one aligned face, wherever a face is looked for (IDS, AKD, TLME).
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dicface.base.errors import MetricError
+from dicface.metrics import LISTED, METRICS, features_of
+from dicface.video.arrays import check_alike, given
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from dicface.metrics.backbones import BackboneInfo, Prefer
+
+    Frames = NDArray[np.uint8] | Tensor
+
+__all__ = [*LISTED, "backbones"]
+
+
+def psnr(restored: Frames, truth: Frames) -> float:
+    """PSNR: peak signal-to-noise ratio, mean over the frames; higher is better.
+
+    10 log10(255² / MSE) over all pixels of R, G and B of a frame. The paper, Tables 1 and 2; card:
+    docs/metrics/psnr.md.
+
+    Args:
+        restored: (T, H, W, 3) uint8 RGB, (T, 3, H, W) floats in [0, 1], or one such frame.
+        truth: The same of the true clip.
+
+    Returns:
+        Decibels, from 0 to 100, which is what equal frames get.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+    """
+    return _value("psnr", restored, truth)
+
+
+def ssim(restored: Frames, truth: Frames) -> float:
+    """SSIM: structural similarity, mean over the frames; higher is better.
+
+    Gaussian window of 11×11 px, mean over R, G and B (Wang et al., IEEE TIP 2004). The paper,
+    Tables 1 and 2; card: docs/metrics/ssim.md.
+
+    Args:
+        restored: (T, H, W, 3) uint8 RGB, (T, 3, H, W) floats in [0, 1], or one such frame; sides of
+            11 px or more.
+        truth: The same of the true clip.
+
+    Returns:
+        A number in [-1, 1]; 1 for equal frames.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are smaller than the window.
+    """
+    return _value("ssim", restored, truth)
+
+
+def lpips(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """LPIPS: learned perceptual distance, mean over the frames; lower is better.
+
+    Features of VGG-16 under the published heads (Zhang et al., CVPR 2018); offline of
+    EfficientNet-Lite2, which is another metric. The paper, Tables 1 and 2; card:
+    docs/metrics/lpips.md.
+
+    Args:
+        restored: (T, H, W, 3) uint8 RGB, (T, 3, H, W) floats in [0, 1], or one such frame; sides of
+            32 px or more.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the network.
+
+    Returns:
+        A number from 0, which is what equal frames get.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are too small.
+        WeightsError: The official file is damaged, or missing although it was asked for.
+    """
+    return _value("lpips", restored, truth, backbones, device)
+
+
+def ids(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """IDS: identity similarity, mean over the frames that show a face; higher is better.
+
+    Cosine of ArcFace's embeddings (Deng et al., CVPR 2019) of both faces, cut out by the true
+    landmarks; offline of dlib's face-recognition network, on another scale. The paper, Tables 1
+    and 2; card: docs/metrics/ids.md.
+
+    Args:
+        restored: (T, S, S, 3) uint8 RGB, (T, 3, S, S) floats in [0, 1], or one such frame, with one
+            aligned face.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the landmark network.
+
+    Returns:
+        A number in [-1, 1]; 1 for the same face; NaN, and a warning is logged, where no true frame
+        shows a face.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are not square.
+        WeightsError: An official file is damaged, or missing although it was asked for.
+    """
+    return _value("ids", restored, truth, backbones, device)
+
+
+def akd(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """AKD: average keypoint distance, mean over the frames that show a face; lower is better.
+
+    Mean distance of 68 landmarks found in the box of the true face, by FAN (Bulat and
+    Tzimiropoulos, ICCV 2017), offline by dlib. The name is the paper's (Tables 1 and 2), which does
+    not define it: own definition, docs/metrics/akd.md.
+
+    Args:
+        restored: (T, S, S, 3) uint8 RGB, (T, 3, S, S) floats in [0, 1], or one such frame, with one
+            aligned face.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the landmark network.
+
+    Returns:
+        Pixels of a 512-px face, whatever S is, from 0; NaN, and a warning is logged, where no true
+        frame shows a face.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are not square.
+        WeightsError: An official file is damaged, or missing although it was asked for.
+    """
+    return _value("akd", restored, truth, backbones, device)
+
+
+def fvd(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """FVD: Fréchet distance between features of the windows of both clips; lower is better.
+
+    Windows of 16 frames, one every 8, features of I3D (Unterthiner et al., 2018), offline of
+    EfficientNet-Lite2, which is another metric. The paper, Tables 1 and 2, prints one value of a
+    whole set, and so does `dicface.score` for several clips: below 64 windows it ranks nothing.
+    Card: docs/metrics/fvd.md.
+
+    Args:
+        restored: (T, H, W, 3) uint8 RGB or (T, 3, H, W) floats in [0, 1], T of 17 or more; frames
+            that are not square are squeezed into a square.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the network.
+
+    Returns:
+        A number from 0, squared units of the features.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are fewer than two windows.
+        WeightsError: The official file is damaged, or missing although it was asked for.
+    """
+    return _value("fvd", restored, truth, backbones, device)
+
+
+def kvd(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """KVD: kernel distance between features of the windows of both clips; lower is better.
+
+    Windows and features are FVD's; the estimate (Binkowski et al., ICLR 2018) is unbiased however
+    few windows there are. The paper does not print it. Card: docs/metrics/kvd.md.
+
+    Args:
+        restored: (T, H, W, 3) uint8 RGB or (T, 3, H, W) floats in [0, 1], T of 17 or more; frames
+            that are not square are squeezed into a square.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the network.
+
+    Returns:
+        Thousandths; 0 for equal clips, and a little below it where both sides are alike.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are fewer than two windows.
+        WeightsError: The official file is damaged, or missing although it was asked for.
+    """
+    return _value("kvd", restored, truth, backbones, device)
+
+
+def tlme(
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+) -> float:
+    """TLME: temporal landmark motion error, mean over all frames but the first; lower is better.
+
+    How far 68 landmarks move otherwise than in the truth from one frame to the next; landmarks as
+    for AKD. The name is the paper's (Tables 1 and 2), which does not define it: own definition,
+    docs/metrics/tlme.md.
+
+    Args:
+        restored: (T, S, S, 3) uint8 RGB or (T, 3, S, S) floats in [0, 1], with one aligned face, T
+            of 2 or more.
+        truth: The same of the true clip.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: torch device of the landmark network.
+
+    Returns:
+        Pixels of a 512-px face a frame, whatever S is, from 0; NaN, and a warning is logged, where
+        no two frames in a row show a face.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are not square, or there is only one.
+        WeightsError: An official file is damaged, or missing although it was asked for.
+    """
+    return _value("tlme", restored, truth, backbones, device)
+
+
+def backbones(prefer: Prefer = "auto") -> dict[str, BackboneInfo]:
+    """Tells what each metric is computed with on this machine.
+
+    Args:
+        prefer: As `backbones` of the metrics.
+
+    Returns:
+        Metric -> name, sha256 of the weights, whether the network is the official one, and why it
+        was chosen.
+
+    Raises:
+        WeightsError: An official file is damaged, or missing although it was asked for.
+    """
+    from dicface.metrics.backbones import Backbones
+
+    chosen = Backbones.resolve(prefer)
+    return {metric: chosen.of(metric) for metric in METRICS}
+
+
+def __getattr__(name: str) -> Callable[..., float]:
+    # A metric that was listed has its function, before anybody writes one with its own words.
+    if name in METRICS:
+        return functools.partial(_value, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'; it has {__all__}")
+
+
+def _value(
+    metric: str,
+    restored: Frames,
+    truth: Frames,
+    backbones: Prefer = "auto",
+    device: str = "cpu",
+) -> float:
+    """Value of a metric for one clip, as the scorer has it."""
+    from dicface.metrics.protocol import EvaluationProtocol
+    from dicface.metrics.scorer import measure, set_value
+
+    ours, true = given(restored, "restored"), given(truth, "truth")
+    check_alike(ours, true)
+    facts = METRICS[metric]
+    protocol = EvaluationProtocol.resolve(backbones, device=device, metrics=[metric])
+    info = protocol.backbones.of(metric)
+    if backbones == "auto" and not info.official:
+        _warn(
+            f"{facts.name} is computed with {info.name}: {info.reason}. Its values compare with "
+            "those of the same network only. `dicface weights list` says where official files come "
+            "from; backbones='offline' says that this network is meant."
+        )
+    score = measure("restored", ours.arrays(), true.arrays(), protocol, metrics=[metric])
+    if facts.level == "set":
+        features = score.features[features_of(metric)]
+        too_short, value = len(features.truth) < 2, set_value(metric, features)
+    else:
+        too_short, value = not len(score.values[metric]), score.value(metric)
+    if too_short:
+        raise MetricError(
+            f"{facts.name}: a clip of {true.num_frames} frames has no value, it is too short; "
+            f"`help(dicface.metrics.functional.{metric})` says how many are needed."
+        )
+    return value
+
+
+@functools.cache
+def _warn(message: str) -> None:
+    """Warns once in a process."""
+    # The caller of the metric: above are the metric and `_value`.
+    warnings.warn(message, UserWarning, stacklevel=4)
