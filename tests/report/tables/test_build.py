@@ -33,9 +33,11 @@ def test_table1_has_a_row_for_every_system_in_the_papers_order(rows):
     labels = [row.label for row in table.rows]
     printed = [line["method"] for line in csv.DictReader(open(PAPER_NUMBERS / "table1.csv"))]
     assert [name for name in printed if name != "DicFace"] == labels[1:8]
-    assert labels[8:] == ["DicFace (released)", "CodeFormer (trained)", "DicFace (trained)"]
+    trained = ["CodeFormer (trained)", "DicFace (trained)"]
+    means = [f"{label}, mean of 5" for label in ("Degraded input", *trained)]
+    assert labels[8:] == ["DicFace (released)", *trained, *means]
     groups = ["Reference", *["Systems of the paper"] * 8, *["Trained in this run"] * 2]
-    assert [row.group for row in table.rows] == groups
+    assert [row.group for row in table.rows] == [*groups, *["Means of five frames"] * 3]
 
 
 def test_means_and_ranks_come_from_the_scores_and_the_metrics_direction(rows):
