@@ -47,7 +47,7 @@ def network_card(folder: Path, manifest: Manifest) -> str:
         + ". The file is `weights.safetensors`, sha256 "
         f"`{manifest['artefact']['sha256']}` ({manifest['artefact']['bytes'] / 1e6:.2f} MB).",
         "## Use",
-        _use(stage),
+        _use(stage, settings.get("task", BLIND.id)),
         "## Made",
         _list(_made_of(manifest, settings, training)),
         "## Limits",
@@ -225,7 +225,7 @@ _OF_THE_CLIPS = (
 )
 
 
-def _use(stage: str) -> str:
+def _use(stage: str, task: str) -> str:
     lines = [
         "",
         "```python",
@@ -237,10 +237,10 @@ def _use(stage: str) -> str:
     method = METHOD_OF_STAGE.get(stage)
     if method is None:
         return "\n".join(["For training what starts from it; it restores nothing alone.", *lines])
-    command = f"dicface restore --method {method} --weights weights.safetensors --input … --out …"
+    words = f"--method {method} --weights weights.safetensors --task {task} --input … --out …"
     return "\n".join(
         ["For research on face-video restoration, on faces aligned as in training.", *lines]
-        + ["", f"Or `{command}`."]
+        + ["", f"Or `dicface restore {words}`."]
     )
 
 

@@ -161,3 +161,20 @@ def test_the_page_of_commands_names_all_of_them_and_no_other_option() -> None:
     }
     named = set(re.findall(r"--[a-z][a-z-]+", page)) - {"--configfile"}
     assert named <= known
+
+
+def test_the_documentation_shows_commands_that_are_taken() -> None:
+    root = Path(__file__).resolve().parents[2]
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    shown = [
+        match[1]
+        for page in pages
+        if not page.name.startswith("add-a-")  # of what the reader adds
+        for match in re.finditer(
+            r"^(?:\$ |\.venv/bin/)?dicface ([a-z].+)", page.read_text(), re.MULTILINE
+        )
+        if "`" not in match[1]
+    ]
+    assert len(shown) > 10
+    for line in shown:
+        assert parse(shlex.split(line, comments=True)).command

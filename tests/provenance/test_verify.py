@@ -301,7 +301,7 @@ def test_the_cards_say_what_the_files_are(made):
         "| l1 | 0.25 |",
         "| codebook_size | 256 |",
         "rendered heads alone, 7 steps",
-        "dicface restore --method dicface_trained",
+        "dicface restore --method dicface_trained --weights weights.safetensors --task bfr",
         read_manifest(sidecar(made / WEIGHTS))["artefact"]["sha256"],
         "Apache-2.0",
     ):
