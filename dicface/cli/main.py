@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from dicface import __version__
 from dicface.base.errors import DicfaceError
-from dicface.cli import data, job, methods, plan, restore, score, verify, weights
+from dicface.cli import data, job, methods, plan, restore, run, score, verify, weights
 
 EXIT_USER_ERROR = 2
 
@@ -21,6 +21,7 @@ COMMANDS = {
     "score": score,
     "verify": verify,
     "plan": plan,
+    "run": run,
     "weights": weights,
     "data": data,
     "method": methods,
@@ -32,8 +33,10 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(words)
-    options.typed = ["dicface", *words]
+    # What follows `--` of `dicface run` is Snakemake's; argparse would take it for targets.
+    own = words[: words.index("--")] if words[:1] == ["run"] and "--" in words else words
+    options = _parser().parse_args(own)
+    options.typed, options.after_dashes = ["dicface", *words], words[len(own) + 1 :]
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         return options.command(options) or 0

@@ -38,7 +38,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="as snakemake's",
     )
     parser.add_argument(
-        "--gpu", help="GPU of config/rates.csv, where device is cuda (default a100)"
+        "--gpu", help="GPU of the table of rates, where device is cuda (default a100)"
     )
     parser.add_argument(
         "--gpus", type=int, help="GPUs, for the wall time (default compute.devices)"
@@ -48,7 +48,9 @@ def register(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f"cores, for the wall time (default: this machine's, or {CORES_OF_A_GPU} a GPU)",
     )
-    parser.add_argument("--rates", type=Path, help="another table than config/rates.csv")
+    parser.add_argument(
+        "--rates", type=Path, help="another table of rates than the one of the suite"
+    )
     parser.add_argument(
         "--measured",
         type=Path,

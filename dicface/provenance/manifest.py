@@ -25,6 +25,7 @@ import psutil
 from dicface import __version__
 from dicface.base.errors import DicfaceError
 from dicface.base.files import atomic_path, digest_of, sha256_of, write_json
+from dicface.base.suite import suite_folder
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -106,7 +107,7 @@ def recorded(
     """
     place = _Place.of(artefact.path, artefact.run)
     started = datetime.now(UTC)
-    code = code_version(repository or Path(__file__).resolve().parents[2])
+    code = code_version(repository or suite_folder())
     inputs, outside = place.digests(artefact.inputs)
     yield
     outputs = {place.inside(path): _output(path, started) for path in artefact.outputs()}

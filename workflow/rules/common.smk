@@ -5,6 +5,7 @@ import shutil
 import sys
 
 from dicface.base.errors import DicfaceError
+from dicface.base.suite import require_same_suite
 from dicface.config.load import with_budget
 from dicface.jobs import JOBS
 from dicface.jobs.figure import figures
@@ -15,6 +16,7 @@ from dicface.workflow.plan import Plan
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
+    require_same_suite(Path(workflow.basedir))
     config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
     validate(
         config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from dicface.base.errors import ClipError, TrainingError, WeightsError
 from dicface.base.files import atomic_path, hold_lock, sha256_of, write_json
+from dicface.base.suite import suite_folder
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.data.degradation.tasks import task_input
@@ -52,8 +53,7 @@ from dicface.training.lpips import lite_distance
 
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[3]
-CONFIG = (ROOT / "config" / "config.yaml", ROOT / "config" / "demo_weights.yaml")
+CONFIG = tuple(suite_folder() / "config" / name for name in ("config.yaml", "demo_weights.yaml"))
 STAGES = ("vqgan", "codeformer", "fusion")
 COLUMNS = 12
 """Faces of a picture."""
