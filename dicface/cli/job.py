@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dicface.base.errors import ConfigError
+from dicface.base.device import require_device
 from dicface.config.load import merge
 from dicface.jobs import JOBS, Job
 from dicface.provenance.manifest import recorded
@@ -84,14 +84,10 @@ def use_torch(threads: int, device: str) -> None:
         ConfigError: The device is not there.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    require_device(device)
     import torch
 
     torch.set_num_threads(threads)
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"device: '{device}' was asked for and torch sees no CUDA device. "
-            "Set device: cpu, or install a driver that fits this torch."
-        )
 
 
 def is_first_process() -> bool:

@@ -21,7 +21,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     checking.set_defaults(command=check_method)
     checking.add_argument("method", metavar="NAME")
     checking.add_argument("--task", help="one of its tasks (default: all)")
-    checking.add_argument("--device", help="cpu or cuda (default: all that are here)")
+    checking.add_argument(
+        "--device", help="cpu, cuda, cuda:1, …, or mps (default: all that are here)"
+    )
     checking.add_argument(
         "--weights", type=Path, help="weights to run it with, instead of a small seeded network"
     )

@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from dicface.base.device import HELP as HELP_OF_DEVICE
+from dicface.base.device import chosen_device
 from dicface.config.settings import TASKS
 
 HELP = "Restore a folder of aligned clips with one method; needs no run."
@@ -19,7 +21,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the restored clips")
     parser.add_argument("--weights", type=Path, help="weights trained here")
     parser.add_argument("--task", choices=TASKS, default="bfr", help="(default bfr)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    parser.add_argument("--device", default="auto", help=HELP_OF_DEVICE)
     parser.add_argument("--threads", type=int, default=0, help="of the processor (default all)")
 
 
@@ -29,8 +31,7 @@ def restore(options: argparse.Namespace) -> None:
     from dicface.methods import create
     from dicface.restoring.runner import restore_set
 
-    use_torch(options.threads or os.cpu_count() or 1, options.device)
-    method = create(
-        options.method, task=options.task, device=options.device, weights=options.weights
-    )
+    device = chosen_device(options.device)
+    use_torch(options.threads or os.cpu_count() or 1, device)
+    method = create(options.method, task=options.task, device=device, weights=options.weights)
     restore_set(method, options.input, options.out)

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from dicface.base.device import HELP as HELP_OF_DEVICE
+from dicface.base.device import chosen_device, require_device
 from dicface.config.load import load
 from dicface.config.settings import TASKS
 
@@ -31,6 +33,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="cut the faces out of whole frames, where the true clips have them (default 512 px)",
     )
     parser.add_argument("--task", choices=TASKS, default="bfr", help="(default bfr)")
+    parser.add_argument("--device", default="auto", help=HELP_OF_DEVICE)
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument(
         "--config",
@@ -46,6 +49,8 @@ def score(options: argparse.Namespace) -> None:
     from dicface.report.render.text import to_text
     from dicface.report.score_folder import score_folder
 
+    device = chosen_device(options.device)
+    require_device(device)
     name = options.name or options.restored.resolve().name
     result = score_folder(
         options.restored,
@@ -57,6 +62,7 @@ def score(options: argparse.Namespace) -> None:
         align=options.align,
         prefer=load(*options.config).metrics.backbones if options.config else "auto",
         workers=options.workers,
+        device=device,
         command=options.typed,
     )
     files = [result.folder / "metrics.parquet", result.files["md"], result.page]

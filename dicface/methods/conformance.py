@@ -26,8 +26,10 @@ import torch
 from torch import Tensor
 
 import dicface.methods
+from dicface.base.device import chosen_device
 from dicface.base.errors import DicfaceError, MethodError
 from dicface.base.seeds import numpy_rng
+from dicface.methods.environment import opencv_fault
 from dicface.methods.method import TASKS, Method
 from dicface.restoring.runner import RANGE_SLACK, restore_set, to_uint8
 from dicface.video.clips import write_clip
@@ -171,7 +173,7 @@ def check(
     Args:
         name: The method.
         tasks: Tasks to check it on; all that it does by default.
-        devices: Where to run it; "cpu" and, where there is one, "cuda" by default.
+        devices: Where to run it; "cpu" and, where there is one, the GPU by default.
         weights: A weights file to run it with, instead of its small example.
         side: Side of the frames before any reduction, in pixels; by default what it needs.
 
@@ -180,7 +182,7 @@ def check(
     """
     method = dicface.methods.method(name)
     if devices is None:
-        devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+        devices = dict.fromkeys(("cpu", chosen_device("auto")))
     chosen = tuple(method.facts.tasks if tasks is None else tasks)
     for task in chosen:
         if task not in method.facts.tasks:
@@ -188,6 +190,8 @@ def check(
                 f"{method.facts.label} does not do the task '{task}'; "
                 f"it does {', '.join(method.facts.tasks)}."
             )
+    if two := opencv_fault():
+        yield Result(check="OpenCV", ok=False, detail=two)
     yield _run("facts", lambda: _facts(method))
     for task in chosen:
         for device in devices:

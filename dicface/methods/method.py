@@ -82,7 +82,7 @@ class Method(ABC):
     Attributes:
         facts: What is known of the method, as data.
         task: One of `facts.tasks`.
-        device: Where the network runs, "cpu" or "cuda".
+        device: Where the network runs, a torch device: "cpu", "cuda", "cuda:1", "mps".
         weights: A weights file or folder to use instead of the registry's; None for the latter.
 
     Raises:

@@ -77,6 +77,7 @@ class Artefact:
         seeds: Names that seed what is drawn, joined by "|", with <placeholders>.
         run: The run's folder; None: the folder above `path` that holds `run_config.yaml`.
         card: Makes the text of the `README.md` beside it from the manifest; None: it has none.
+        device: Where networks ran; "" where none did.
     """
 
     path: Path
@@ -87,6 +88,7 @@ class Artefact:
     seeds: Sequence[str] = ()
     run: Path | None = None
     card: Callable[[Mapping[str, Json]], str] | None = None
+    device: str = ""
 
 
 @contextmanager
@@ -124,7 +126,7 @@ def recorded(
         "seeds": list(artefact.seeds),
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
-        "machine": machine(),
+        "machine": {**machine(), "device": artefact.device or None},
         "started": _moment(started),
         "ended": _moment(datetime.now(UTC)),
         "inputs": inputs,
