@@ -42,33 +42,30 @@ def chosen_device(asked: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def require_device(device: str) -> None:
-    """Looks whether a device that was asked for by name is there.
+def require_device(asked: str) -> str:
+    """Returns the torch device for what was asked; it is there.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: It is no device's name, or was asked for by name and is not there.
     """
+    device = chosen_device(asked)
     kind, _, number = device.partition(":")
-    if kind == "cpu":
-        return
-    torch = _torch()
-    if kind == "mps":
-        if not torch.backends.mps.is_available():
-            raise ConfigError(
-                "device: 'mps' was asked for and torch sees no GPU of Apple's. "
-                "Set device: cpu, or auto for what is there."
-            )
-        return
-    if not torch.cuda.is_available():
+    if kind == "mps" and not _torch().backends.mps.is_available():
+        raise ConfigError(
+            "device: 'mps' was asked for and torch sees no GPU of Apple's. "
+            "Set device: cpu, or auto for what is there."
+        )
+    if kind == "cuda" and not _torch().cuda.is_available():
         raise ConfigError(
             f"device: '{device}' was asked for and torch sees no CUDA device. "
             "Set device: cpu, or install a driver that fits this torch."
         )
-    if int(number or 0) >= (found := torch.cuda.device_count()):
+    if kind == "cuda" and int(number or 0) >= (found := _torch().cuda.device_count()):
         raise ConfigError(
             f"device: '{device}' was asked for and torch sees {found} CUDA device(s), which are "
             f"counted from cuda:0. Set device: cuda, or one of cuda:0 to cuda:{found - 1}."
         )
+    return device
 
 
 def num_gpus() -> int:

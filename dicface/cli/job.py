@@ -74,8 +74,8 @@ def command_of(job: Job) -> Sequence[str]:
     return words + [w for name in job.wildcards() for w in (f"--{name}", getattr(job, name))]
 
 
-def use_torch(threads: int, device: str) -> None:
-    """Gives torch its number of threads, and looks whether its device is there.
+def use_torch(threads: int, device: str) -> str:
+    """Gives torch its number of threads; returns its device, which is there.
 
     A fixed number, so that results repeat bit for bit whatever --cores says, and jobs side by side
     do not each take every core.
@@ -84,10 +84,11 @@ def use_torch(threads: int, device: str) -> None:
         ConfigError: The device is not there.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    require_device(device)
+    device = require_device(device)
     import torch
 
     torch.set_num_threads(threads)
+    return device
 
 
 def is_first_process() -> bool:

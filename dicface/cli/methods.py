@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from dicface.base.device import require_device
 from dicface.base.errors import MethodError
 
 HELP = "List restoration methods, or check that one keeps the contract."
@@ -22,7 +23,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("method", metavar="NAME")
     checking.add_argument("--task", help="one of its tasks (default: all)")
     checking.add_argument(
-        "--device", help="cpu, cuda, cuda:1, …, or mps (default: all that are here)"
+        "--device", help="auto, cpu, cuda, cuda:1, …, or mps (default: cpu and the GPU)"
     )
     checking.add_argument(
         "--weights", type=Path, help="weights to run it with, instead of a small seeded network"
@@ -53,7 +54,7 @@ def check_method(options: argparse.Namespace) -> int:
     for result in check(
         options.method,
         tasks=[options.task] if options.task else None,
-        devices=[options.device] if options.device else None,
+        devices=[require_device(options.device)] if options.device else None,
         weights=options.weights,
         side=_positive(options.side),
     ):

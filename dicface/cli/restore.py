@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from dicface.base.device import HELP as HELP_OF_DEVICE
-from dicface.base.device import chosen_device
 from dicface.config.settings import TASKS
 
 HELP = "Restore a folder of aligned clips with one method; needs no run."
@@ -31,7 +30,6 @@ def restore(options: argparse.Namespace) -> None:
     from dicface.methods import create
     from dicface.restoring.runner import restore_set
 
-    device = chosen_device(options.device)
-    use_torch(options.threads or os.cpu_count() or 1, device)
+    device = use_torch(options.threads or os.cpu_count() or 1, options.device)
     method = create(options.method, task=options.task, device=device, weights=options.weights)
     restore_set(method, options.input, options.out)

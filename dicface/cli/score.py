@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dicface.base.device import HELP as HELP_OF_DEVICE
-from dicface.base.device import chosen_device, require_device
+from dicface.base.device import require_device
 from dicface.config.load import load
 from dicface.config.settings import TASKS
 
@@ -49,8 +49,6 @@ def score(options: argparse.Namespace) -> None:
     from dicface.report.render.text import to_text
     from dicface.report.score_folder import score_folder
 
-    device = chosen_device(options.device)
-    require_device(device)
     name = options.name or options.restored.resolve().name
     result = score_folder(
         options.restored,
@@ -62,7 +60,7 @@ def score(options: argparse.Namespace) -> None:
         align=options.align,
         prefer=load(*options.config).metrics.backbones if options.config else "auto",
         workers=options.workers,
-        device=device,
+        device=require_device(options.device),
         command=options.typed,
     )
     files = [result.folder / "metrics.parquet", result.files["md"], result.page]

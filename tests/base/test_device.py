@@ -61,9 +61,9 @@ def test_a_gpu_asked_for_and_missing_is_an_error(machine, asked, cuda, message) 
 def test_what_is_there_is_taken(machine) -> None:
     machine(cuda=2)
     for asked in ("cpu", "cuda", "cuda:1"):
-        require_device(asked)
+        assert require_device(asked) == asked
     machine(mps=True)
-    require_device("mps")
+    assert require_device("auto") == require_device("mps") == "mps"
 
 
 def test_a_machine_without_a_driver_needs_no_torch_to_know() -> None:
