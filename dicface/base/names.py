@@ -48,3 +48,12 @@ INPUT = "input"
 
 HEADLINE = "dicface_trained"
 """The run's DicFace, which every ablation is compared with."""
+
+
+def with_seed(name: str, what: str, seed: int) -> str:
+    """Adds a seed to the name that seeds start from; 0 adds nothing.
+
+    >>> with_seed("demo-0", "training", 2), with_seed("demo-0", "training", 0)
+    ('demo-0-training2', 'demo-0')
+    """
+    return f"{name}-{what}{seed}" if seed else name

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dicface.base.errors import ConfigError
+from dicface.base.names import with_seed
 from dicface.config.mapping import from_mapping, overlay
 from dicface.config.settings import STAGES, Config, RestoreSettings, TrainSettings
 
@@ -41,6 +42,7 @@ class Network:
         model: `model` of the configuration with the changes of the variant and of what it starts
             from.
         size: Side of the frames, pixels.
+        seed_name: What the seeds of its start and its samples begin with.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Network:
     train: TrainSettings
     model: dict[str, dict[str, Any]]
     size: int
+    seed_name: str
 
     @property
     def kind(self) -> str:
@@ -105,13 +108,15 @@ def network(config: Config, name: str) -> Network:
     for variant in (config.variants[step] for step in lineage[1:]):
         train = overlay(train, variant.train)
         task = variant.task or task
+    train = from_mapping(TrainSettings, train, f"train settings of '{name}'")
     return Network(
         name=name,
         stage=stage,
         task=task,
-        train=from_mapping(TrainSettings, train, f"train settings of '{name}'"),
+        train=train,
         model=overlay(config.model, _model_changes(config, name)),
         size=config.data.size,
+        seed_name=with_seed(config.seed_name, "training", train.seed),
     )
 
 

@@ -51,17 +51,20 @@ class TrainSet(ClipSet):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """What stages I to III learn from: the clips of `train`, or faces of a folder.
+    """What stages I to III learn from: the clips of `train`, rendered single frames, or a folder.
 
     Attributes:
-        source: the training clips, or `folder`.
+        source: the training clips; `stills`, single frames of many people, rendered here; or
+            `folder`.
         folder: of aligned clips, or of the data set that `layout` names.
         layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
+        num_frames: rendered `stills`, two of each person.
     """
 
-    source: Literal["train", "folder"]
+    source: Literal["train", "stills", "folder"]
     folder: str
     layout: Literal["", *layouts_for("images")]
+    num_frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,7 @@ class TestSet(ClipSet):
 
     Attributes:
         layout: of the data set (docs/datasets.md); "" is a folder of videos with a face each.
+        degradation_seed: adds to the run's seed for what the inputs' degradation draws.
         test_set: `regenerated` aligns and degrades here; `released` takes the inputs and landmarks
             of the DicFace authors (layout `released_test`).
         photo: whether the rendered split holds the animated photograph.
@@ -77,6 +81,7 @@ class TestSet(ClipSet):
     """
 
     layout: Literal["", *layouts_for("test")]
+    degradation_seed: int
     test_set: Literal["regenerated", "released"]
     photo: bool
     max_frames: int
@@ -99,6 +104,8 @@ class TrainSettings:
     """One training stage; a variant of the paper is one other value of one of these fields.
 
     Attributes:
+        seed: Adds to the run's seed for what this network draws: its start and samples. Clips and
+            test set stay.
         steps: Optimiser steps.
         batch_size: Samples a step over all processes: windows for `dicface`, frames otherwise.
         micro_batch: Samples that a process computes at once; gradients of a step are accumulated
@@ -124,8 +131,11 @@ class TrainSettings:
         lpips_weight: λ2, the factor of the perceptual term; 0 leaves it out.
         perceptual: Which distance that is: LPIPS on VGG16 (the paper), which needs its weights
             file, or one on EfficientNet-Lite0, which needs a small package; "none" leaves it out.
-        kl_weight: Factor of the KL term, which sums over N codes while L1 is a mean over pixels;
-            0 leaves it out.
+        kl_scale: Factor of the KL term in the units of eq. 7: 1 is the evidence lower bound of a
+            Laplace likelihood of scale 1 on values in [-1, 1], whatever size and N are; "release"
+            adds the mean over positions to the mean over values as the release does; 0 leaves it
+            out.
+        kl_anneal_steps: Steps over which that factor grows from 0; 0 has it from the first.
         gan_weight: Factor of the hinge GAN in stages I and III; 0 builds no discriminator.
         gan_start: First step at which the discriminator takes part.
         gan_rate: Learning rate of the discriminator in units of the network's.
@@ -139,6 +149,7 @@ class TrainSettings:
         log_every: Steps between lines of `stats.jsonl`.
     """
 
+    seed: int
     steps: int
     batch_size: int
     micro_batch: int
@@ -161,7 +172,8 @@ class TrainSettings:
     fidelity_w: float
     lpips_weight: float
     perceptual: Literal["lpips_vgg", "efficientnet_lite0", "none"]
-    kl_weight: float
+    kl_scale: float | Literal["release"]
+    kl_anneal_steps: int
     gan_weight: float
     gan_start: int
     gan_rate: float
@@ -329,6 +341,11 @@ class Config:
     def seed_name(self) -> str:
         """What every seed of the run starts from, for example "demo-0"."""
         return f"{self.scale}-{self.seed}"
+
+    @property
+    def degradation_seed_name(self) -> str:
+        """What the seeds of the test inputs' degradation start from."""
+        return names.with_seed(self.seed_name, "degradation", self.data.test.degradation_seed)
 
     @property
     def takes_released_inputs(self) -> bool:

@@ -12,6 +12,7 @@ from dicface.cost.measured import benchmark_of
 from dicface.cost.model import Cost, Model
 from dicface.cost.schedule import wall_seconds
 from dicface.cost.sizes import Sizes
+from dicface.jobs import JOBS
 
 #: What to say of a device that is none of the table's GPUs.
 _RATED = {"cpu": "", "mps": " (at the rates of a CPU)"}
@@ -217,7 +218,7 @@ def _assumed(sizes: Sizes, rules: Iterable[str]) -> tuple[str, ...]:
     """What was assumed, of the sets that the jobs use."""
     rules = set(rules)
     found = []
-    if rules - {"train", "training_index", "training_landmarks", "render_clips"}:
+    if any(not JOBS[rule].of_training for rule in rules.intersection(JOBS)):
         found.append(("Test set", sizes.test))
     if rules & {"training_index", "training_landmarks"}:
         found += [("Training clips", sizes.train), ("Images", sizes.images)]

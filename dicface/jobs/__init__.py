@@ -16,9 +16,11 @@ from dicface.jobs.import_results import ImportResults
 from dicface.jobs.job import Job
 from dicface.jobs.noise_floor import NoiseFloor
 from dicface.jobs.render_clips import RenderClips
+from dicface.jobs.render_stills import RenderStills
 from dicface.jobs.report_pages import ReportPages
 from dicface.jobs.restore import Restore
 from dicface.jobs.score import Score
+from dicface.jobs.ship_weights import ShipWeights
 from dicface.jobs.table import Table
 from dicface.jobs.train import Train
 from dicface.jobs.training_index import TrainingIndex
@@ -29,11 +31,13 @@ JOBS: dict[str, type[Job]] = {
     job.name: job
     for job in (
         RenderClips,
+        RenderStills,
         ImportClips,
         TrainingLandmarks,
         TrainingIndex,
         Degrade,
         Train,
+        ShipWeights,
         Restore,
         ImportResults,
         AnalyseTruth,

@@ -31,6 +31,8 @@ class DicFaceSettings(CodeFormerSettings):
         train_position_emb: The release freezes CodeFormer's spatial position table.
         frame_length: R = t, frames of a window.
         temporal: Whether a temporal attention layer follows each spatial one.
+        temporal_start: How these begin: as PyTorch does ("release"), or with outputs of 0 ("zero"),
+            so that the network predicts what the weights that it starts from predict.
         multiscale: Whether encoder features at 4×, 2× and 1× the latent grid are fused into
             lq_feat (release) or the encoder's output is lq_feat (paper).
         alpha_floor: Added to softplus(logits).
@@ -46,6 +48,7 @@ class DicFaceSettings(CodeFormerSettings):
     train_position_emb: bool = False
     frame_length: int = 5
     temporal: bool = True
+    temporal_start: Literal["release", "zero"] = "release"
     multiscale: bool = True
     alpha_floor: float = 1e-2
     aggregation: str = "dirichlet"
@@ -57,6 +60,8 @@ class DicFaceSettings(CodeFormerSettings):
         check_aggregation(self.aggregation, self.codebook_size)
         check_samples(self.samples)
         check_samples(self.train_samples)
+        if self.temporal_start not in ("release", "zero"):
+            self._refuse("temporal_start", "'release' or 'zero'")
         if self.frame_length < 1 or self.frame_length % 2 == 0:
             self._refuse("frame_length", "odd, so that a window has a centre")
 
@@ -81,6 +86,9 @@ class DicFace(CodeFormer):
         if s.temporal:
             self.position_emb_temporal = nn.Parameter(torch.zeros(s.frame_length, s.dim_embd))
             self.dir_dist_layers = self._layers()
+            if s.temporal_start == "zero":
+                for layer in self.dir_dist_layers:
+                    layer.start_from_zero()
 
     def centre(self, x: Tensor) -> Tensor:
         """Centre frame of each window: (b·t, …) → (b, …)."""

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE
 from dicface.config.mapping import from_mapping
@@ -143,8 +144,10 @@ class Plan:
         logs = job_logs(self.config, method, task, run / "logs", train / "logs")
         return any(log.is_file() for log in logs if log not in shared)
 
-    def training_index(self, name: str) -> list[Path]:
-        """Returns the file that a training waits for; none for the user's own or no training."""
+    def training_files(self, name: str) -> list[Path]:
+        """Returns the files that a training waits for; none for the user's own or no training."""
+        if self.run.learns_from_stills(name) and not self.is_released(name):
+            return [self.run.stills(people) for people in ("weights", "unseen")]
         folder = self.run.training_clips(name)
         mine = folder.is_relative_to(self.run.train_folder)
         return [folder / "index.parquet"] if mine and not self.is_released(name) else []
@@ -156,6 +159,21 @@ class Plan:
     def trained_stages(self) -> list[str]:
         """Returns the stages that are trained, without those whose released weights are taken."""
         return [stage for stage in STAGES if not self.is_released(stage)]
+
+    def shipped(self) -> list[str]:
+        """Returns the networks of stage III that learn from stills: what the demo ships.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        fused = [name for name in self.trained() if network(self.config, name).stage == "fusion"]
+        chosen = [name for name in fused if self.run.learns_from_stills(name)]
+        if not chosen:
+            raise ConfigError(
+                f"data.images.source: found '{self.config.data.images.source}', expected 'stills' "
+                "for weights that ship; add --configfile config/demo_weights.yaml."
+            )
+        return chosen
 
     def indexed_sets(self) -> list[str]:
         """Returns the training sets that are data sets on disk, which get an index."""
