@@ -91,8 +91,8 @@ def pack(stills: Path, unseen: Path, to: Path) -> None:
 
     from dicface.config.load import load
     from dicface.config.networks import network
-    from dicface.training.lpips import lite_state
     from dicface.training.shipping.looks import Unseen
+    from dicface.weights.packages import lite_state
 
     scales = Path(__file__).resolve().parents[1] / "config"
     config = load(scales / "config.yaml", scales / "demo_weights.yaml")

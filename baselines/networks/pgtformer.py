@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.networks.bisenet import BiSeNet
 from baselines.networks.pgtformer_blocks import (
     NUM_FRAMES,
     Level,
@@ -121,10 +122,7 @@ class PgtFormer(nn.Module):
     std: Tensor
 
     def __init__(self, settings: PgtFormerSettings | None = None) -> None:
-        """Builds the network; the face parser is facexlib's BiSeNet."""
-        # Here: facexlib imports numba, seconds that only those pay who build the network.
-        from facexlib.parsing.bisenet import BiSeNet
-
+        """Builds the network."""
         super().__init__()
         self.settings = s = settings or PgtFormerSettings()
         self.encoder, self.decoder = _Encoder(s), _Decoder(s)
@@ -171,13 +169,7 @@ class PgtFormer(nn.Module):
 
     def parse(self, x: Tensor) -> Tensor:
         """Logits of the parser's three heads: (n, 3, S, S) in [0, 1] → (n, 57, h, w)."""
-        net = self.conditionnet
-        fine, shallow, deep = net.cp((x - self.mean) / self.std)
-        heads = (
-            net.conv_out(net.ffm(fine, shallow))[0],
-            net.conv_out16(shallow)[0],
-            net.conv_out32(deep)[0],
-        )
+        heads = self.conditionnet((x - self.mean) / self.std)
         size = (self.settings.latent_size,) * 2
         return torch.cat(
             [functional.interpolate(y, size, mode="bilinear", align_corners=True) for y in heads], 1

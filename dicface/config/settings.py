@@ -301,9 +301,12 @@ class ResultsElsewhere:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSettings:
-    """Which backbones measure: official ones whose files are on this machine, else offline ones."""
+    """Which backbones measure: official ones whose files are on this machine, else offline ones.
 
-    backbones: Literal["auto", "official", "offline"]
+    "random" measures with random features where an offline one needs a package.
+    """
+
+    backbones: Literal["auto", "official", "offline", "random"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -188,20 +188,27 @@ class Model:
             self._released(job, work)
 
     def _released(self, job: Job, work: _Work) -> None:
-        """A released system: seconds a frame on a core, operations a frame on a GPU."""
+        """A released system: seconds a frame; on a GPU where none were measured, operations."""
         frames, task = self.sizes.test.frames, job.wildcards["task"]
         name = method_class(self.plan.config, job.wildcards["method"])
-        what = "operations" if self.on_gpu else "seconds"
-        # Where tasks differ, the table says it for each.
-        names = (f"restore.{name}.{task}.{what}", f"restore.{name}.{what}")
         device = self.gpu if self.on_gpu else "cpu"
+        # Where tasks differ, the table says it for each.
+        names = [
+            f"restore.{each}.{what}"
+            for what in (("seconds", "operations") if self.on_gpu else ("seconds",))
+            for each in (f"{name}.{task}", name)
+        ]
         known = (n for n in names if self.rates.find(n, device, self.plan.config.data.size))
         rate = self._rate(work, next(known, names[-1]), device)
-        if self.on_gpu:
+        if rate.unit == "TFLOP/frame":
             speed = self._gpu_speed(work, "32-true", "restore")
             work.seconds += frames * rate.value * 1e12 / speed
         else:
             work.seconds += frames * rate.value
+
+    def _average(self, job: Job, work: _Work) -> None:
+        self._spend(work, "restore.io", self.sizes.test.frames)
+        self._clips(work, self.sizes.test.frames)
 
     def _import_results(self, job: Job, work: _Work) -> None:
         self._spend(work, "import_results", self.sizes.test.frames)
@@ -259,8 +266,12 @@ class Model:
         return self._rate(work, f"restore.own.{kind}").value * 1e9
 
     def _gpu_speed(self, work: _Work, precision: str, task: str) -> float:
-        """Operations a second that a GPU is assumed to reach: its peak, times a share of it."""
+        """Operations a second of a GPU: measured, or assumed to be a share of its peak."""
         kind = "bf16" if "16" in precision else "tf32"
+        measured = self.rates.find(f"gpu.speed.{task}.{kind}", self.gpu)
+        if measured:
+            work.used.append(measured)
+            return measured.value * 1e12
         peak = self._rate(work, f"gpu.peak.{kind}", self.gpu)
         share = self._rate(work, f"gpu.share.{task}.{kind}", self.gpu)
         return peak.value * 1e12 * share.value
@@ -290,6 +301,7 @@ _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "train": Model._train,
     "ship_weights": Model._ship_weights,
     "restore": Model._restore,
+    "average": Model._average,
     "import_results": Model._import_results,
     "analyse_truth": Model._analyse,
     "noise_floor": Model._noise_floor,

@@ -71,7 +71,9 @@ class Rates:
 
     def gpus(self) -> list[str]:
         """Returns the GPUs that the table knows, in its order."""
-        known = (row.device for row in self.rows if row.what.startswith("gpu.peak."))
+        known = (
+            row.device for row in self.rows if row.what.startswith(("gpu.peak.", "gpu.speed."))
+        )
         return list(dict.fromkeys(known))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dicface.jobs.analyse_truth import AnalyseTruth
+from dicface.jobs.average import Average
 from dicface.jobs.code_weights import CodeWeights
 from dicface.jobs.degrade import Degrade
 from dicface.jobs.figure import Figure
@@ -39,6 +40,7 @@ JOBS: dict[str, type[Job]] = {
         Train,
         ShipWeights,
         Restore,
+        Average,
         ImportResults,
         AnalyseTruth,
         Score,

@@ -57,7 +57,7 @@ class NetworkMethod(Method):
             MethodError: The weights are not on this machine, or are a folder of several files.
             WeightsError: They are damaged or of another network.
         """
-        from dicface.restoring.runner import prepare_for_inference
+        from dicface.models.fast import prepare_for_inference
 
         files = self.weights_files()
         if len(files) != 1:

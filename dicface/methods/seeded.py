@@ -60,7 +60,7 @@ def with_small_network(
     Returns:
         The instance.
     """
-    from dicface.restoring.runner import prepare_for_inference
+    from dicface.models.fast import prepare_for_inference
 
     (network,) = seeded(build, method.facts.name, method.task)
     method.network = prepare_for_inference(network.to(method.device))

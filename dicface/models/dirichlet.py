@@ -137,10 +137,10 @@ def _bregman(b: float, d: Tensor) -> Tensor:
     Next to b the direct form loses all digits; there it is the integral of t ψ₁(b + t) over t in
     [0, d], term by term: Σ ψ₁₊ₖ(b) dᵏ⁺² / (k! (k + 2)); five terms leave 1e-9 for |d| < b / 100.
     """
-    import scipy.special  # the networks need torch alone
-
     direct = math.lgamma(b) - torch.lgamma(b + d) + d * torch.digamma(b + d)
     near = torch.zeros_like(d)
     for k in reversed(range(5)):
-        near = near * d + float(scipy.special.polygamma(1 + k, b)) / math.factorial(k) / (k + 2)
+        zeta = torch.special.zeta(torch.tensor(k + 2.0, dtype=torch.float64, device="cpu"), b)
+        polygamma = (-1) ** k * math.factorial(k + 1) * zeta.item()  # ψ₁₊ₖ(b)
+        near = near * d + polygamma / math.factorial(k) / (k + 2)
     return torch.where(d.abs() < 0.01 * b, near * d.square(), direct)

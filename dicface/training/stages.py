@@ -23,7 +23,8 @@ from dicface.config.settings import Config, TrainSettings
 from dicface.models import build
 from dicface.models.checkpoint import load_network, load_state, load_tensors
 from dicface.training import losses
-from dicface.training.lpips import PerceptualLoss, lite_distance, perceptual_network
+from dicface.training.lpips import PerceptualLoss, perceptual_network
+from dicface.weights.packages import lite_distance
 
 
 @dataclass

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from dicface.base.errors import WeightsError
 from dicface.base.files import atomic_path, sha256_of
 
@@ -97,6 +95,9 @@ class WeightsEntry:
 @functools.cache
 def registry() -> dict[str, WeightsEntry]:
     """Returns all known files by name, in the order of `registry.yaml`."""
+    # Here and below, so that methods can be imported where torch alone is installed.
+    import yaml
+
     entries = yaml.safe_load(REGISTRY.read_text())
     lists = ("mirrors", "pages")
     return {
@@ -277,6 +278,8 @@ def read_lock(folder: Path) -> dict[str, Any]:
     Raises:
         WeightsError: The file is damaged.
     """
+    import yaml
+
     path = folder / LOCK
     try:
         found = yaml.safe_load(path.read_text()) or {}
@@ -298,6 +301,8 @@ def read_lock(folder: Path) -> dict[str, Any]:
 
 def write_lock(folder: Path, content: dict[str, Any]) -> None:
     """Writes a folder's records, atomically."""
+    import yaml
+
     note = "# Written by `dicface weights`: digests of the files here, checked at every use.\n"
     with atomic_path(folder / LOCK) as temporary:
         temporary.write_text(note + yaml.safe_dump(content, sort_keys=True, width=100))

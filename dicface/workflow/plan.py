@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
-from dicface.base.names import BLIND, HEADLINE
+from dicface.base.names import BLIND, HEADLINE, averaged
 from dicface.config.mapping import from_mapping
 from dicface.config.networks import network, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
@@ -78,7 +78,8 @@ class Plan:
             name
             for name in methods
             if method_network(self.config, name)
-            or create(name, task=task).unavailable(size=self.config.data.size) is None
+            or create(averaged(name) or name, task=task).unavailable(size=self.config.data.size)
+            is None
         ]
 
     def scored(self, task: str) -> list[str]:

@@ -76,7 +76,7 @@ def seeded(network: nn.Module) -> nn.Module:
     generator = torch.Generator().manual_seed(1)
     for key, tensor in network.state_dict().items():
         if key.startswith("conditionnet") or not tensor.is_floating_point():
-            continue  # facexlib's own initialisation serves
+            continue  # its own initialisation serves
         drawn = torch.randn(tensor.shape, generator=generator)
         gain = key.endswith(".weight") and tensor.ndim == 1
         tensor.copy_(0.1 * drawn + gain if tensor.ndim < 2 else drawn / tensor[0].numel() ** 0.5)

@@ -209,6 +209,39 @@ def test_a_training_on_gpus_is_an_estimate(paper: Model) -> None:
     assert replace(paper, gpu="h100").cost(job).seconds < one.seconds
 
 
+def test_what_was_measured_on_a_gpu_takes_the_place_of_assumptions(paper: Model) -> None:
+    train = Job(rule="train", wildcards={"network": "dicface"}, threads=16, gpus=1)
+    restore = Job(rule="restore", wildcards={"task": "bfr", "method": "gpen"}, gpus=1)
+    like = paper.rates.find("gpu.peak.tf32", "a100")
+    card = {"device": "nvidia-l4", "kind": "measured", "machine": "NVIDIA L4"}
+    measured = tuple(
+        replace(like, what=what, value=value, unit=unit, size_px=size, **card)
+        for what, value, unit, size in (
+            ("gpu.speed.train.tf32", 50, "TFLOP/s", 0),
+            ("gpu.speed.restore.tf32", 20, "TFLOP/s", 0),
+            ("restore.gpen.seconds", 0.03, "s/frame", 512),
+        )
+    )
+    rates = Rates(paper.rates.rows + measured, paper.rates.path)
+    assert rates.gpus()[-1] == "nvidia-l4"
+    assumed, known = paper.cost(train), replace(paper, rates=rates, gpu="nvidia-l4").cost(train)
+    start = sum(rates.find(what, "cpu").value for what in ("start", "train.start"))
+    assert known.seconds - start == pytest.approx(
+        (assumed.seconds - start) * 156 * 0.45 / 50, rel=1e-6
+    )
+    assert assumed.estimate
+    assert not known.estimate
+    restored = replace(paper, rates=rates, gpu="nvidia-l4").cost(restore)
+    frames = 50 * FRAMES_OF_A_VFHQ_CLIP
+    other = rates.find("start", "cpu").value + frames * rates.find("restore.io", "cpu", 512).value
+    assert restored.seconds - other == pytest.approx(frames * 0.03)
+    # A system that was not measured there: its operations at the speed of restoring.
+    keep = replace(restore, wildcards={"task": "bfr", "method": "keep"})
+    said = replace(paper, rates=rates, gpu="nvidia-l4").cost(keep)
+    operations = rates.find("restore.keep.operations", "nvidia-l4", 512).value
+    assert said.seconds - other == pytest.approx(frames * operations / 20)
+
+
 def test_released_weights_are_not_trained(paper: Model) -> None:
     job = Job(rule="train", wildcards={"network": "fusion"}, gpus=1)
     assert paper.cost(job).seconds < 60

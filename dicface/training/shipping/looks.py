@@ -26,7 +26,6 @@ from dicface.config.settings import Config
 from dicface.data.degradation.tasks import task_input
 from dicface.models import build
 from dicface.models.checkpoint import load_state
-from dicface.training.lpips import lite_distance
 from dicface.training.shipping.numbers import (
     FaceSet,
     code_numbers,
@@ -35,6 +34,7 @@ from dicface.training.shipping.numbers import (
     outputs_of,
     to_tensor,
 )
+from dicface.weights.packages import lite_distance
 
 COLUMNS = 12
 """Faces of a picture."""

@@ -15,10 +15,10 @@ from dicface.base.files import write_json
 from dicface.faces.detect import DlibDetector
 from dicface.faces.dlib_models import Box, landmarks_68
 from dicface.models.checkpoint import load_network, load_state, load_tensors, save_weights
-from dicface.training.lpips import lite_distance
 from dicface.training.shipping.card import LIMIT_MB, NUMBERS
 from dicface.training.shipping.looks import Unseen, look_at, write_picture
 from dicface.training.shipping.numbers import to_frames, to_tensor
+from dicface.weights.packages import lite_distance
 
 SIDE = 512
 """Landmarks are measured on faces enlarged to so many px, as by the suite's metrics."""
