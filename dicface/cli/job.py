@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from dicface.base.device import require_device
 from dicface.base.errors import ConfigError
 from dicface.cli.parser import add_number, add_run, examples, run_of
 from dicface.jobs import JOBS, Job
@@ -77,8 +78,8 @@ def command_of(job: Job) -> Sequence[str]:
     return words + [w for name in job.wildcards() for w in (f"--{name}", getattr(job, name))]
 
 
-def use_torch(threads: int, device: str) -> None:
-    """Gives torch its number of threads, and looks whether its device is there.
+def use_torch(threads: int, device: str) -> str:
+    """Gives torch its number of threads; returns its device, which is there.
 
     A fixed number, so that results repeat bit for bit whatever --cores says, and jobs side by side
     do not each take every core.
@@ -87,14 +88,11 @@ def use_torch(threads: int, device: str) -> None:
         ConfigError: The device is not there.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    device = require_device(device)
     import torch
 
     torch.set_num_threads(threads)
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"device: '{device}' was asked for and torch sees no CUDA device. "
-            "Set device: cpu, or install a driver that fits this torch."
-        )
+    return device
 
 
 def is_first_process(job: Job) -> bool:

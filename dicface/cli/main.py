@@ -23,6 +23,7 @@ COMMANDS = {
     "use": {
         "restore": "Restore aligned clips with one method; needs no run.",
         "score": "Score restored clips against their truth; needs no run.",
+        "run": "Make tables, figures or the report of a run in this folder.",
         "verify": "Check that files of a run are what their manifests say.",
         "plan": "Say what a run will cost before it starts: jobs, hours, disk, downloads.",
     },
@@ -44,8 +45,10 @@ The module of that name has `register`, which sets `command` to a function of th
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = parse(words)
-    options.typed = ["dicface", *words]
+    # What follows `--` of `dicface run` is Snakemake's; argparse would take it for targets.
+    own = words[: words.index("--")] if words[:1] == ["run"] and "--" in words else words
+    options = parse(own)
+    options.typed, options.after_dashes = ["dicface", *words], words[len(own) + 1 :]
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     if warning := other_code():
         sys.stderr.write(f"{warning}\n")

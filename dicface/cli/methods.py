@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from dicface.base.device import require_device
 from dicface.cli.parser import add_device, add_size, add_task, add_weights, examples
 
 EXIT_FAILED = 1
@@ -55,7 +56,7 @@ def check_method(options: argparse.Namespace) -> int:
     for result in check(
         options.method,
         tasks=[options.task] if options.task else None,
-        devices=[options.device] if options.device else None,
+        devices=[require_device(options.device)] if options.device else None,
         weights=options.weights,
         side=options.size,
     ):

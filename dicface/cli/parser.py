@@ -131,7 +131,7 @@ def add_task(parser: argparse.ArgumentParser, default: str | None, unless: str =
 
 def add_device(parser: argparse.ArgumentParser, default: str | None, unless: str = "") -> None:
     """Adds `--device` (arguments as `add_size`)."""
-    meaning = f"where networks run, cpu or cuda (default {unless or default})"
+    meaning = f"auto, cpu, cuda, cuda:1, …, or mps (default {unless or default})"
     parser.add_argument("--device", metavar="DEVICE", default=default, help=meaning)
 
 

@@ -28,7 +28,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     add_number(parser, "--gpus", type=int, help="GPUs, for the wall time (default compute.devices)")
     cores = f"cores, for the wall time (default this machine's, or {CORES_OF_A_GPU} a GPU)"
     add_number(parser, "--cores", help=cores)
-    add_path(parser, "--rates", "FILE", help="another table of rates than config/rates.csv")
+    add_path(parser, "--rates", "FILE", help="another table of rates than the suite's")
     measured = "a finished run on this machine: its benchmarks correct the rates"
     add_path(parser, "--measured", "FOLDER", help=measured)
     parser.add_argument(

@@ -32,7 +32,7 @@ def register(parser: Parser) -> None:
     add_path(parser, "--out", "FOLDER", required=True, help="gets the restored clips")
     add_weights(parser)
     add_task(parser, "bfr")
-    add_device(parser, "cpu")
+    add_device(parser, "auto", "auto: a GPU where there is one")
     add_number(parser, "--threads", help="of the processor (default all)")
     examples(
         parser,
@@ -48,8 +48,6 @@ def restore(options: argparse.Namespace) -> None:
     from dicface.methods import create
     from dicface.restoring.runner import restore_set
 
-    use_torch(options.threads or os.cpu_count() or 1, options.device)
-    method = create(
-        options.method, task=options.task, device=options.device, weights=options.weights
-    )
+    device = use_torch(options.threads or os.cpu_count() or 1, options.device)
+    method = create(options.method, task=options.task, device=device, weights=options.weights)
     restore_set(method, options.input, options.out)

@@ -6,9 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from dicface.base.device import require_device
 from dicface.base.errors import ConfigError
 from dicface.cli.parser import (
     Parser,
+    add_device,
     add_path,
     add_run,
     add_size,
@@ -42,6 +44,7 @@ def register(parser: Parser) -> None:
     )
     add_size(parser, None, f"{FULL_SIZE}; aligned frames are taken as they are")
     add_task(parser, "bfr")
+    add_device(parser, "auto", "auto: a GPU where there is one")
     add_workers(parser)
     add_run(parser)
     examples(
@@ -75,6 +78,7 @@ def score(options: argparse.Namespace) -> None:
         align=(options.size or FULL_SIZE) if options.align else None,
         prefer=run.config.metrics.backbones if run else "auto",
         workers=options.workers,
+        device=require_device(options.device),
         command=options.typed,
     )
     files = [result.folder / "metrics.parquet", result.files["md"], result.page]

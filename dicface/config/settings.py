@@ -208,7 +208,7 @@ class RuleResources:
 
     Attributes:
         threads: Cores.
-        gpu: GPUs, where `device` is cuda.
+        gpu: GPUs, where networks run on one.
         mem_mb: Memory, in MB.
         runtime: Time limit, in minutes.
     """

@@ -142,7 +142,7 @@ def _missing(name: str) -> bool:
 def _file(name: str, why: str, rates: Rates, *, optional: bool = False) -> Download:
     known = registry.entry(name)
     counted = rates.find(f"weights.{name}")
-    size, source = known.bytes, "config/weights.yaml" if known.bytes else ""
+    size, source = known.bytes, "dicface/weights/registry.yaml" if known.bytes else ""
     if size is None and counted is not None:
         size, source = int(counted.value), f"{rates.path.name}: {counted.source}"
     return Download(

@@ -14,6 +14,8 @@ from dicface.cost.schedule import wall_seconds
 from dicface.cost.sizes import Sizes
 from dicface.jobs import JOBS
 
+#: What to say of a device that is none of the table's GPUs.
+_RATED = {"cpu": "", "mps": " (at the rates of a CPU)"}
 TARGETS = ("table1", "table2", "table3", "table4", "ablations", "figures", "report", "all")
 
 
@@ -174,7 +176,7 @@ def cost_of_targets(
         scratch=max((costs[n].scratch for n in everything), default=0.0),
         unknown=unknown,
         assumed=_assumed(model.sizes, by_rule),
-        device=f"{plan.config.device} ({model.gpu})" if model.on_gpu else plan.config.device,
+        device=plan.config.device + _RATED.get(plan.config.device, f" ({model.gpu})"),
         cores=model.cores,
         gpus=gpus if model.on_gpu else 0,
         other_gpus=_on_other_gpus(model, [graph.jobs[n] for n in everything]),

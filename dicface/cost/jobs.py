@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError, WeightsError
+from dicface.base.suite import require_same_suite, suite_folder
 from dicface.weights import registry
-
-SNAKEFILE = Path(__file__).resolve().parent.parent.parent / "Snakefile"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,6 @@ def ask_snakemake(
     configfiles: Iterable[Path] = (),
     config: Mapping[str, Any] | None = None,
     missing_rows: bool = True,
-    snakefile: Path = SNAKEFILE,
 ) -> Graph:
     """Returns the jobs that would run for all targets together; finished ones are not among them.
 
@@ -92,16 +90,16 @@ def ask_snakemake(
         config: As `snakemake --config`.
         missing_rows: Plans also the rows of tables whose released weights can still be fetched. In
             the graph's process, empty files stand in for them.
-        snakefile: Of the workflow.
 
     Raises:
         ConfigError: Snakemake refuses; its message is passed on.
     """
+    require_same_suite(Path.cwd())
     for path in configfiles:
         if not Path(path).is_file():
             raise ConfigError(f"{path}: no such file; --config takes settings as YAML.")
     asked = {
-        "snakefile": str(snakefile),
+        "snakefile": str(suite_folder() / "Snakefile"),
         "configfiles": [str(path) for path in configfiles],
         "config": dict(config or {}),
         "targets": list(targets),

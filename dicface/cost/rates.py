@@ -1,4 +1,4 @@
-"""The table of rates, `config/rates.csv`: how long a unit of work takes, and who says so."""
+"""The table of rates, `rates.csv`: how long a unit of work takes, and who says so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dicface.base.errors import ConfigError
 
-TABLE = Path(__file__).resolve().parent.parent.parent / "config" / "rates.csv"
+TABLE = Path(__file__).with_name("rates.csv")
 COLUMNS = ("what", "device", "size_px", "value", "unit", "kind", "machine", "date", "source")
 KINDS = ("measured", "counted", "published", "estimate")
 

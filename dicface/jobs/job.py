@@ -170,4 +170,5 @@ class Job(ABC):
             seeds=self.seeds(),
             run=self.run.folder,
             card=partial(self.card, first.parent) if self.card else None,
+            device=self.run.config.device if self.computes else "",
         )

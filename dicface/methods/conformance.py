@@ -26,8 +26,10 @@ import torch
 from torch import Tensor
 
 import dicface.methods
+from dicface.base.device import chosen_device
 from dicface.base.errors import DicfaceError, MethodError
 from dicface.base.seeds import numpy_rng
+from dicface.methods.environment import opencv_fault
 from dicface.methods.method import TASKS, Method
 from dicface.models.checkpoint import facts_of
 from dicface.restoring.runner import RANGE_SLACK, restore_set, to_uint8
@@ -172,7 +174,7 @@ def check(
     Args:
         name: The method.
         tasks: Tasks to check it on; by default that of the weights, or all that it does.
-        devices: Where to run it; "cpu" and, where there is one, "cuda" by default.
+        devices: Where to run it; "cpu" and, where there is one, the GPU by default.
         weights: A weights file to run it with, instead of its small example.
         side: Side of the frames before any reduction, in pixels; by default what it needs.
 
@@ -181,7 +183,7 @@ def check(
     """
     method = dicface.methods.method(name)
     if devices is None:
-        devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+        devices = dict.fromkeys(("cpu", chosen_device("auto")))
     if tasks is None:
         trained_for = facts_of(weights).get("task") if weights else None
         tasks = [trained_for] if trained_for in method.facts.tasks else method.facts.tasks
@@ -192,6 +194,8 @@ def check(
                 f"{method.facts.label} does not do the task '{task}'; "
                 f"it does {', '.join(method.facts.tasks)}."
             )
+    if two := opencv_fault():
+        yield Result(check="OpenCV", ok=False, detail=two)
     yield _run("facts", lambda: _facts(method))
     for task in chosen:
         for device in devices:

@@ -47,7 +47,7 @@ class MethodFacts:
         size: Side of the square frames it needs, in pixels; None where any size goes.
         aligned: Whether frames must be faces aligned to the FFHQ template.
         scale: ×4 methods read the low-resolution clip and return frames `scale` times as large.
-        weights: Registry names of the files that each task needs (see `config/weights.yaml`).
+        weights: Registry names of the files that each task needs (`dicface/weights/registry.yaml`).
         trained: Whether it runs on weights trained by the user, given as a file or folder.
         licence: Licence of the weights, and what follows from it.
         commercial: Whether that licence allows commercial use.
@@ -82,7 +82,7 @@ class Method(ABC):
     Attributes:
         facts: What is known of the method, as data.
         task: One of `facts.tasks`.
-        device: Where the network runs, "cpu" or "cuda".
+        device: Where the network runs, a torch device: "cpu", "cuda", "cuda:1", "mps".
         weights: A weights file or folder to use instead of the registry's; None for the latter.
 
     Raises:

@@ -80,7 +80,7 @@ def lpips_distance(
         )
     with torch.inference_mode():
         found = network(_to_unit_range(restored), _to_unit_range(truth))
-        return found.double().cpu().numpy().reshape(len(truth))
+        return found.cpu().double().numpy().reshape(len(truth))
 
 
 class PairBuffer:

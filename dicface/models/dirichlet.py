@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from dicface.base.device import float64
+
 
 def full_precision(x: Tensor) -> Tensor:
     """Half precisions become float32; float32 and float64 stay."""
@@ -101,9 +103,9 @@ def kl(alpha: Tensor, prior: float, constant: bool = True) -> Tensor:
         alpha = full_precision(alpha)
         value = _DirichletKL.apply(alpha, float(prior))
         if constant:
-            return value.to(alpha.dtype)
+            return value.to(alpha)
         n = alpha.shape[-1]
-        return (value - (n * math.lgamma(prior) - math.lgamma(n * prior))).to(alpha.dtype)
+        return (value - (n * math.lgamma(prior) - math.lgamma(n * prior))).to(alpha)
 
 
 class _DirichletKL(torch.autograd.Function):
@@ -113,7 +115,7 @@ class _DirichletKL(torch.autograd.Function):
     def forward(ctx: FunctionCtx, alpha: Tensor, prior: float) -> Tensor:
         ctx.save_for_backward(alpha)
         ctx.prior = prior
-        excess = alpha.double() - prior
+        excess = float64(alpha) - prior
         total = _bregman(excess.shape[-1] * prior, excess.sum(-1))
         return (_bregman(prior, excess).sum(-1) - total).clamp_min(0)  # rounding alone goes below
 
@@ -121,12 +123,12 @@ class _DirichletKL(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
         (alpha,) = ctx.saved_tensors
-        a = alpha.double()
+        a = float64(alpha)
         n = a.shape[-1]
         excess = (a - ctx.prior).sum(-1, keepdim=True)
         slope = (a - ctx.prior) * torch.polygamma(1, a)
         slope -= excess * torch.polygamma(1, n * ctx.prior + excess)
-        return (grad.unsqueeze(-1) * slope).to(alpha.dtype), None
+        return (grad.unsqueeze(-1) * slope).to(alpha), None
 
 
 def _bregman(b: float, d: Tensor) -> Tensor:

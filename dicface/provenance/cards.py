@@ -300,6 +300,7 @@ def _common(manifest: Manifest) -> Iterable[tuple[str, str]]:
     if manifest["seeds"]:
         yield "seeds", ", ".join(f"`{name}`" for name in manifest["seeds"])
     where = [machine["cpu"], f"{machine['cores']} cores", *machine["gpus"]]
+    where += [f"networks on {device}"] if (device := machine.get("device")) else []
     yield "machine", ", ".join(map(str, where))
     commit = code["commit"] or code["note"]
     yield "code", f"dicface {code['version']}, {commit}{' with changes' if code['changed'] else ''}"

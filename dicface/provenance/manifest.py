@@ -25,6 +25,7 @@ import psutil
 from dicface import __version__
 from dicface.base.errors import DicfaceError
 from dicface.base.files import atomic_path, digest_of, sha256_of, write_json
+from dicface.base.suite import suite_folder
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -76,6 +77,7 @@ class Artefact:
         seeds: Names that seed what is drawn, joined by "|", with <placeholders>.
         run: The run's folder; None: the folder above `path` that holds `run_config.yaml`.
         card: Makes the text of the `README.md` beside it from the manifest; None: it has none.
+        device: Where networks ran; "" where none did.
     """
 
     path: Path
@@ -86,6 +88,7 @@ class Artefact:
     seeds: Sequence[str] = ()
     run: Path | None = None
     card: Callable[[Mapping[str, Json]], str] | None = None
+    device: str = ""
 
 
 @contextmanager
@@ -106,7 +109,7 @@ def recorded(
     """
     place = _Place.of(artefact.path, artefact.run)
     started = datetime.now(UTC)
-    code = code_version(repository or Path(__file__).resolve().parents[2])
+    code = code_version(repository or suite_folder())
     inputs, outside = place.digests(artefact.inputs)
     yield
     outputs = {place.inside(path): _output(path, started) for path in artefact.outputs()}
@@ -123,7 +126,7 @@ def recorded(
         "seeds": list(artefact.seeds),
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
-        "machine": machine(),
+        "machine": {**machine(), "device": artefact.device or None},
         "started": _moment(started),
         "ended": _moment(datetime.now(UTC)),
         "inputs": inputs,

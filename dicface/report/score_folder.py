@@ -130,6 +130,7 @@ def score_folder(
         outputs=lambda: [*scores, *files.values()],
         settings=settings,
         run=out_folder,
+        device=device,
     )
     with recorded(made, command):
         score = score_set(

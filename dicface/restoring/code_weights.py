@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from dicface.base.device import float64
 from dicface.base.errors import ClipError, MetricError, WeightsError
 from dicface.base.files import atomic_path, sha256_of
 from dicface.base.seeds import torch_generator
@@ -63,7 +64,7 @@ def sorted_sums(network: DicFace, alpha: Tensor, *names: str | int) -> tuple[Ten
     Returns:
         Four times (N,) float64.
     """
-    alpha = alpha.double()
+    alpha = float64(alpha)
     dirichlet = network.settings.aggregation == "dirichlet"
     total = alpha.sum(-1, keepdim=True)
     expected, order = (alpha / total).sort(-1, descending=True)

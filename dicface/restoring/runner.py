@@ -190,7 +190,7 @@ def restore_set(
     cost = _cost_before(output_folder / COST_FILE)
     cost["clips"] = {name: c for name, c in cost["clips"].items() if name not in left} | done
     if left:
-        cost |= _parameters(method)
+        cost |= {"device": method.device, **_parameters(method)}
     num_done = sum(spent["frames"] for spent in done.values())
     with tqdm(
         total=num_done + sum(info.num_frames for info in left.values()),

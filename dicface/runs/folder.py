@@ -30,6 +30,7 @@ from typing import Any
 
 import yaml
 
+from dicface.base.device import chosen_device
 from dicface.base.errors import ConfigError
 from dicface.base.files import atomic_path
 from dicface.config.load import check, merge
@@ -102,6 +103,9 @@ class Run:
             ConfigError: The configuration cannot be.
         """
         config, raw = check(merged, where)
+        # Jobs and records see what was chosen; on another machine a later call may choose again.
+        raw["device"] = chosen_device(config.device)
+        config = dataclasses.replace(config, device=raw["device"])
         base = config.scale if config.budget == "full" else f"{config.scale}-{config.budget}"
         train = base if config.seed == 0 else f"{base}-seed{config.seed}"
         name = train

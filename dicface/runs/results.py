@@ -13,8 +13,8 @@ INDEX_FILE = "index.json"
 
 COST_FILE = "cost.json"
 """What restoring took, as `dicface.restoring.runner.restore_set` measured it: `clips`, each with
-`frames`, `seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and the method's
-`parameters`.
+`frames`, `seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and `device` and
+`parameters` of the method.
 Not in the index, which is digested: seconds differ each time."""
 
 

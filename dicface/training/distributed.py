@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from dicface.base.device import chosen_device
 from dicface.base.errors import ConfigError
 from dicface.config.settings import Config, TrainSettings
 
@@ -22,15 +23,23 @@ def launch(config: Config, settings: TrainSettings) -> Fabric:
     torchrun and srun with a task a process: all processes are there already.
 
     Raises:
-        ConfigError: There are fewer GPUs than `compute.devices`.
+        ConfigError: There are fewer GPUs than `compute.devices`, or one is named and several are
+            asked for.
     """
     from lightning.fabric import Fabric
     from lightning.fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
     from lightning.fabric.strategies import DDPStrategy
 
     compute = config.compute
+    device = chosen_device(config.device)
+    kind, _, number = device.partition(":")
+    if (number or kind == "mps") and compute.devices > 1:
+        raise ConfigError(
+            f"compute.devices: {compute.devices} GPUs were asked for and device: {device} names "
+            "one. Set compute.devices: 1, or device: cuda."
+        )
     found = torch.cuda.device_count()
-    if config.device.startswith("cuda") and found < compute.devices:
+    if kind == "cuda" and found < compute.devices:
         raise ConfigError(
             f"compute.devices: {compute.devices} GPUs were asked for and torch sees {found}. "
             "Ask the scheduler for as many, or set compute.devices to what is there; "
@@ -42,8 +51,8 @@ def launch(config: Config, settings: TrainSettings) -> Fabric:
         TorchElasticEnvironment.detect() or int(os.environ.get("SLURM_NTASKS", 1)) > 1
     )
     fabric = Fabric(
-        accelerator=config.device,
-        devices=compute.devices,
+        accelerator=kind,
+        devices=[int(number)] if number else compute.devices,
         num_nodes=compute.nodes,
         precision=settings.precision,
         # Stage II leaves the decoder out, so that some parameters get no gradient.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from dicface.base.device import float64
 from dicface.base.files import atomic_path
 from dicface.config.settings import TrainSettings
 
@@ -74,7 +75,7 @@ class TrainingLog:
     def record(self, terms: dict[str, Tensor]) -> None:
         """Adds the loss terms of one part of a batch."""
         for key, value in terms.items():
-            self.sums[key] = self.sums.get(key, 0.0) + value.detach().double()
+            self.sums[key] = self.sums.get(key, 0.0) + float64(value.detach())
         self.count += 1
 
     def step_done(self, step: int, rate: float) -> None:

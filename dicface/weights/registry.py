@@ -1,8 +1,8 @@
 """The weights registry: which released files the suite knows, and where they lie on this machine.
 
-The table itself is `config/weights.yaml`. Files are looked up in `$DICFACE_WEIGHTS` and then in
-`weights/` of the working directory, under the file name of the registry; one that is there is
-used only if its digest is right. What is learnt about files on this machine (digests that nobody
+The table itself is `registry.yaml`, beside this file. Files are looked up in `$DICFACE_WEIGHTS` and
+then in `weights/` of the working directory, under the file name of the registry; one that is there
+is used only if its digest is right. What is learnt about files on this machine (digests that nobody
 publishes, converted copies, accepted licences) is recorded in `weights.lock.yaml` beside them.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from dicface.base.errors import WeightsError
 from dicface.base.files import atomic_path, sha256_of
 
-REGISTRY = Path(__file__).resolve().parents[2] / "config" / "weights.yaml"
+REGISTRY = Path(__file__).with_name("registry.yaml")
 LOCK = "weights.lock.yaml"
 PICKLES = (".pth", ".pt", ".ckpt")
 SEEDED, SEEDED_SUFFIX = "seeded weights", ".seeded"
@@ -37,7 +37,7 @@ CONSEQUENCES: dict[Use, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsEntry:
-    """One released file: names, source, digest, size and licence, as in `config/weights.yaml`.
+    """One released file: names, source, digest, size and licence, as in `registry.yaml`.
 
     Attributes:
         name: Name in the registry.
@@ -94,7 +94,7 @@ class WeightsEntry:
 
 @functools.cache
 def registry() -> dict[str, WeightsEntry]:
-    """Returns all known files by name, in the order of `config/weights.yaml`."""
+    """Returns all known files by name, in the order of `registry.yaml`."""
     # Here and below, so that methods can be imported where torch alone is installed.
     import yaml
 

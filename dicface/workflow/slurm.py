@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dicface.base.device import num_gpus
 from dicface.base.errors import ClusterError
 
 logger = logging.getLogger(__name__)
@@ -171,9 +172,7 @@ def _check_own_gpus(requests: Iterable[Request]) -> None:
     wanted = max(requests, key=lambda each: each.gpus, default=None)
     if wanted is None or wanted.gpus == 0:
         return
-    import torch
-
-    found = torch.cuda.device_count()
+    found = num_gpus()
     if found < wanted.gpus:
         raise ClusterError(
             f"rule {wanted.rule} asks for {wanted.gpus} GPU(s), found {found} on this machine. "

@@ -79,6 +79,14 @@ def test_missing_gpus_are_named(settings: TrainSettings) -> None:
         launch(Plan.of(raw).config, settings)
 
 
+@pytest.mark.parametrize("device", ["cuda:1", "mps"])
+def test_one_gpu_by_name_is_not_several(settings: TrainSettings, device: str) -> None:
+    raw = yaml.safe_load(CONFIG.read_text()) | {"device": device}
+    raw["compute"]["devices"] = 2
+    with pytest.raises(ConfigError, match=f"2 GPUs were asked for and device: {device} names one"):
+        launch(Plan.of(raw).config, settings)
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")

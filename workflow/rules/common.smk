@@ -5,6 +5,7 @@ import shutil
 import sys
 
 from dicface.base.errors import DicfaceError
+from dicface.base.suite import require_same_suite
 from dicface.config.folders import as_typed
 from dicface.config.load import with_budget
 from dicface.jobs import JOBS
@@ -16,6 +17,7 @@ from dicface.workflow.plan import Plan
 
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
+    require_same_suite(Path(workflow.basedir))
     config = as_typed(config, workflow.config_settings.config_args)
     config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
     validate(
