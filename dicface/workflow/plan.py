@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE
-from dicface.config.mapping import from_mapping
 from dicface.config.networks import network, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
@@ -53,8 +52,8 @@ class Plan:
     def resources(self, rule: str, attempt: int = 1) -> RuleResources:
         """Returns what a job of a rule asks for; later attempts ask for more memory and time."""
         settings = self.config.resources
-        asked = {**settings["defaults"], **settings.get(rule, {})}
-        for name, limit in settings["limits"].items():
+        asked = asdict(settings.defaults) | getattr(settings, rule, {})
+        for name, limit in asdict(settings.limits).items():
             asked[name] = min(asked[name] * attempt, limit)
         if rule in ("train", "restore"):
             asked["threads"] = max(asked["threads"], self.config.threads)
@@ -62,7 +61,7 @@ class Plan:
             asked["gpu"] = self.config.compute.devices
         if self.config.device == "cpu":
             asked["gpu"] = 0
-        return from_mapping(RuleResources, asked, f"configuration: resources.{rule}")
+        return RuleResources(**asked)
 
     def trained(self) -> list[str]:
         """Returns every network that the run can train: stages, then variants."""

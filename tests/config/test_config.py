@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dicface.config.mapping import from_mapping, overlay
 
 from dicface.base.errors import ConfigError
 from dicface.config.load import load, with_budget
-from dicface.config.mapping import from_mapping, overlay
 from dicface.config.networks import network
 from dicface.config.settings import STAGES, TrainSettings
 from dicface.config.systems import FIGURES

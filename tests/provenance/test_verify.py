@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from dicface.config.mapping import overlay
 
 from dicface.base.errors import DicfaceError
 from dicface.base.files import write_json
@@ -17,7 +18,6 @@ from dicface.base.seeds import numpy_rng
 from dicface.cli.job import command_of
 from dicface.cli.main import EXIT_USER_ERROR, main
 from dicface.cli.verify import EXIT_DOES_NOT_FIT
-from dicface.config.mapping import overlay
 from dicface.config.networks import network
 from dicface.jobs import JOBS, files_of_a_run
 from dicface.metrics import METRICS

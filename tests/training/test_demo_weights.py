@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from dicface.config.mapping import overlay
 from safetensors.numpy import save_file
 
 from dicface.base.errors import ClipError, TrainingError, WeightsError
 from dicface.base.seeds import numpy_rng
 from dicface.config.load import load
-from dicface.config.mapping import overlay
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.models import build

@@ -13,13 +13,13 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from dicface.config.mapping import from_mapping
 from safetensors.torch import load_file
 
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
 from dicface.cli import main as cli
 from dicface.config.load import load
-from dicface.config.mapping import from_mapping
 from dicface.config.networks import network
 from dicface.config.settings import TrainSettings
 from dicface.runs.folder import CONFIG_FILE

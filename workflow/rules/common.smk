@@ -16,10 +16,7 @@ from dicface.workflow.plan import Plan
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
     config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
-    validate(
-        config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
-    )
-    PLAN = Plan.of(config)
+    PLAN = Plan.of(config, "configuration")
 except DicfaceError as error:
     raise WorkflowError(str(error)) from None
 

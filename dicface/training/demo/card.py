@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -85,7 +86,7 @@ def write_card(config: Config, out: Path, unseen: Unseen, *, machine: str) -> di
     picture = [unseen.truth, autoencoder, fused, codes, unseen.inputs]
     write_picture(folder / "faces.png", picture)
     write_picture(folder / "faces_4x.png", [unseen.truth, fused], scale=4)
-    codebook = config.model["vqgan"]["codebook_size"]
+    codebook = config.model.vqgan["codebook_size"]
     text = card_text(out, numbers, checks(numbers, codebook), config, len(unseen.truth), machine)
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(text)
@@ -229,7 +230,7 @@ def card_text(
         "",
         config.remark.strip(),
         "Faces of 128 px, frontal to half profile, as the renderer makes them. Stage III saw",
-        f"single frames, degraded so: `{json.dumps(config.degradation, sort_keys=True)}`.",
+        f"single frames, degraded so: `{json.dumps(asdict(config.degradation), sort_keys=True)}`.",
         "",
     ]
     return "\n".join(lines)
