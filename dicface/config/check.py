@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicface.base.errors import ConfigError
-from dicface.config.fields import shown
+from dicface.config.fields import nearest, shown
 from dicface.config.settings import Config
 
 if TYPE_CHECKING:
@@ -32,9 +31,8 @@ class WrongConfigError(ConfigError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = problems
-        more = len(problems) - _MOST
-        lines = [str(each) for each in problems[:_MOST]]
-        super().__init__("\n".join(lines + ([f"… and {more} more."] if more > 0 else [])))
+        more = f" … and {len(problems) - _MOST} more." if len(problems) > _MOST else ""
+        super().__init__("\n".join(map(str, problems[:_MOST])) + more)
 
     def of_another_version(self, path: Path) -> ConfigError:
         """What to say of the configuration that a run wrote: this error, or that keys changed.
@@ -65,7 +63,7 @@ class Problem:
         path: Where it stands.
         kind: "unknown", "missing" or "value".
         text: What is wrong, in words.
-        where: The file.
+        where: The file; "" where none has it.
     """
 
     path: Key
@@ -74,7 +72,7 @@ class Problem:
     where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {dotted(self.path)}: {self.text}"
+        return ": ".join(filter(None, (self.where, dotted(self.path), self.text)))
 
 
 def dotted(path: Key) -> str:
@@ -111,9 +109,9 @@ def keys(node: dict[str, Any] | None = None, path: Key = ()) -> Iterator[tuple[K
     """Yields every key with its JSON schema, in order; "<name>" stands for a name of the user's."""
     node = _resolved(schema() if node is None else node)
     children = dict(node.get("properties", {}))
-    if isinstance(node.get("additionalProperties"), dict):
+    if (values := _named(node)) is not None:
         names = _resolved(node["propertyNames"]).get("enum", ["<name>"])
-        children |= dict.fromkeys(names, node["additionalProperties"])
+        children |= dict.fromkeys(names, values)
     if isinstance(items := node.get("items"), dict) and "$ref" in items:
         children |= _resolved(items)["properties"]
     for name, child in children.items():
@@ -128,12 +126,14 @@ def expected(node: dict[str, Any]) -> str:
         return node["expected"]
     if choices := node.get("enum"):
         return f"one of {', '.join(choice or shown(choice) for choice in choices)}"
+    if items := node.get("items"):
+        return f"a list, each {expected(items)}"
     return {
         "boolean": "true or false",
         "integer": "a whole number",
         "number": "a number",
         "string": "text",
-        "array": f"a list, each {expected(node.get('items', {}))}",
+        "array": "a list",
         "object": "keys and values",
     }.get(node.get("type", ""), "a value")
 
@@ -164,8 +164,15 @@ def _child(node: dict[str, Any], part: str | int) -> dict[str, Any] | None:
     if isinstance(part, int):
         inner = node.get("items")
         return inner if isinstance(inner, dict) and "$ref" in inner else None
-    further = node.get("additionalProperties")
-    return node.get("properties", {}).get(part) or (further if isinstance(further, dict) else None)
+    return node.get("properties", {}).get(part, _named(node))
+
+
+def _named(node: dict[str, Any]) -> dict[str, Any] | None:
+    """The values of a mapping whose keys are names of the user's."""
+    further = node.get("additionalProperties") or next(
+        iter(node.get("patternProperties", {}).values()), None
+    )
+    return further if isinstance(further, dict) else None
 
 
 def _problem(kind: str, loc: Key, raw: dict[str, Any]) -> Problem:
@@ -193,13 +200,12 @@ def _problem(kind: str, loc: Key, raw: dict[str, Any]) -> Problem:
 
 
 def _meaning(node: dict[str, Any]) -> str:
-    description = node.get("description", "")
-    return f"{expected(node)} ({description.removesuffix('.')})." if description else f"{expected(node)}."
+    description = node.get("description", "").removesuffix(".")
+    return f"{expected(node)}{f' ({description})' if description else ''}."
 
 
 def _unknown(key: str, siblings: list[str]) -> str:
-    near = difflib.get_close_matches(key, siblings, n=3)
-    if near:
+    if near := nearest(key, siblings):
         return f"unknown key; did you mean {' or '.join(near)}?"
     elsewhere = [dotted(path) for path, _ in keys() if path[-1] == key]
     if elsewhere:

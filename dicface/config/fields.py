@@ -7,6 +7,7 @@ the messages; a `Rule` is also asked where settings are made in Python.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import json
 import math
@@ -41,11 +42,13 @@ class WrongValueError(ConfigError):
         key: Its name.
         found: The value.
         expected: What it must be, in words.
+        text: Both in a sentence.
     """
 
     def __init__(self, key: str, found: object, expected: str) -> None:
         self.key, self.found, self.expected = key, found, expected
-        super().__init__(f"{key}: found {shown(found)}, expected {expected}.")
+        self.text = f"found {shown(found)}, expected {expected}."
+        super().__init__(f"{key}: {self.text}")
 
     def at(self, key: str) -> WrongValueError:
         """The same of a key by its whole name."""
@@ -62,6 +65,25 @@ def shown(value: object) -> str:
         return "nothing"
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Returns the known names that somebody may have meant, at most three, the likeliest first.
+
+    >>> nearest("kl", ["steps", "kl_weight"])
+    ['kl_weight']
+    """
+    known = list(known)
+    likely = difflib.get_close_matches(name, known, n=3)
+    return likely or [each for each in known if name in each or each in name][:3]
+
+
+def one_of(key: str, found: str, known: Iterable[str], also: str = "") -> None:
+    """Raises WrongValueError unless `found` is known, naming the nearest known ones."""
+    known = list(known)
+    if found not in known:
+        names = " or ".join(nearest(found, known)) or f"one of {', '.join(known)}"
+        raise WrongValueError(key, found, names + also)
 
 
 def setting(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
-from dicface.base.names import BLIND, INPUT
-from dicface.config.fields import WrongValueError, shown
+from dicface.base.names import INPUT
+from dicface.config.fields import WrongValueError, one_of, shown
 from dicface.config.model import DiscriminatorSettings, check_aggregation
 from dicface.config.networks import (
     METHOD_OF_STAGE,
@@ -22,7 +20,7 @@ from dicface.config.networks import (
     weights_of,
 )
 from dicface.config.settings import STAGES, Config, TrainSettings
-from dicface.config.systems import TRAINED_METHODS
+from dicface.config.systems import TRAINED_METHODS, rows_of_tables
 
 #: What decides shapes of weights: a network and what it starts from have these in common.
 _SHAPES = (
@@ -44,14 +42,6 @@ def check_fit(config: Config) -> None:
     for name in (*STAGES, *config.variants):
         _check_network(config, name)
     _check_rows(config)
-
-
-def _one_of(key: str, found: str, known: Iterable[str], also: str = "") -> None:
-    """Raises WrongValueError unless `found` is known, naming the nearest known ones."""
-    known = list(known)
-    if found not in known:
-        near = difflib.get_close_matches(found, known, n=3) or known
-        raise WrongValueError(key, found, f"one of {', '.join(near)}{also}")
 
 
 def _check_data(config: Config) -> None:
@@ -82,11 +72,15 @@ def _check_names(config: Config) -> None:
     for name, variant in config.variants.items():
         if name in (INPUT, *STAGES, *TRAINED_METHODS):
             raise WrongValueError("variants", name, "a name that no stage and no method has")
-        _one_of(f"variants.{name}.of", variant.of, networks)
+        one_of(f"variants.{name}.of", variant.of, networks)
         line = [name]
         while (parent := config.variants[line[-1]].of) in config.variants:
             if parent in line:
-                raise WrongValueError(f"variants.{line[-1]}.of", parent, "another one, no ring")
+                raise WrongValueError(
+                    f"variants.{line[-1]}.of",
+                    parent,
+                    "a stage or a variant that does not come from this one",
+                )
             line.append(parent)
     for name in ("table1", "table2"):
         if name in config.ablations:
@@ -101,7 +95,7 @@ def _check_origin(config: Config, name: str) -> None:
     chain = [weights_of(config, name)]
     while start := train_values(config, chain[-1])["init_from"]:
         key = place(config, chain[-1], "train", "init_from")
-        _one_of(key, start, (*STAGES, *config.variants), ', or ""')
+        one_of(key, start, (*STAGES, *config.variants), ', or ""')
         if weights_of(config, start) in chain:
             raise WrongValueError(key, start, "a network that does not start from this one")
         chain.append(weights_of(config, start))
@@ -135,7 +129,7 @@ def _check_training(config: Config, resolved: Network) -> None:
         expected = f"at most learning_rate = {train.learning_rate}"
         raise WrongValueError("final_learning_rate", train.final_learning_rate, expected)
     for module in train.freeze:
-        _one_of("freeze", module, sizes.modules)
+        one_of("freeze", module, sizes.modules)
     if set(train.freeze) == set(sizes.modules):
         raise WrongValueError("freeze", train.freeze, "a module less, so that something learns")
     if resolved.stage == "vqgan" and train.codebook_start >= train.steps:
@@ -195,14 +189,12 @@ def _fits(key: str, own: Any, theirs: Any) -> bool:  # noqa: ANN401 - any settin
 
 def _check_rows(config: Config) -> None:
     """A variant that a table names is there and of its task; no two rows have one name."""
-    rows = {"table1": (BLIND.id, config.table1)}
-    rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
-    rows |= {f"ablations.{n}.rows": (BLIND.id, each.rows) for n, each in config.ablations.items()}
+    rows = rows_of_tables(config)
     for table, (task, methods) in rows.items():
         for method in methods:
             if method not in config.variants:
                 if table.startswith("ablations"):
-                    _one_of(table, method, (*TRAINED_METHODS, *config.variants))
+                    one_of(table, method, (*TRAINED_METHODS, *config.variants))
                 continue
             found = network(config, method)
             if found.task != task:

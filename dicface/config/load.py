@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from dicface.base.errors import ConfigError
-from dicface.config.check import WrongConfigError, typed
+from dicface.config.check import Problem, WrongConfigError, typed
 from dicface.config.fields import WrongValueError, overlay
 from dicface.config.fit import check_fit
 from dicface.config.settings import Config
@@ -104,15 +104,18 @@ def check(
         raw = json.loads(json.dumps(merged, default=str))
     except (ValueError, RecursionError):
         raise ConfigError(f"{_name(where)}: expected values that do not hold themselves.") from None
+
+    def at_home(problem: Problem) -> Problem:
+        return dataclasses.replace(problem, where=_holder(where, problem.path, raw))
+
     config, problems = typed(raw)
     if config is None:
-        found = [dataclasses.replace(each, where=_holder(where, each.path)) for each in problems]
-        raise WrongConfigError(found)
+        raise WrongConfigError([at_home(each) for each in problems])
     try:
         check_fit(config)
     except WrongValueError as error:
-        path = tuple(error.key.split("."))
-        raise ConfigError(f"{_holder(where, path)}: {error}") from None
+        problem = Problem(tuple(error.key.split(".")), "value", error.text)
+        raise WrongConfigError([at_home(problem)]) from None
     # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
     return config, raw | {"test_clips": config.test_clips}
 
@@ -141,14 +144,21 @@ def _name(where: str | Sequence[Path]) -> str:
     return where if isinstance(where, str) else ", ".join(map(str, where))
 
 
-def _holder(where: str | Sequence[Path], path: tuple[str | int, ...]) -> str:
-    """Returns the last of several files that has a key, or all of them."""
+def _holder(where: str | Sequence[Path], path: tuple[str | int, ...], raw: dict[str, Any]) -> str:
+    """Says where a value comes from: the last file that gives it; none for the command line's."""
     if isinstance(where, str):
         return where
-    for file in reversed(where):
-        value: Any = _read(file)
-        for part in path:
-            value = value.get(part, ...) if isinstance(value, dict) else ...
-        if value is not ...:
-            return str(file)
-    return _name(where)
+    value = _value(raw, path)
+    if value is ...:
+        return _name(where)
+    return next((str(file) for file in reversed(where) if _value(_read(file), path) == value), "")
+
+
+def _value(mapping: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - plain values
+    """The value of a key; `...` where there is none."""
+    for part in path:
+        try:
+            mapping = mapping[part]
+        except (KeyError, IndexError, TypeError):
+            return ...
+    return mapping

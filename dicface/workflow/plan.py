@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE
-from dicface.config.networks import network, weights_of
+from dicface.config.fields import one_of
+from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
     TASK_OF_GRID,
     job_logs,
     method_network,
+    rows_of_tables,
 )
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
@@ -34,9 +37,28 @@ class Plan:
     run: Run
 
     @classmethod
-    def of(cls, merged: dict[str, Any]) -> Plan:
-        """Plans the run of a merged configuration (errors as `Run.of`)."""
-        return cls(run=Run.of(merged))
+    def of(cls, merged: dict[str, Any], where: str | Sequence[Path] = "configuration") -> Plan:
+        """Plans the run of a merged configuration (arguments as `Run.of`).
+
+        Raises:
+            ConfigError: The configuration cannot be, or names a method or a released weights file
+                that nobody knows.
+        """
+        plan = cls(run=Run.of(merged, where))
+        plan._require_known()
+        return plan
+
+    def _require_known(self) -> None:
+        from dicface.methods import fault, names
+        from dicface.weights.registry import registry
+
+        known = {*names(), *self.config.variants}
+        for table, (_, rows) in rows_of_tables(self.config).items():
+            for row in (row for row in rows if row not in known):
+                raise ConfigError(f"{table}: {fault(row)}")
+        for name in self.trained():
+            if released := train_values(self.config, name)["released"]:
+                one_of(place(self.config, name, "train", "released"), released, registry())
 
     @property
     def config(self) -> Config:

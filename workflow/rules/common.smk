@@ -16,7 +16,7 @@ from dicface.workflow.plan import Plan
 # `--config budget=quick` lays config/budget/quick.yaml over the scale: the same code, fewer steps.
 try:
     config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
-    PLAN = Plan.of(config, "configuration")
+    PLAN = Plan.of(config, workflow.configfiles)
 except DicfaceError as error:
     raise WorkflowError(str(error)) from None
 
