@@ -4,7 +4,7 @@ A run is described by one YAML file. The workflow merges `config/config.yaml`, t
 `--configfile` and `--config`, checks the result (`dicface.config.load.check`) and writes it to
 `results/<run>/run_config.yaml`; every `dicface` command reads that file. An unknown or missing key
 is an error. The table of keys in config/README.md and the JSON schema for editors are made from
-here (`python -m dicface.config.reference`).
+here (docs/configuration.py).
 """
 
 from __future__ import annotations
@@ -160,12 +160,12 @@ class ComputeSettings(Settings):
 class RuleLimits(Settings):
     """What no retry of a job asks beyond."""
 
-    mem_mb: PositiveInt = setting("Memory at the first attempt, MB.")
-    runtime: PositiveInt = setting("Time limit at the first attempt, minutes.")
+    mem_mb: PositiveInt = setting("Most memory, MB.")
+    runtime: PositiveInt = setting("Longest time, minutes.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleResources(RuleLimits):
+class RuleResources(Settings):
     """What a job of one rule asks a scheduler for; one machine heeds cores and GPUs only."""
 
     threads: PositiveInt = setting("Cores.")

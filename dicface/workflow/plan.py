@@ -11,7 +11,7 @@ from typing import IO, Any
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE
-from dicface.config.fields import one_of
+from dicface.config.fields import WrongValueError, nearest
 from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
@@ -57,8 +57,13 @@ class Plan:
             for row in (row for row in rows if row not in known):
                 raise ConfigError(f"{table}: {fault(row)}")
         for name in self.trained():
-            if released := train_values(self.config, name)["released"]:
-                one_of(place(self.config, name, "train", "released"), released, registry())
+            released = train_values(self.config, name)["released"]
+            if released and released not in (files := registry()):
+                near = " or ".join(nearest(released, files))
+                expected = near or "a file that `dicface weights list` names"
+                raise WrongValueError(
+                    place(self.config, name, "train", "released"), released, expected
+                )
 
     @property
     def config(self) -> Config:

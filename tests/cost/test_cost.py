@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dicface.config.mapping import overlay
 
 from dicface.base.errors import ConfigError
 from dicface.cli.main import main
+from dicface.config.fields import overlay
 from dicface.config.load import load
 from dicface.config.networks import network
 from dicface.cost import flops

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from dicface.config.mapping import overlay
 
 from dicface.base.errors import DicfaceError
 from dicface.base.files import write_json
@@ -18,6 +17,7 @@ from dicface.base.seeds import numpy_rng
 from dicface.cli.job import command_of
 from dicface.cli.main import EXIT_USER_ERROR, main
 from dicface.cli.verify import EXIT_DOES_NOT_FIT
+from dicface.config.fields import overlay
 from dicface.config.networks import network
 from dicface.jobs import JOBS, files_of_a_run
 from dicface.metrics import METRICS

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import yaml
-from dicface.config.mapping import from_mapping
 from safetensors.torch import load_file
 
 from dicface.base.errors import ConfigError
@@ -39,7 +39,7 @@ def settings() -> TrainSettings:
 
 def shares(settings: TrainSettings, processes: int, micro_batch: int = 0) -> list[Shares]:
     changes = {"batch_size": 16, "micro_batch": micro_batch}
-    changed = from_mapping(TrainSettings, {**vars(settings), **changes}, "test")
+    changed = replace(settings, **changes)
     return [Shares.of(changed, processes, rank) for rank in range(processes)]
 
 
@@ -63,13 +63,17 @@ def test_processes_compute_what_one_computes_in_parts(settings: TrainSettings) -
 def test_uneven_shares_are_refused(
     settings: TrainSettings, processes: int, micro_batch: int
 ) -> None:
-    with pytest.raises(ConfigError, match="16 samples cannot be shared"):
+    with pytest.raises(
+        ConfigError,
+        match="(batch_size: found 16|micro_batch: found .*16), expected a (multiple|divisor)",
+    ):
         shares(settings, processes, micro_batch)
 
 
 def test_missing_gpus_are_named(settings: TrainSettings) -> None:
     raw = yaml.safe_load(CONFIG.read_text()) | {"device": "cuda"}
-    raw["compute"]["devices"] = 99
+    raw["compute"]["devices"] = raw["train"]["defaults"]["batch_size"] = 99
+    raw["train"]["dicface"]["batch_size"] = 99
     with pytest.raises(ConfigError, match="99 GPUs were asked for and torch sees"):
         launch(Plan.of(raw).config, settings)
 

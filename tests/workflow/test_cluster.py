@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dicface.config.mapping import overlay
 
 from dicface.base.errors import ClusterError
+from dicface.config.fields import overlay
 from dicface.jobs import JOBS
 from dicface.workflow import slurm
 from dicface.workflow.plan import Plan
