@@ -6,6 +6,7 @@ editors. Both are made from `dicface.config.settings`, so that nothing is said t
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def page() -> str:
 
 def editor_schema() -> dict[str, Any]:
     """Returns the JSON schema of a file that is laid over others, in which no key must be."""
-    made = schema()
+    made = copy.deepcopy(schema())
     for each in (made, *made["$defs"].values()):
         each.pop("required", None)
     return made

@@ -100,8 +100,9 @@ def typed(raw: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
     return None, list(problems.values())
 
 
+@cache
 def schema() -> dict[str, Any]:
-    """Returns the settings as JSON schema."""
+    """Returns the settings as JSON schema, which is not to be changed."""
     return _adapter().json_schema()
 
 
@@ -145,16 +146,11 @@ def _adapter() -> TypeAdapter[Config]:
     return TypeAdapter(Config)
 
 
-@cache
-def _definitions() -> dict[str, Any]:
-    return schema().get("$defs", {})
-
-
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
     """Follows a reference; what stands beside it counts more."""
     if "$ref" not in node:
         return node
-    return _definitions()[node["$ref"].rpartition("/")[2]] | {
+    return schema()["$defs"][node["$ref"].rpartition("/")[2]] | {
         key: value for key, value in node.items() if key != "$ref"
     }
 

@@ -12,7 +12,7 @@ import yaml
 
 from dicface.base.errors import ConfigError
 from dicface.config.check import Problem, WrongConfigError, typed
-from dicface.config.fields import WrongValueError, overlay
+from dicface.config.fields import WrongValueError, overlay, shown
 from dicface.config.fit import check_fit
 from dicface.config.settings import Config
 
@@ -136,7 +136,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError):
         raise ConfigError(f"{path}: is no YAML text; write it anew or name another file.") from None
     if not isinstance(mapping, dict):
-        raise ConfigError(f"{path}: found {mapping!r}, expected keys and values.")
+        raise ConfigError(f"{path}: found {shown(mapping)}, expected keys and values.")
     return mapping
 
 

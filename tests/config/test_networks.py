@@ -66,11 +66,20 @@ def test_methods_of_variants(config: Config) -> None:
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ({"of": "dicfase"}, "no network is named 'dicfase'"),
-        ({"of": "mine"}, "variant of itself"),
-        ({"of": "dicface", "train": {"kl": 0}}, "unknown key 'kl'"),
-        ({"of": "dicface", "restore": {"samples": "many"}}, "samples"),
-        ({"of": "dicface", "train": {"init_from": "nothing"}}, "no network is named 'nothing'"),
+        ({"of": "dicfase"}, "variants.mine.of: found 'dicfase', expected dicface"),
+        (
+            {"of": "mine"},
+            "mine.of: found 'mine', expected a stage or a variant that does",
+        ),
+        (
+            {"of": "dicface", "train": {"kl": 0}},
+            "mine.train.kl: unknown key; did you mean kl_weight",
+        ),
+        ({"of": "dicface", "restore": {"samples": "many"}}, "restore.samples: found 'many'"),
+        (
+            {"of": "dicface", "train": {"init_from": "nothing"}},
+            "mine.train.init_from: found 'nothing', exp",
+        ),
     ],
 )
 def test_wrong_variants_are_named(variant: dict, message: str) -> None:

@@ -36,9 +36,7 @@ def entry(folder: Path, **changes: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["input", "gpen", "dicface_trained", "prior_10"])
 def test_a_name_that_another_row_has_is_refused(raw: dict, results: Path, name: str) -> None:
-    with pytest.raises(
-        ConfigError, match=f"methods: found '{name}', expected a name that no other"
-    ):
+    with pytest.raises(ConfigError, match=f"methods: found '{name}', expected a name that no"):
         Plan.of(raw | {"methods": [entry(results, name=name)]})
 
 
