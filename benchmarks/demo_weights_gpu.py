@@ -8,7 +8,7 @@ frames as fit, as JPEG, unseen faces with their degraded inputs, the perceptual 
 stages in 16 bits, and the settings of config/demo_weights.yaml. `train` needs that file, torch,
 torchvision and numpy beside this checkout, nothing else.
 
-It is the recipe of `python -m dicface.training.demo train` with larger batches, whose rate and
+It is the recipe of `snakemake demo_weights` with larger batches, whose rate and
 schedule follow the time instead of the steps, and one difference: H.264 does not run on the GPU, so
 that frames lose the coefficients of 4×4 DCT blocks in YUV 4:2:0 that a quantiser of the drawn rate
 factor would take from them. Inputs of the unseen faces are degraded with H.264.
@@ -92,10 +92,11 @@ def pack(stills: Path, unseen: Path, to: Path) -> None:
 
     from dicface.config.load import load
     from dicface.config.networks import network
-    from dicface.training.demo.weights import CONFIG, Unseen
-    from dicface.training.lpips import lite_state
+    from dicface.training.shipping.looks import Unseen
+    from dicface.weights.packages import lite_state
 
-    config = load(*CONFIG)
+    scales = Path(__file__).resolve().parents[1] / "config"
+    config = load(scales / "config.yaml", scales / "demo_weights.yaml")
     faces = Unseen.read(unseen, config, 32)
     tensors = {
         "unseen": torch.from_numpy(faces.truth),

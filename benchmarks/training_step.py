@@ -53,7 +53,7 @@ def objective(settings) -> losses.Objective:  # noqa: ANN001 - TrainSettings
         perceptual = None
     return losses.Objective(
         prior=settings.prior_alpha,
-        kl_weight=settings.kl_weight,
+        kl_weight=1.0,
         lambda2=settings.lpips_weight if perceptual else 0.0,
         perceptual=perceptual,
     )

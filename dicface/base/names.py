@@ -48,3 +48,25 @@ INPUT = "input"
 
 HEADLINE = "dicface_trained"
 """The run's DicFace, which every ablation is compared with."""
+
+
+MEAN_OF_5 = "_mean5"
+"""Behind the name of a method: the mean of five frames of what it restored, a control."""
+
+
+def averaged(method: str) -> str:
+    """Returns the method whose frames a control averages; "" for a method of its own.
+
+    >>> averaged("codeformer_trained_mean5"), averaged("codeformer")
+    ('codeformer_trained', '')
+    """
+    return method.removesuffix(MEAN_OF_5) if method.endswith(MEAN_OF_5) else ""
+
+
+def with_seed(name: str, what: str, seed: int) -> str:
+    """Adds a seed to the name that seeds start from; 0 adds nothing.
+
+    >>> with_seed("demo-0", "training", 2), with_seed("demo-0", "training", 0)
+    ('demo-0-training2', 'demo-0')
+    """
+    return f"{name}-{what}{seed}" if seed else name

@@ -70,8 +70,8 @@ def shown(value: object) -> str:
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Returns the known names that somebody may have meant, at most three, the likeliest first.
 
-    >>> nearest("kl", ["steps", "kl_weight"])
-    ['kl_weight']
+    >>> nearest("kl", ["steps", "kl_scale"])
+    ['kl_scale']
     """
     known = list(known)
     likely = difflib.get_close_matches(name, known, n=3)

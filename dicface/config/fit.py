@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dicface.base.names import INPUT
+from dicface.base.names import INPUT, averaged
 from dicface.config.fields import WrongValueError, one_of, shown
 from dicface.config.model import DiscriminatorSettings, check_aggregation
 from dicface.config.networks import (
@@ -70,7 +70,7 @@ def _check_names(config: Config) -> None:
     """Names that stand for something exist, and no two things have one name."""
     networks = (*STAGES, *config.variants)
     for name, variant in config.variants.items():
-        if name in (INPUT, *STAGES, *TRAINED_METHODS):
+        if name in (INPUT, *STAGES, *TRAINED_METHODS) or averaged(name):
             raise WrongValueError("variants", name, "a name that no stage and no method has")
         one_of(f"variants.{name}.of", variant.of, networks)
         line = [name]
@@ -132,9 +132,6 @@ def _check_training(config: Config, resolved: Network) -> None:
         one_of("freeze", module, sizes.modules)
     if set(train.freeze) == set(sizes.modules):
         raise WrongValueError("freeze", train.freeze, "a module less, so that something learns")
-    if resolved.stage == "vqgan" and train.codebook_start >= train.steps:
-        expected = f"fewer than steps = {train.steps}, so that codes are used at all"
-        raise WrongValueError("codebook_start", train.codebook_start, expected)
     images = resolved.learns_from_images and config.data.images.source == "folder"
     clips = config.data.images if images else config.data.train
     if clips.source == "folder" and clips.layout and train.cache:
@@ -191,7 +188,7 @@ def _check_rows(config: Config) -> None:
     """A variant that a table names is there and of its task; no two rows have one name."""
     rows = rows_of_tables(config)
     for table, (task, methods) in rows.items():
-        for method in methods:
+        for method in (averaged(method) or method for method in methods):
             if method not in config.variants:
                 if table.startswith("ablations"):
                     one_of(table, method, (*TRAINED_METHODS, *config.variants))

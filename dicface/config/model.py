@@ -144,6 +144,11 @@ class DicFaceSettings(CodeFormerSettings):
     )
     frame_length: OddInt = setting("R = t, frames of a window, which has a centre.", 5)
     temporal: bool = setting("Whether a temporal attention layer follows each spatial one.", True)
+    temporal_start: Literal["release", "zero"] = setting(
+        "How these begin: as PyTorch does (`release`), or with outputs of 0 (`zero`), so that the "
+        "network predicts what the weights that it starts from predict.",
+        "release",
+    )
     multiscale: bool = setting(
         "Whether encoder features at 4×, 2× and 1× the latent grid are fused into lq_feat "
         "(release) or the encoder's output is lq_feat (paper).",

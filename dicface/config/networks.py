@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dicface.base.errors import ConfigError
+from dicface.base.names import with_seed
 from dicface.config.fields import WrongValueError, overlay
 from dicface.config.model import (
     CodeFormerSettings,
@@ -62,6 +63,7 @@ class Network:
         model: `model` of the configuration with the changes of the variant and of what it starts
             from.
         size: Side of the frames, pixels.
+        seed_name: What the seeds of its start and its samples begin with.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Network:
     train: TrainSettings
     model: dict[str, dict[str, Any]]
     size: int
+    seed_name: str
 
     @property
     def kind(self) -> str:
@@ -130,13 +133,15 @@ def network(config: Config, name: str) -> Network:
     task = "bfr"
     for variant in (config.variants[step] for step in lineage[1:]):
         task = variant.task or task
+    train = TrainSettings(**train_values(config, name))
     return Network(
         name=name,
         stage=lineage[0],
         task=task,
-        train=TrainSettings(**train_values(config, name)),
+        train=train,
         model=overlay(asdict(config.model), _model_changes(config, name)),
         size=config.data.size,
+        seed_name=with_seed(config.seed_name, "training", train.seed),
     )
 
 

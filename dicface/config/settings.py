@@ -107,11 +107,15 @@ class TrainSet(ClipSet):
 class ImageSet(Settings):
     """What stages I to III learn from: the clips of `train`, or faces of a folder."""
 
-    source: Literal["train", "folder"] = setting("The clips of `data.train`, or `folder`.")
+    source: Literal["train", "stills", "folder"] = setting(
+        "The clips of `data.train`; `stills`, single frames of many people, rendered here; or "
+        "`folder`."
+    )
     folder: Text = setting("Of aligned clips, or of the data set that `layout` names.")
     layout: Literal["", *layouts_for("images")] = setting(
         'Data set in `folder` (docs/datasets.md); "" is a folder of aligned clips.'
     )
+    num_frames: PositiveInt = setting("Rendered `stills`, two of each person.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,9 @@ class TestSet(ClipSet):
 
     layout: Literal["", *layouts_for("test")] = setting(
         'Data set in `folder` (docs/datasets.md); "" is a folder of videos with a face each.'
+    )
+    degradation_seed: Count = setting(
+        "Adds to the run's seed for what the inputs' degradation draws."
     )
     test_set: Literal["regenerated", "released"] = setting(
         "`regenerated` aligns and degrades here; `released` takes the inputs and landmarks of the "
@@ -185,11 +192,13 @@ class Resources(Settings):
     limits: RuleLimits = setting("The largest node and the longest time of the partition.")
     defaults: RuleResources = setting("What a rule takes unless it says otherwise.")
     render_clips: Changes[RuleResources] = _of_rule("Rendering a split.")
+    render_stills: Changes[RuleResources] = _of_rule("Rendering single frames.")
     import_clips: Changes[RuleResources] = _of_rule("Aligning test clips.")
     training_landmarks: Changes[RuleResources] = _of_rule("Landmarks of one shard.")
     training_index: Changes[RuleResources] = _of_rule("Listing a training set.")
     degrade: Changes[RuleResources] = _of_rule("Making a task's inputs.")
     train: Changes[RuleResources] = _of_rule("Training a network.")
+    ship_weights: Changes[RuleResources] = _of_rule("Measuring and packing weights that ship.")
     restore: Changes[RuleResources] = _of_rule("Restoring the test clips with a method.")
     analyse_truth: Changes[RuleResources] = _of_rule("Analysing the true clips.")
     noise_floor: Changes[RuleResources] = _of_rule("Measuring the metrics' noise floor.")
@@ -261,8 +270,9 @@ class ResultsElsewhere(Settings):
 class MetricSettings(Settings):
     """Which backbones measure."""
 
-    backbones: Literal["auto", "official", "offline"] = setting(
-        "`auto` takes official ones whose files are on this machine, else offline ones."
+    backbones: Literal["auto", "official", "offline", "random"] = setting(
+        "`auto` takes official ones whose files are on this machine, else offline ones; `random` "
+        "measures with random features where an offline one needs a package."
     )
 
 
@@ -310,6 +320,11 @@ class Config(Settings):
     def seed_name(self) -> str:
         """What every seed of the run starts from, for example "demo-0"."""
         return f"{self.scale}-{self.seed}"
+
+    @property
+    def degradation_seed_name(self) -> str:
+        """What the seeds of the test inputs' degradation start from."""
+        return names.with_seed(self.seed_name, "degradation", self.data.test.degradation_seed)
 
     @property
     def takes_released_inputs(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
-from dicface.base.names import BLIND, COLORIZATION, HEADLINE, INPAINTING, INPUT
+from dicface.base.names import BLIND, COLORIZATION, HEADLINE, INPAINTING, INPUT, averaged
 from dicface.config.networks import (
     METHOD_OF_STAGE,
     network,
@@ -91,10 +91,12 @@ def job_logs(config: Config, method: str, task: str, run: Path, train: Path) -> 
         networks.insert(0, wanted.pop())
         wanted += [source for source in sources_of(config, networks[0]) if source not in networks]
     logs = [train / f"train_{network}.log" for network in networks]
-    steps = ("import_results", "restore", "score")
-    return logs + [run / f"{step}_{task}_{method}.log" for step in steps]
+    steps = ("import_results", "restore")
+    logs += [run / f"{step}_{task}_{averaged(method) or method}.log" for step in steps]
+    return logs + [run / f"{step}_{task}_{method}.log" for step in ("average", "score")]
 
 
 def _run_name(config: Config, method: str) -> str | None:
     """The stage or variant that a method stands for; None for a released system."""
+    method = averaged(method) or method
     return method if method in config.variants else TRAINED_METHODS.get(method)

@@ -27,6 +27,11 @@ Betas = Annotated[
     Rule("two numbers from 0 to below 1", lambda both: min(both) >= 0 and max(both) < 1),
 ]
 
+KlScale = Annotated[
+    Number | Literal["release"],
+    Rule("release, or a number ≥ 0", lambda scale: scale == "release" or scale >= 0),
+]
+
 Precision = Literal["32-true", "64-true", "16-mixed", "16-true", "bf16-mixed", "bf16-true"]
 
 
@@ -34,6 +39,10 @@ Precision = Literal["32-true", "64-true", "16-mixed", "16-true", "bf16-mixed", "
 class TrainSettings(Settings):
     """One training stage; a variant of the paper is one other value of one of these fields."""
 
+    seed: Count = setting(
+        "Adds to the run's seed for what this network draws: its start and samples. Clips and test "
+        "set stay."
+    )
     steps: PositiveInt = setting("Optimiser steps.")
     batch_size: PositiveInt = setting(
         "Samples a step over all processes: windows for `dicface`, frames otherwise."
@@ -81,9 +90,13 @@ class TrainSettings(Settings):
         "Which distance that is: LPIPS on VGG16 (the paper), which needs its weights file, or one "
         "on EfficientNet-Lite0, which needs a small package; `none` leaves it out."
     )
-    kl_weight: NonNegative = setting(
-        "Factor of the KL term, which sums over N codes while L1 is a mean over pixels; 0 leaves "
-        "it out."
+    kl_scale: KlScale = setting(
+        "Factor of the KL term in the units of eq. 7: 1 is the evidence lower bound of a Laplace "
+        "likelihood of scale 1 on values in [-1, 1], whatever size and N are; `release` adds the "
+        "mean over positions to the mean over values as the release does; 0 leaves it out."
+    )
+    kl_anneal_steps: Count = setting(
+        "Steps over which that factor grows from 0; 0 has it from the first."
     )
     gan_weight: NonNegative = setting(
         "Factor of the hinge GAN in stages I and III; 0 builds no discriminator."

@@ -12,6 +12,7 @@ from dicface.cost.measured import benchmark_of
 from dicface.cost.model import Cost, Model
 from dicface.cost.schedule import wall_seconds
 from dicface.cost.sizes import Sizes
+from dicface.jobs import JOBS
 
 TARGETS = ("table1", "table2", "table3", "table4", "ablations", "figures", "report", "all")
 
@@ -215,7 +216,7 @@ def _assumed(sizes: Sizes, rules: Iterable[str]) -> tuple[str, ...]:
     """What was assumed, of the sets that the jobs use."""
     rules = set(rules)
     found = []
-    if rules - {"train", "training_index", "training_landmarks", "render_clips"}:
+    if any(not JOBS[rule].of_training for rule in rules.intersection(JOBS)):
         found.append(("Test set", sizes.test))
     if rules & {"training_index", "training_landmarks"}:
         found += [("Training clips", sizes.train), ("Images", sizes.images)]

@@ -11,13 +11,15 @@ from dicface.cost import flops
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rate, Rates
 from dicface.cost.sizes import Sizes
+from dicface.jobs.render_stills import NUM_UNSEEN
 from dicface.workflow.plan import Plan
 
 #: Where `device` is cuda and nobody names one.
 DEFAULT_GPU = "a100"
 #: Rules that work in as many processes as they get cores.
-_SHARED_OUT = ("render_clips", "analyse_truth")
+_SHARED_OUT = ("render_clips", "render_stills", "analyse_truth")
 _FLOAT32 = 4
+_FLOAT16 = 2
 #: A checkpoint holds parameters, Adam's two moments and the moving average.
 _NUMBERS_OF_A_CHECKPOINT = 4
 
@@ -120,6 +122,13 @@ class Model:
         self._clips(work, count.frames)
         work.disk += count.frames * self._rate(work, "disk.landmarks").value
 
+    def _render_stills(self, job: Job, work: _Work) -> None:
+        weights = job.wildcards["people"] == "weights"
+        frames = self.plan.config.data.images.num_frames if weights else NUM_UNSEEN
+        self._spend(work, "render.start", min(job.threads, self.cores))
+        self._spend(work, "render", frames)
+        work.disk += frames * 3 * self.plan.config.data.size**2
+
     def _import_clips(self, job: Job, work: _Work) -> None:
         self._spend(work, "import", self.sizes.test.frames)
         self._clips(work, self.sizes.test.frames)
@@ -155,6 +164,15 @@ class Model:
             speed = self._rate(work, f"train.{resolved.stage}").value * 1e9
         work.seconds += operations / speed
 
+    def _ship_weights(self, job: Job, work: _Work) -> None:
+        kind, settings = self._network(job.wildcards["network"])
+        parts = flops.parts_of(kind, settings)
+        work.disk += _FLOAT16 * parts.parameters
+        # Three networks, stage III once more in 16 bits, and the landmarks of four sets.
+        frames = 4 * NUM_UNSEEN
+        work.seconds += frames * flops.restoring(parts, skips=True) / self._own_speed(work, kind)
+        self._spend(work, "noise_floor", frames)
+
     def _restore(self, job: Job, work: _Work) -> None:
         frames, method = self.sizes.test.frames, job.wildcards["method"]
         self._spend(work, "restore.io", frames)
@@ -184,6 +202,10 @@ class Model:
             work.seconds += frames * rate.value * 1e12 / speed
         else:
             work.seconds += frames * rate.value
+
+    def _average(self, job: Job, work: _Work) -> None:
+        self._spend(work, "restore.io", self.sizes.test.frames)
+        self._clips(work, self.sizes.test.frames)
 
     def _import_results(self, job: Job, work: _Work) -> None:
         self._spend(work, "import_results", self.sizes.test.frames)
@@ -264,12 +286,15 @@ class Model:
 
 _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "render_clips": Model._render,
+    "render_stills": Model._render_stills,
     "import_clips": Model._import_clips,
     "training_landmarks": Model._landmarks,
     "training_index": Model._index,
     "degrade": Model._degrade,
     "train": Model._train,
+    "ship_weights": Model._ship_weights,
     "restore": Model._restore,
+    "average": Model._average,
     "import_results": Model._import_results,
     "analyse_truth": Model._analyse,
     "noise_floor": Model._noise_floor,

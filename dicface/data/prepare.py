@@ -57,7 +57,7 @@ def make_inputs(config: Config, task: str, clips: Path, out: Path) -> None:
     if config.takes_released_inputs:
         import_released_inputs(_layout(config), task, clips, out, size=config.data.size)
     else:
-        degrade_set(clips, out, task_input(config, task), seed_name=config.seed_name)
+        degrade_set(clips, out, task_input(config, task), seed_name=config.degradation_seed_name)
 
 
 def _layout(config: Config) -> Layout:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dicface.jobs.analyse_truth import AnalyseTruth
+from dicface.jobs.average import Average
 from dicface.jobs.code_weights import CodeWeights
 from dicface.jobs.degrade import Degrade
 from dicface.jobs.figure import Figure
@@ -16,9 +17,11 @@ from dicface.jobs.import_results import ImportResults
 from dicface.jobs.job import Job
 from dicface.jobs.noise_floor import NoiseFloor
 from dicface.jobs.render_clips import RenderClips
+from dicface.jobs.render_stills import RenderStills
 from dicface.jobs.report_pages import ReportPages
 from dicface.jobs.restore import Restore
 from dicface.jobs.score import Score
+from dicface.jobs.ship_weights import ShipWeights
 from dicface.jobs.table import Table
 from dicface.jobs.train import Train
 from dicface.jobs.training_index import TrainingIndex
@@ -29,12 +32,15 @@ JOBS: dict[str, type[Job]] = {
     job.name: job
     for job in (
         RenderClips,
+        RenderStills,
         ImportClips,
         TrainingLandmarks,
         TrainingIndex,
         Degrade,
         Train,
+        ShipWeights,
         Restore,
+        Average,
         ImportResults,
         AnalyseTruth,
         Score,

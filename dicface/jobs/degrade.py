@@ -46,7 +46,7 @@ class Degrade(Job):
         if config.takes_released_inputs:
             return {"task": self.task, "test_set": "released"}
         settings = self.run.raw[section] if section else {}
-        return {"task": self.task, "seed": config.seed_name, **settings}
+        return {"task": self.task, "seed": config.degradation_seed_name, **settings}
 
     def work(self) -> None:
         """See `make_inputs`."""
@@ -63,4 +63,6 @@ class Degrade(Job):
     def seeds(self) -> Sequence[str]:
         """One name a clip; the authors' draws have none that is known."""
         config = self.run.config
-        return [] if config.takes_released_inputs else [f"{config.seed_name}|degrade|<clip>"]
+        if config.takes_released_inputs:
+            return []
+        return [f"{config.degradation_seed_name}|degrade|<clip>"]

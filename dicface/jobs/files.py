@@ -58,7 +58,7 @@ def measuring_weights(config: Config) -> list[Path]:
     from dicface.metrics import official_files
     from dicface.weights import registry
 
-    if config.metrics.backbones == "offline":
+    if config.metrics.backbones in ("offline", "random"):
         return []
     return [path for name in official_files() if (path := registry.here(name))]
 

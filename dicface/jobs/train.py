@@ -28,10 +28,10 @@ class Train(Job):
     network: str = wildcard("a stage or a variant")
 
     def waits_for(self) -> list[Path]:
-        """The index of its training clips, and the networks that it starts from."""
-        index = self.plan.training_index(self.network)
+        """Its training clips' index or the stills, and the networks that it starts from."""
+        clips = self.plan.training_files(self.network)
         sources = sources_of(self.run.config, self.network)
-        return [*index, *(self.run.network(name).weights for name in sources)]
+        return [*clips, *(self.run.network(name).weights for name in sources)]
 
     def writes(self) -> list[Path]:
         """Its weights."""
@@ -39,16 +39,17 @@ class Train(Job):
 
     def depends_on(self) -> dict[str, Any]:
         """How it learns, from which clips with which inputs, and its sizes."""
-        config, resolved = self.run.config, network(self.run.config, self.network)
+        resolved = network(self.run.config, self.network)
         if resolved.train.released:
             return {**resolved.decides(), "network": resolved.kind}
         inputs = {}
         if resolved.stage != "vqgan":
-            inputs = Degrade(run=self.run, task=resolved.task).depends_on()
+            # Training draws from seeds of its own, whatever the test inputs' are.
+            inputs = {**Degrade(run=self.run, task=resolved.task).depends_on(), "seed": ""}
         return {
             **resolved.decides(),
             "network": resolved.kind,
-            "seed": config.seed_name,
+            "seed": resolved.seed_name,
             "inputs": inputs,
             "clips": self.run.raw["data"][self.run.training_set(self.network)],
         }
@@ -56,12 +57,18 @@ class Train(Job):
     def work(self) -> None:
         """See `train_stage`."""
         from dicface.training.loop import train_stage
+        from dicface.training.shipping.looks import Look
 
+        watch = None
+        if self.run.learns_from_stills(self.network):
+            folder = self.run.network(self.network).folder
+            watch = Look(self.run.config, self.network, self.run.stills("unseen"), folder)
         train_stage(
             self.run.config,
             self.network,
             clips=self.run.training_clips(self.network),
             out=self.run.networks,
+            watch=watch,
         )
 
     def describe(self) -> str:
@@ -81,17 +88,19 @@ class Train(Job):
         if resolved.train.released:
             file = registry.here(resolved.train.released)
             return {"weights": [file] if file else []}
+        starts = [self.run.network(name).weights for name in sources_of(config, resolved.name)]
         folder = self.run.training_clips(self.network)
+        if self.run.learns_from_stills(self.network):
+            return {"clips": [folder], "weights": starts}
         index = found(folder, "index.parquet")
         clips = found(folder, "landmarks/shard_*.parquet", *(["*.mkv"] if index else []))
-        starts = [self.run.network(name).weights for name in sources_of(config, resolved.name)]
         return {"clips": [*index, *clips], "weights": starts}
 
     def seeds(self) -> Sequence[str]:
         """Start, samples and steps."""
-        config, resolved = self.run.config, network(self.run.config, self.network)
+        resolved = network(self.run.config, self.network)
         if resolved.train.released:
             return []
         stage = resolved.stage
         seeds = [("init", stage), (stage, "sample", "<sample>"), (stage, "step", "<step>")]
-        return ["|".join((config.seed_name, *names)) for names in seeds]
+        return ["|".join((resolved.seed_name, *names)) for names in seeds]

@@ -21,6 +21,7 @@ LISTED = {
     "ids": "dicface.metrics.ids:Ids",
     "akd": "dicface.metrics.akd:Akd",
     "fvd": "dicface.metrics.fvd:Fvd",
+    "kvd": "dicface.metrics.kvd:Kvd",
     "tlme": "dicface.metrics.tlme:Tlme",
 }
 """Metric -> its class, in the order of the paper's columns."""
@@ -62,14 +63,25 @@ def official_files() -> list[str]:
     return [needed.file for needed in needed_backbones().values() if needed.file]
 
 
-def feature_files() -> list[str]:
-    """Returns the names of the files in which scoring leaves features of set-level metrics."""
-    return [f"{name}.npz" for name, facts in METRICS.items() if facts.level == "set"]
+def features_of(name: str) -> str:
+    """Returns the metric whose features a set-level metric compares: itself, or another one."""
+    return metric_class(name).features_of or name
+
+
+def feature_sets() -> list[str]:
+    """Returns the set-level metrics whose features scoring keeps, each in `<metric>.npz`."""
+    of_sets = (name for name, facts in METRICS.items() if facts.level == "set")
+    return list(dict.fromkeys(map(features_of, of_sets)))
 
 
 def score_files() -> list[str]:
     """Returns the names of all files that scoring leaves in a method's folder."""
-    return ["metrics.parquet", "frames.parquet", *feature_files(), "landmarks.npz"]
+    return [
+        "metrics.parquet",
+        "frames.parquet",
+        *(f"{name}.npz" for name in feature_sets()),
+        "landmarks.npz",
+    ]
 
 
 __all__ = [
@@ -78,7 +90,8 @@ __all__ = [
     "BackboneFacts",
     "MetricFacts",
     "metric_class",
-    "feature_files",
+    "feature_sets",
+    "features_of",
     "load_class",
     "needed_backbones",
     "official_files",

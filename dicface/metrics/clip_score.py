@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.files import atomic_path
-from dicface.metrics import METRICS
+from dicface.metrics import METRICS, feature_sets
 from dicface.metrics.metric import Sides
 
 
@@ -53,7 +53,7 @@ class ClipScore:
         of_frames = [name for name, facts in METRICS.items() if facts.level != "set"]
         return cls(
             values={name: arrays[name] for name in of_frames},
-            features={name: sides(name) for name in METRICS if name not in of_frames},
+            features={name: sides(name) for name in feature_sets()},
             landmarks=sides("landmarks"),
             num_frames=int(arrays["num_frames"]),
             num_filled=int(arrays["num_filled"]),

@@ -29,6 +29,10 @@ class BackboneFacts:
         kind: Short name, for example "landmarks".
         offline: The class that needs no download, "module:Class"; it is called with a torch device
             and the reason why it was chosen.
+        random: A class on random features, called likewise, for who asks for it; empty where
+            `offline` stands for it.
+        another_metric: Whether a metric is another one without the official network, so that its
+            column says by which.
         official: The class of the paper's kind of network, called with the path of its file and a
             torch device; empty where there is none, so that the offline one always measures.
         file: Name of the official one's file in the weights registry.
@@ -36,6 +40,8 @@ class BackboneFacts:
 
     kind: str
     offline: str
+    random: str = ""
+    another_metric: bool = False
     official: str = ""
     file: str = ""
 
@@ -58,7 +64,9 @@ IDENTITY = BackboneFacts(
 
 VIDEO = BackboneFacts(
     kind="video",
-    offline="dicface.metrics.backbones.video:RandomVideoFeatures",
+    offline="dicface.metrics.backbones.lite:LiteVideoFeatures",
+    random="dicface.metrics.backbones.video:RandomVideoFeatures",
+    another_metric=True,
     official="dicface.metrics.backbones.video:I3DFeatures",
     file="i3d_torchscript",
 )
@@ -78,6 +86,8 @@ class MetricFacts:
             neighbouring frames, averaged over clips; "set": one value for all clips together.
         digits: Digits after the point in tables.
         in_noise_floor: Whether its value is also measured where nothing is wrong.
+        min_windows: Windows below which a set-level value depends on their number and ranks
+            nothing.
     """
 
     id: str
@@ -87,6 +97,7 @@ class MetricFacts:
     level: Literal["frame", "clip", "set"]
     digits: int
     in_noise_floor: bool = False
+    min_windows: int = 0
 
 
 def load_class(reference: str) -> Any:  # noqa: ANN401 - any class

@@ -114,6 +114,7 @@ class Fvd(SetMetric):
         higher_is_better=False,
         level="set",
         digits=1,
+        min_windows=64,
     )
     needs = (VIDEO,)
     distance = staticmethod(frechet_distance)

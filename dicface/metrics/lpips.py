@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 PERCEPTUAL = BackboneFacts(
     kind="perceptual",
-    offline="dicface.metrics.backbones.perceptual:RandomPerceptual",
+    offline="dicface.metrics.backbones.lite:LitePerceptual",
+    random="dicface.metrics.backbones.perceptual:RandomPerceptual",
+    another_metric=True,
     official="dicface.metrics.backbones.perceptual:OfficialPerceptual",
     file="vgg16",
 )

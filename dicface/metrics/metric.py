@@ -14,9 +14,6 @@ from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.truth import TruthAnalysis
 from dicface.metrics.view import FrameView
 
-MIN_WINDOWS = 64
-"""With fewer windows than this a set-level value depends much on their number: it is said so."""
-
 
 class Metric(ABC):
     """Measures one restored clip; a new one is made for each clip.
@@ -81,7 +78,13 @@ class Sides:
 
 
 class SetMetric(Metric):
-    """A metric with one value for all clips together: a distance of two sets of features."""
+    """A metric with one value for all clips together: a distance of two sets of features.
+
+    Attributes:
+        features_of: The metric whose features it compares; empty: its own.
+    """
+
+    features_of: ClassVar[str] = ""
 
     @abstractmethod
     def features(self) -> Sides:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dicface.base.files import atomic_path
-from dicface.metrics import METRICS, MetricFacts, metric_class
+from dicface.metrics import METRICS, MetricFacts, features_of, metric_class
 from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.facts import LANDMARKS
 from dicface.metrics.matching import Match
@@ -60,7 +60,7 @@ def _no_cell(reason: str) -> Cell:
 
 def _cell(facts: MetricFacts, score: ClipScore) -> Cell:
     if facts.level == "set":
-        windows = len(score.features[facts.id].restored)
+        windows = len(score.features[features_of(facts.id)].restored)
         note = f"one value for the whole set, from {windows} windows here"
         return _no_cell(note) | {"num_frames": score.num_frames}
     values = score.values[facts.id]

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.base.files import digest_of
-from dicface.metrics import METRICS, metric_class
+from dicface.metrics import METRICS, feature_sets, features_of, metric_class
 from dicface.metrics.analysis import made_from, truth_analysis
 from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.facts import LANDMARKS
 from dicface.metrics.matching import Match
-from dicface.metrics.metric import MIN_WINDOWS, FrameMetric, SetMetric, Sides
+from dicface.metrics.metric import FrameMetric, SetMetric, Sides
 from dicface.metrics.outputs import (
     write_features,
     write_frames,
@@ -84,7 +84,11 @@ def score_frames(
     metrics: Collection[str] = METRICS,
 ) -> ClipScore:
     """Scores streams of frames (S, S, 3) uint8 RGB, see `score_clip`; `clip` names them."""
-    chosen = {name: metric_class(name)(analysis, protocol) for name in metrics}
+    chosen = {
+        name: metric_class(name)(analysis, protocol)
+        for name in metrics
+        if METRICS[name].level != "set" or features_of(name) == name
+    }
     looks_at_faces = any(LANDMARKS in metric.needs for metric in chosen.values())
     landmarks, num_frames = [], 0
     for ours, true in _pairs(clip, restored, truth):
@@ -160,9 +164,7 @@ def score_set(
     write_frames(out_folder / "frames.parquet", rows, scores, protocol)
     write_landmarks(out_folder / "landmarks.npz", scores)
     sets = {
-        name: write_features(out_folder / f"{name}.npz", name, scores)
-        for name, facts in METRICS.items()
-        if facts.level == "set"
+        name: write_features(out_folder / f"{name}.npz", name, scores) for name in feature_sets()
     }
     write_metrics(out_folder / "metrics.parquet", rows, scores, match, protocol)
     return _summary(method, match, sets)
@@ -224,6 +226,8 @@ def _pairs(
 
 def _summary(method: str, match: Match, sets: Mapping[str, Sides]) -> SetScore:
     num_clips, missing = len(match.truths), tuple(match.unusable)
+    of_sets = [name for name, facts in METRICS.items() if facts.level == "set"]
+    sets = {name: sets[features_of(name)] for name in of_sets}
     num_windows = {name: len(features.truth) for name, features in sets.items()}
     _log.info(
         "%s: %d of %d clips scored%s",
@@ -232,7 +236,7 @@ def _summary(method: str, match: Match, sets: Mapping[str, Sides]) -> SetScore:
         num_clips,
         "".join(
             f", {METRICS[name].name} over {number} windows"
-            + (f" (below {MIN_WINDOWS}: depends on their number)" if number < MIN_WINDOWS else "")
+            + (" (too few to rank by)" if number < METRICS[name].min_windows else "")
             for name, number in num_windows.items()
         ),
     )

@@ -41,6 +41,9 @@ class DicFace(CodeFormer):
         if s.temporal:
             self.position_emb_temporal = nn.Parameter(torch.zeros(s.frame_length, s.dim_embd))
             self.dir_dist_layers = self._layers()
+            if s.temporal_start == "zero":
+                for layer in self.dir_dist_layers:
+                    layer.start_from_zero()
 
     def centre(self, x: Tensor) -> Tensor:
         """Centre frame of each window: (b·t, …) → (b, …)."""

@@ -133,7 +133,11 @@ class LiteDistance(nn.Module):
         return sum(F.interpolate(e, size=size, mode="bilinear") for e in each)[:, 0]
 
 
+def unit_length(maps: Tensor) -> Tensor:
+    """Features of length 1 at every position: (n, c, h, w) → the same shape."""
+    return maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + 1e-8)
+
+
 def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
     """(n, c, h, w) twice → (n, h, w)."""
-    a, b = (x * torch.rsqrt(x.square().sum(1, keepdim=True) + 1e-8) for x in (a, b))
-    return (a - b).square().sum(1)
+    return (unit_length(a) - unit_length(b)).square().sum(1)

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
-from dicface.base.names import BLIND
+from dicface.base.names import BLIND, averaged
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network
 from dicface.methods import TRAINED, create
-from dicface.metrics import feature_files
+from dicface.metrics import feature_sets
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
 from dicface.report.render.text import to_text
@@ -81,7 +81,7 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
             continue
-        files += [results.metrics, *(results.folder / file for file in feature_files())]
+        files += [results.metrics, *(results.folder / f"{name}.npz" for name in feature_sets())]
         if row.group == declared.ELSEWHERE:
             files.append(results.index)
         network = method_network(run.config, row.method)
@@ -169,7 +169,9 @@ def _notes(config: Config) -> list[str]:
 def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
     rows = []
     for method in methods:
-        if variant := config.variants.get(method):
+        if source := averaged(method):
+            row = declared.control_of(*_declared(config, [source]))
+        elif variant := config.variants.get(method):
             row = RowSpec(
                 method=method,
                 label=variant.label,
@@ -195,12 +197,15 @@ def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -
     task, results = _task(row), run.results(_task(row), row.method)
     scored = {"metrics": results.metrics} if _has_scores(run, row, undone) else {}
     network = method_network(run.config, row.method)
+    source = averaged(row.method)
+    if source and scored:
+        return row.filled(**scored)
     if network or row.group == declared.ELSEWHERE:
         if not scored:
             return row.filled(reason=failure(run, row.method, task))
         notes = [_training(run, network)] if network else read_index(results.folder)["remarks"]
         return row.filled(**scored, notes=notes)
-    method = create(row.method, task=task)
+    method = create(source or row.method, task=task)
     reason = method.unavailable(size=run.config.data.size)
     if reason or not scored:
         return row.filled(reason=reason or failure(run, row.method, task))

@@ -184,4 +184,4 @@ def read_code_weights(path: str | Path) -> CodeWeights:
 def _prior(facts: dict[str, Any]) -> float | None:
     """The prior α that a network was trained with; None where the divergence had no weight."""
     train = facts.get("train", {})
-    return train.get("prior_alpha") if train.get("kl_weight") else None
+    return train.get("prior_alpha") if train.get("kl_scale") else None

@@ -6,6 +6,7 @@ two are one.
 
     run_config.yaml                     the merged, checked configuration
     clips/{train,images,test,own}/      <clip>.mkv, landmarks.parquet, index.parquet
+    clips/images/                       weights.safetensors, unseen.safetensors: rendered stills
     train/<network>/                    weights.safetensors, training.json, stats.jsonl, …
     <task>/input/                       inputs of the task; degradation.parquet
     <task>/<method>/                    restored clips, index.json, metrics.parquet, …
@@ -190,11 +191,21 @@ class Run:
         return "images" if images and self.config.data.images.source != "train" else "train"
 
     def training_clips(self, name: str) -> Path:
-        """Folder of a network's training clips: in the run, or the user's own."""
+        """Folder of a network's training clips, in the run or the user's own; or packed stills."""
+        if self.learns_from_stills(name):
+            return self.stills("weights")
         chosen = self.training_set(name)
         settings = getattr(self.config.data, chosen)
         own = settings.source == "folder" and not settings.layout
         return Path(settings.folder) if own else self.clips(chosen)
+
+    def learns_from_stills(self, name: str) -> bool:
+        """Whether a network learns from rendered single frames."""
+        return self.training_set(name) == "images" and self.config.data.images.source == "stills"
+
+    def stills(self, people: str) -> Path:
+        """Rendered single frames of the people that "weights" learn from, or of "unseen" ones."""
+        return self.clips("images") / f"{people}.safetensors"
 
     # Networks and results
 

@@ -18,7 +18,7 @@ from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.models import build
 from dicface.training import losses
-from dicface.training.stages import STAGE_CLASSES
+from dicface.training.stages import STAGE_CLASSES, kl_weight_of
 
 #: Bytes a trained parameter takes: weight, gradient, two moments of Adam, moving average.
 BYTES_PER_PARAMETER = 5 * 4
@@ -43,7 +43,7 @@ def describe(config: Config, name: str) -> str:
         prior = build("vqgan", **resolved.settings("vqgan"))
         objective = losses.Objective(
             prior=s.prior_alpha,
-            kl_weight=s.kl_weight if resolved.stage == "dicface" else 0.0,
+            kl_weight=kl_weight_of(learns, s) if resolved.stage == "dicface" else 0.0,
             lambda2=0.0,
         )
         stage = STAGE_CLASSES[resolved.stage](learns, s, objective, prior)
@@ -62,7 +62,7 @@ def describe(config: Config, name: str) -> str:
         "degradation": dataclasses.asdict(config.degradation)
         if resolved.task == "bfr" and resolved.stage != "vqgan"
         else None,
-        "seed": config.seed_name,
+        "seed": resolved.seed_name,
         "resolved": {
             "parameters": parameters,
             "parameters trained": trained,

@@ -141,12 +141,12 @@ def train_stage(
     fabric = launch(config, s)
     folder = Path(out) / name
     # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
-    torch.manual_seed(seed_of(config.seed_name, "init", resolved.stage))
+    torch.manual_seed(seed_of(resolved.seed_name, "init", resolved.stage))
     stage, sources = build_stage(config, name, Path(out))
     origin = {
         **resolved.decides(),
         "network": resolved.kind,
-        "seed": config.seed_name,
+        "seed": resolved.seed_name,
         "inputs": {} if resolved.stage == "vqgan" else task_input(config, resolved.task).settings(),
         "sources": {role: sha256_of(path) for role, path in sources.items()},
     }
@@ -192,7 +192,8 @@ def train_stage(
         if critic is not None:
             critic.optimizer.zero_grad(set_to_none=True)
         for part, (degraded, truth) in zip(shares.parts, parts, strict=True):
-            torch.manual_seed(seed_of(config.seed_name, resolved.stage, "step", step, *part.names))
+            names = (resolved.seed_name, resolved.stage, "step", step, *part.names)
+            torch.manual_seed(seed_of(*names))
             with fabric.no_backward_sync(stage_on_device, enabled=not part.last):
                 loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
                 total, terms = loss.total, dict(loss.terms)
@@ -217,7 +218,7 @@ def train_stage(
             critic.optimizer.step()
         ema.update(stage.network)
         if codebook is not None and codebook.moves(step):
-            _move_codes(fabric, codebook, step, stage, optimizer, ema, config.seed_name)
+            _move_codes(fabric, codebook, step, stage, optimizer, ema, resolved.seed_name)
         log.step_done(step, rate)
         if (step + 1) % s.save_every == 0 and step + 1 < s.steps and fabric.is_global_zero:
             elapsed = seconds + time.monotonic() - started
@@ -280,7 +281,7 @@ def _batches(
         open_clips(clips, size=resolved.size, window=resolved.frames, order=order, cache=s.cache),
         window=resolved.frames,
         task=None if resolved.stage == "vqgan" else task_input(config, resolved.task),
-        seed_names=(config.seed_name, resolved.stage),
+        seed_names=(resolved.seed_name, resolved.stage),
         num_samples=s.steps * s.batch_size,
         degraded_versions=s.degraded_versions,
         cache=s.cache,
@@ -298,7 +299,7 @@ def _batches(
 
 def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: int) -> None:
     if not torch.isfinite(total):
-        advice = "train.learning_rate or train.kl_weight"
+        advice = "train.learning_rate or train.kl_scale"
         if "critic" in terms:
             advice = "train.gan_rate or train.gan_weight, or raise train.gan_r1"
         raise TrainingError(

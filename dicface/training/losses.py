@@ -22,6 +22,7 @@ __all__ = [
     "code_loss",
     "hinge_d",
     "hinge_g",
+    "kl_weight",
     "r1_penalty",
     "vq_loss",
 ]
@@ -85,6 +86,19 @@ class Objective(nn.Module):
         if not self.lambda2:
             return terms["l1"]
         return terms["l1"] + self.lambda2 * terms[self.perceptual.term]
+
+
+def kl_weight(scale: float | str, resolution: int, latent_size: int) -> float:
+    """Factor of the mean divergence of a position beside the mean error of a value.
+
+    The evidence lower bound (eq. 7) sums both: over h·w positions, and over 3·S² values.
+
+    Args:
+        scale: In the units of eq. 7, or "release", which adds the two means.
+        resolution: S, side of the frames.
+        latent_size: h = w.
+    """
+    return 1.0 if scale == "release" else scale * latent_size**2 / (3 * resolution**2)
 
 
 def code_loss(logits: Tensor, lq_feat: Tensor, indices: Tensor, codes: Tensor) -> dict[str, Tensor]:

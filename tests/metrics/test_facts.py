@@ -10,10 +10,10 @@ from dicface.metrics.metric import FrameMetric, SetMetric
 
 
 def test_metrics_stand_in_the_papers_order_with_its_arrows() -> None:
-    assert list(METRICS) == ["psnr", "ssim", "lpips", "ids", "akd", "fvd", "tlme"]
+    assert list(METRICS) == ["psnr", "ssim", "lpips", "ids", "akd", "fvd", "kvd", "tlme"]
     better = [name for name, facts in METRICS.items() if facts.higher_is_better]
     assert better == ["psnr", "ssim", "ids"]
-    assert [name for name, facts in METRICS.items() if facts.level == "set"] == ["fvd"]
+    assert [name for name, facts in METRICS.items() if facts.level == "set"] == ["fvd", "kvd"]
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -25,6 +25,7 @@ def test_a_metric_is_listed_by_its_id_and_is_of_its_level(name: str) -> None:
 
 def test_what_metrics_need_and_write_is_known_from_their_classes() -> None:
     assert set(official_files()) == {"vgg16", "arcface_w600k_r50", "fan_2dfan4", "i3d_torchscript"}
+    # KVD compares the features of FVD.
     assert score_files() == ["metrics.parquet", "frames.parquet", "fvd.npz", "landmarks.npz"]
 
 

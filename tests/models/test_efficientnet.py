@@ -8,8 +8,8 @@ import torch
 from dicface.base.errors import ConfigError, WeightsError
 from dicface.models.efficientnet import LiteDistance, LiteFeatures
 from dicface.training import losses
-from dicface.training import lpips as perceptual
-from dicface.training.lpips import PerceptualLoss, lite_distance
+from dicface.training.lpips import PerceptualLoss
+from dicface.weights.packages import LITE_FILES, lite_distance
 
 timm = pytest.importorskip("timm")
 
@@ -112,7 +112,7 @@ def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path, stat
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    file = package / "models" / perceptual.LITE_FILES["efficientnet_lite0"][2]
+    file = package / "models" / LITE_FILES["efficientnet_lite0"][2]
     monkeypatch.setattr(
         importlib.util,
         "find_spec",

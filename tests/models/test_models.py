@@ -194,6 +194,16 @@ def test_skips_are_off_at_weight_zero_and_never_train_the_encoder():
     assert network.fuse_convs_dict["32"].scale[0].weight.grad.abs().sum() > 0
 
 
+def test_temporal_layers_that_start_from_zero_predict_what_codeformer_predicts():
+    torch.manual_seed(0)
+    temporal = build("dicface", **DEMO, **PREDICTOR, multiscale=False, temporal_start="zero").eval()
+    alone = build("dicface", **DEMO, **PREDICTOR, multiscale=False, temporal=False).eval()
+    alone.load_state_dict(temporal.state_dict(), strict=False)
+    lq_feat, _ = alone.encode(frames(5))
+    with torch.no_grad():
+        assert torch.equal(temporal.logits(lq_feat), alone.logits(lq_feat))
+
+
 def test_temporal_layer_for_the_centre_equals_the_layer_for_all():
     network = demo()
     tokens = torch.randn(10, 256, 32)
@@ -373,6 +383,7 @@ def test_latents_are_contiguous():
         ({"nf": 0}, "nf: found 0, expected a whole number ≥ 1"),
         ({"codebook_size": "many"}, "codebook_size: found 'many'"),
         ({"frame_length": 4}, "frame_length: found 4, expected an odd number"),
+        ({"temporal_start": "one"}, "temporal_start: found 'one', expected one of release, zero"),
         ({"samples": "median"}, "samples: found 'median'"),
         ({"beta_on": "both"}, "beta_on: found 'both', expected one of codebook, commitment"),
     ],

@@ -141,3 +141,10 @@ def test_adaptive_weight_is_the_ratio_of_gradients():
     assert weight.item() == pytest.approx(6, rel=1e-3)
     assert not weight.requires_grad
     assert losses.adaptive_weight((3 * layer).sum(), (0 * layer).sum(), layer).item() == 1e4
+
+
+def test_the_divergence_is_weighed_by_eq_7_at_every_size() -> None:
+    assert losses.kl_weight(1.0, 64, 16) == pytest.approx(1 / 48)
+    assert losses.kl_weight(1.0, 512, 16) == pytest.approx(1 / 3072)
+    assert losses.kl_weight("release", 512, 16) == 1
+    assert losses.kl_weight(0.0, 64, 16) == 0

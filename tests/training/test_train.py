@@ -17,10 +17,12 @@ from dicface.config.settings import STAGES, Config
 from dicface.data.degradation.degrade import BlindDegradation
 from dicface.data.degradation.tasks.bfr import BlindRestoration
 from dicface.models.checkpoint import load_network, read_header
+from dicface.training import losses
 from dicface.training.clips import AlignedClips, PackedFrames, open_clips
 from dicface.training.footprint import describe
 from dicface.training.loop import CHECKPOINT, Ema, learning_rate, train_stage
 from dicface.training.samples import TrainingWindows
+from dicface.training.stages import build_stage
 from dicface.training.windows import TrainingWindow
 from dicface.video.clips import write_clip
 from dicface.workflow.plan import Plan
@@ -340,6 +342,28 @@ def test_samples_depend_on_their_number_alone(clips: Path) -> None:
             assert a.abs().max() <= 1
             assert torch.equal(a, b)
     assert not torch.equal(few[0][1], few[1][1])
+
+
+def test_the_divergence_is_annealed(raw: dict, clips: Path, tmp_path: Path) -> None:
+    raw["train"]["dicface"] |= {"init_from": "", "kl_scale": 2.0, "kl_anneal_steps": 4}
+    config = config_of(raw)
+    stage, _ = build_stage(config, "dicface", tmp_path)
+    full, weights = losses.kl_weight(2.0, 16, stage.network.settings.latent_size), []
+    for step in (0, 1, 3, 9):
+        stage.begin(step)
+        weights.append(stage.objective.kl_weight / full)
+    assert weights == [0.25, 0.5, 1, 1]
+
+
+def test_another_training_seed_draws_other_samples_from_the_same_clips(
+    raw: dict, clips: Path, tmp_path: Path
+) -> None:
+    found = []
+    for seed in (0, 1):
+        raw["train"]["vqgan"]["seed"] = seed
+        weights = train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path / str(seed))
+        found.append(load_file(weights))
+    assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
 def test_learning_rate_is_a_cosine(raw: dict) -> None:

@@ -38,6 +38,15 @@ rule ablations:
         tables(*(name for name in PLAN.tables() if name not in ("table1", "table2"))),
 
 
+rule demo_weights:
+    """The weights of stages I to III that ship; with config/demo_weights.yaml."""
+    input:
+        lambda _: [
+            f"{TRAIN}/train/{name}/shipped/{name}.safetensors"
+            for name in PLAN.shipped()
+        ],
+
+
 rule figures:
     """All figures that the configuration can have."""
     input:

@@ -16,7 +16,7 @@ from dicface.metrics import BackboneFacts, load_class, metric_class, needed_back
 from dicface.metrics.backbones.info import PIXELS, BackboneInfo
 from dicface.weights import registry
 
-Prefer = Literal["auto", "official", "offline"]
+Prefer = Literal["auto", "official", "offline", "random"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,13 +50,15 @@ class Backbones:
         Args:
             prefer: "auto": the official network of each metric whose file is on this machine, the
                 offline one otherwise; "official": official ones, an error where a file is missing;
-                "offline": offline ones, whatever is there.
+                "offline": offline ones, whatever is there; "random": the same, with random features
+                where nothing else needs neither a download nor a package.
             device: torch device of LPIPS, FAN and the video network, "cpu" or "cuda".
             instead: Variants that measure instead of the tables' backbones of the same kind.
 
         Raises:
             ConfigError: `prefer` has another value.
-            WeightsError: A file is damaged, or missing although official ones are asked for.
+            WeightsError: A file is damaged, or missing although official ones are asked for; or the
+                package of an offline network is not installed.
         """
         if prefer not in get_args(Prefer):
             raise ConfigError(
@@ -95,11 +97,12 @@ def _choose(facts: BackboneFacts, prefer: Prefer, device: str) -> Any:  # noqa: 
     path = _official_file(facts.file, prefer) if facts.file else None
     if path:
         return load_class(facts.official)(path, device)
-    return load_class(facts.offline)(device, _why_offline(facts.file, prefer))
+    chosen = facts.random if prefer == "random" and facts.random else facts.offline
+    return load_class(chosen)(device, _why_offline(facts.file, prefer))
 
 
 def _official_file(name: str, prefer: Prefer) -> Path | None:
-    if prefer == "offline":
+    if prefer in ("offline", "random"):
         return None
     path = registry.find(name)
     if path is None and prefer == "official":
@@ -113,8 +116,8 @@ def _official_file(name: str, prefer: Prefer) -> Path | None:
 def _why_offline(name: str, prefer: Prefer) -> str:
     if not name:
         return "there is no other"
-    if prefer == "offline":
-        return "offline backbones were asked for"
+    if prefer in ("offline", "random"):
+        return f"{prefer} backbones were asked for"
     return f"{registry.entry(name).file} is not on this machine"
 
 

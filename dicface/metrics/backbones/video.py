@@ -25,6 +25,13 @@ RANDOM_NAME = "random-r3d18"
 I3D_DIM = 400
 
 
+def resized(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resizes a frame to size × size: bilinear up, area mean down."""
+    if frame.shape[0] == frame.shape[1] and frame.shape[0] >= size:
+        return resize(frame, size)
+    return cv2.resize(frame, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
 class VideoFeatures(ABC):
     """What FVD is computed with."""
 
@@ -32,11 +39,8 @@ class VideoFeatures(ABC):
     frame_size: int
 
     def prepare(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resizes a frame to the side the network takes (bilinear up, area mean down)."""
-        if frame.shape[0] == frame.shape[1] and frame.shape[0] >= self.frame_size:
-            return resize(frame, self.frame_size)
-        side = (self.frame_size, self.frame_size)
-        return cv2.resize(frame, side, interpolation=cv2.INTER_LINEAR)
+        """Resizes a frame to the side the network takes."""
+        return resized(frame, self.frame_size)
 
     def features(self, window: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (D,) of one window (16, side, side, 3) uint8 RGB of prepared frames."""

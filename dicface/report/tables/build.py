@@ -85,12 +85,13 @@ def build_table(
     }
     rows = _in_order(spec, rows)
     _check_rows(rows, spec.pairs)
-    printed = _printed(metrics, spec.shown)
-    metrics = [*printed, *(facts for facts in metrics if facts not in printed)]
     scores = {
         (row.block, row.method): read_scores(row.metrics, distances) for row in rows if row.metrics
     }
     backbones = _shared_backbones(scores.values())
+    metrics = [_named(facts, backbones.get(facts.id)) for facts in metrics]
+    printed = _printed(metrics, spec.shown)
+    metrics = [*printed, *(facts for facts in metrics if facts not in printed)]
     protocol = _shared_protocol(scores.values())
     if clips is None:
         clips = sorted({clip for one in scores.values() for clip in one.clips})
@@ -190,6 +191,14 @@ def _by_pair(between: pd.DataFrame) -> pd.DataFrame:
     keys = ["block", "method_a", "method_b"]
     groups = [lines for _, lines in between.groupby(keys, sort=False)]
     return pd.concat(groups, ignore_index=True) if groups else between
+
+
+def _named(facts: MetricFacts, backbone: Backbone | None) -> MetricFacts:
+    """The metric, with its backbone in its name where it is another metric by that backbone."""
+    needs = metric_class(facts.id).needs if facts.id in METRICS else ()
+    if backbone is None or backbone.official or not needs or not needs[-1].another_metric:
+        return facts
+    return replace(facts, name=f"{facts.name} ({backbone.name})")
 
 
 def shown_digits(facts: MetricFacts, values: Sequence[float]) -> int:

@@ -80,10 +80,16 @@ class Comparison:
             return set_interval(features) if features else NO_VALUE
         return mean_interval(one.vector(facts.id, self.clips), self.counts)
 
+    def ranks(self, facts: MetricFacts, *scores: Scores | None) -> bool:
+        """Whether values of a metric can be compared: not below its least number of windows."""
+        found = [one.features[facts.id] for one in scores if one and facts.id in one.features]
+        return all(features.num_windows >= facts.min_windows for features in found)
+
     def difference(self, facts: MetricFacts, a: Scores, b: Scores) -> tuple[Estimate, float]:
         """Paired a - b, and its p value before any correction."""
         if facts.level == "set":
-            if facts.id not in a.features or facts.id not in b.features:
+            comparable = facts.id in a.features and facts.id in b.features
+            if not comparable or not self.ranks(facts, a, b):
                 return NO_VALUE, float("nan")
             return set_difference(a.features[facts.id], b.features[facts.id])
         values = a.vector(facts.id, self.clips) - b.vector(facts.id, self.clips)
@@ -110,7 +116,8 @@ def column(
         for method, estimate in estimates.items()
     }
     place = ranks(means, higher_is_better=facts.higher_is_better, digits=digits)
-    if sum(one is not None for one in scores.values()) < 2:
+    scored = [one for one in scores.values() if one is not None]
+    if len(scored) < 2 or not compare.ranks(facts, *scored):
         # The only one is not the best of anything.
         place = dict.fromkeys(place, 0)
     best = next((method for method, rank in place.items() if rank == 1), None)

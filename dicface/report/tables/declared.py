@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dicface.base.names import HEADLINE, INPUT
+from dicface.base.names import HEADLINE, INPUT, MEAN_OF_5, averaged
 from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
 ELSEWHERE = "Made elsewhere"
+CONTROLS = "Means of five frames"
 
 NOTES = ("The degraded input is ranked like every other row.",)
 """Notes on the tables that compare systems."""
@@ -24,9 +25,21 @@ def system(name: str) -> RowSpec:
     Raises:
         MethodError: There is no such method, or it cannot be used.
     """
+    if source := averaged(name):
+        return control_of(system(source))
     facts = method(name).facts
     return RowSpec(
         method=name, label=facts.label, group=facts.group, paper_name=facts.paper_name or None
+    )
+
+
+def control_of(row: RowSpec) -> RowSpec:
+    """The row of the mean of five frames of what another row restored."""
+    return RowSpec(
+        method=f"{row.method}{MEAN_OF_5}",
+        label=f"{row.label}, mean of 5",
+        group=CONTROLS,
+        block=row.block,
     )
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dicface.report.tables.statistics import Estimate
 
 DIGEST_LENGTH = 12
-MIN_FVD_WINDOWS = 64
-"""Below this many windows (or as few as there are features) a set-level value gets a warning."""
 
 
 def of_rows(
@@ -66,6 +64,9 @@ def of_cell(
     parts = []
     if estimate.clips < num_clips:
         parts.append(f"{estimate.clips} of {num_clips} clips")
+    features = scores.features.get(facts.id)
+    if features and features.num_windows < facts.min_windows:
+        parts.append(f"too few windows to rank by ({features.num_windows} of {facts.min_windows})")
     missing = scores.num_missing.get(facts.id, 0)
     if missing:
         parts.append(f"{missing} frame{'s' if missing > 1 else ''} without a value")
@@ -96,26 +97,29 @@ def of_set(
         for facts in metrics
     }
     return tuple(
-        _of_set_metric(facts.name, features, num_clips)
-        for facts, features in found.items()
-        if features
+        _of_set_metric(facts, features, num_clips) for facts, features in found.items() if features
     )
 
 
-def _of_set_metric(name: str, features: Sequence[FeatureSet], num_clips: int) -> str:
+def _of_set_metric(facts: MetricFacts, features: Sequence[FeatureSet], num_clips: int) -> str:
     clips = _span(len(one.clips) for one in features)
     windows = _span(one.num_windows for one in features)
     dimension = max(one.dimension for one in features)
     text = (
-        f"{name} is one value for the whole set: {clips} of {num_clips} clips, {windows} windows, "
-        f"{dimension} features a window. Its interval is a jackknife over clips."
+        f"{facts.name} is one value for the whole set: {clips} of {num_clips} clips, {windows} "
+        f"windows, {dimension} features a window. Its interval is a jackknife over clips."
     )
-    # As many windows as features leave the covariances without full rank.
-    needed = max(MIN_FVD_WINDOWS, dimension + 1)
-    if min(one.num_windows for one in features) < needed:
+    fewest = min(one.num_windows for one in features)
+    if fewest < facts.min_windows:
         text += (
-            f" Warning: below {needed} windows its value depends on their number and is biased "
-            "upward: it says nothing beyond this table, nor of rows with other numbers of windows."
+            f" Too few windows to rank by: below {facts.min_windows} its value depends on their "
+            "number and is biased upward, so that it takes part in no comparison."
+        )
+    # As many windows as features leave the covariances without full rank.
+    elif facts.min_windows and fewest <= dimension:
+        text += (
+            f" Warning: with up to {dimension} windows its value depends on their number and is "
+            "biased upward: it says nothing beyond this table, nor of rows with other numbers."
         )
     return text
 

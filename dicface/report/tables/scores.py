@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dicface.base.errors import MetricError
+from dicface.metrics import features_of
 from dicface.report.tables.statistics import Distance, FeatureSet, in_order
 
 COLUMNS = (
@@ -81,7 +82,7 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
     Args:
         path: The parquet file; long form, one row per clip and metric.
         distances: Set-level metric -> distance of two feature sets; its features are in
-            `<metric>.npz`. None: none is read.
+            the file of `features_of`. None: none is read.
 
     Raises:
         MetricError: A file is missing, damaged, lacks columns, repeats a clip, or mixes backbones
@@ -113,7 +114,7 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
         features={
             metric: _read_features(file, distance)
             for metric, distance in (distances or {}).items()
-            if (file := path.with_name(f"{metric}.npz")).is_file()
+            if (file := path.with_name(f"{features_of(metric)}.npz")).is_file()
         },
     )
 

@@ -76,13 +76,13 @@ def changed(raw: dict, *path: str, value: object) -> dict:
 def test_stages_learn_from_their_own_set(raw):
     planned = Plan.of(raw)
     clips = planned.run.train_folder / "clips"
-    assert planned.training_index("dicface") == [clips / "train/index.parquet"]
-    assert planned.training_index("prior_10") == [clips / "train/index.parquet"]
-    assert planned.training_index("vqgan_codes_half") == [clips / "images/index.parquet"]
+    assert planned.training_files("dicface") == [clips / "train/index.parquet"]
+    assert planned.training_files("prior_10") == [clips / "train/index.parquet"]
+    assert planned.training_files("vqgan_codes_half") == [clips / "images/index.parquet"]
     assert planned.landmark_shards("train") == {"00000": (NAMES[0],), "00001": (NAMES[1],)}
     assert planned.landmark_shards("images") == {}
     demo = Plan.of(read("config.yaml"))
-    assert demo.training_index("vqgan") == [Path("results/demo/clips/train/index.parquet")]
+    assert demo.training_files("vqgan") == [Path("results/demo/clips/train/index.parquet")]
     assert demo.indexed_sets() == []
     assert RenderClips.constraints(demo) == {"split": ["train", "test"]}
 
@@ -92,7 +92,7 @@ def test_a_folder_of_aligned_clips_is_read_where_it_lies(raw):
     raw = changed(raw, "data", "images", "source", value="train")
     planned = Plan.of(raw)
     assert planned.run.training_clips("vqgan") == Path(raw["data"]["train"]["folder"])
-    assert planned.training_index("vqgan") == planned.indexed_sets() == []
+    assert planned.training_files("vqgan") == planned.indexed_sets() == []
     assert planned.landmark_shards("train") == {}
 
 
@@ -216,7 +216,7 @@ def released_plan(raw: dict) -> tuple[Plan, Config]:
 
 def test_released_weights_take_the_place_of_a_training(raw, tmp_path, monkeypatch):
     planned, config = released_plan(raw)
-    assert planned.training_index("vqgan") == sources_of(config, "vqgan") == []
+    assert planned.training_files("vqgan") == sources_of(config, "vqgan") == []
     assert planned.trained_stages() == ["codeformer", "fusion", "dicface"]
     given = build("vqgan", **network(config, "vqgan").settings())
     file = tmp_path / "vqgan_code1024.safetensors"

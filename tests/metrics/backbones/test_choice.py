@@ -1,5 +1,6 @@
 """Which networks measure."""
 
+import importlib.util
 import pickle
 
 import pytest
@@ -20,10 +21,11 @@ def test_auto_takes_offline_networks_where_no_file_is_at_hand(monkeypatch, tmp_p
     assert names == {
         "psnr": "pixels",
         "ssim": "pixels",
-        "lpips": "random-vgg16",
+        "lpips": "Lite2",
         "ids": "dlib-resnet",
         "akd": "dlib-68",
-        "fvd": "random-r3d18",
+        "fvd": "Lite2",
+        "kvd": "Lite2",
         "tlme": "dlib-68",
     }
     official = [metric for metric in METRICS if chosen.of(metric).official]
@@ -52,7 +54,17 @@ def test_official_files_are_taken_one_by_one(monkeypatch, tmp_path) -> None:
     assert chosen.of("fvd").name == "i3d"
     assert chosen.of("fvd").official
     assert not chosen.of("lpips").official
-    assert Backbones.resolve("offline").of("fvd").name == "random-r3d18"
+    assert Backbones.resolve("offline").of("fvd").name == "Lite2"
+
+
+def test_random_features_measure_only_on_request(monkeypatch) -> None:
+    chosen = Backbones.resolve("random")
+    assert chosen.of("lpips").name == "random-vgg16"
+    assert chosen.of("fvd").name == "random-r3d18"
+    assert chosen.of("akd").name == "dlib-68"  # needs no package
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"efficientnet-lite2.*metrics\.backbones: random"):
+        Backbones.resolve("offline")
 
 
 def test_every_official_file_is_registered_with_its_digest() -> None:

@@ -1,8 +1,10 @@
 """The networks of FVD: what they are given, seeded weights."""
 
+import cv2
 import numpy as np
 import torch
 
+from dicface.metrics.backbones.lite import LiteVideoFeatures
 from dicface.metrics.backbones.video import I3DFeatures, RandomVideoFeatures
 
 
@@ -38,3 +40,25 @@ def test_weights_come_from_names_alone() -> None:
     # Another digest means other features: FVDs before and after cannot be compared.
     assert again.info.sha256.startswith("f943571f4ad4caa7")
     assert not again.info.official
+
+
+def test_lite_features_see_time_and_pictures() -> None:
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(rng.integers(0, 256, (80, 96, 3), dtype=np.uint8), (0, 0), 2)
+    moving = np.stack([scene[8:72, i : i + 64] for i in range(16)])
+    video = LiteVideoFeatures("cpu", "test")
+
+    def features(frames: np.ndarray) -> np.ndarray:
+        return video.features(np.stack([video.prepare(frame) for frame in frames]))
+
+    first = features(moving)
+    assert first.shape == (656,)
+    assert np.array_equal(features(moving), first)
+    pictures, changes = np.split(first, 2)
+    # The same pictures in another order change from one to the next by more, a frozen one not.
+    shuffled = np.split(features(moving[rng.permutation(16)]), 2)
+    assert np.allclose(shuffled[0], pictures, atol=1e-5)
+    assert shuffled[1].mean() > 1.2 * changes.mean()
+    assert features(np.repeat(moving[:1], 16, 0))[328:].max() == 0
+    blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in moving])
+    assert np.abs(np.split(features(blurred), 2)[0] - pictures).max() > 0.01

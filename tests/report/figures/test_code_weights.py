@@ -31,7 +31,7 @@ SETTINGS = {
 }
 
 
-def save_network(path, *, kl_weight=1e-4, **settings):
+def save_network(path, *, kl_scale=1e-4, **settings):
     torch.manual_seed(3)
     network = build("dicface", **SETTINGS | settings)
     with torch.no_grad():
@@ -39,7 +39,7 @@ def save_network(path, *, kl_weight=1e-4, **settings):
     facts = {
         "network": "dicface",
         "settings": SETTINGS | settings,
-        "train": {"prior_alpha": 10.0, "kl_weight": kl_weight},
+        "train": {"prior_alpha": 10.0, "kl_scale": kl_scale},
     }
     save_weights(path, network.state_dict(), facts)
     return network.eval()
@@ -108,7 +108,7 @@ def test_variance_is_the_dirichlets_own(tmp_path):
 
 
 def test_weights_without_a_distribution_have_no_variance_of_their_own(tmp_path, inputs):
-    save_network(tmp_path / "w.safetensors", aggregation="top4", kl_weight=0.0)
+    save_network(tmp_path / "w.safetensors", aggregation="top4", kl_scale=0.0)
     made = measure_code_weights(tmp_path / "w.safetensors", inputs, tmp_path / "c.npz")
     assert made.facts["prior"] is None
     assert np.isnan(made.dirichlet_variance).all()

@@ -62,8 +62,8 @@ def table1_row(method, **what_became_of_it):
     return system(method).filled(**what_became_of_it)
 
 
-def build(rows, spec=TABLE1, **conditions):
-    return build_table(spec, rows, Conditions(metrics=FACTS, distance=frechet, **conditions))
+def build(rows, spec=TABLE1, metrics=FACTS, **conditions):
+    return build_table(spec, rows, Conditions(metrics=metrics, distance=frechet, **conditions))
 
 
 def cell(table, method, metric):

@@ -1,6 +1,7 @@
 """Tables from score files: what is printed follows from what was measured, and nothing else."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,10 @@ from dicface.report.tables.spec import TableSpec
 from tests.report.tables._scores import (
     CLIPS,
     FACTS,
+    FVD,
     LEVELS,
+    LPIPS,
+    PSNR,
     TABLE1,
     build,
     cell,
@@ -29,9 +33,11 @@ def test_table1_has_a_row_for_every_system_in_the_papers_order(rows):
     labels = [row.label for row in table.rows]
     printed = [line["method"] for line in csv.DictReader(open(PAPER_NUMBERS / "table1.csv"))]
     assert [name for name in printed if name != "DicFace"] == labels[1:8]
-    assert labels[8:] == ["DicFace (released)", "CodeFormer (trained)", "DicFace (trained)"]
+    trained = ["CodeFormer (trained)", "DicFace (trained)"]
+    means = [f"{label}, mean of 5" for label in ("Degraded input", *trained)]
+    assert labels[8:] == ["DicFace (released)", *trained, *means]
     groups = ["Reference", *["Systems of the paper"] * 8, *["Trained in this run"] * 2]
-    assert [row.group for row in table.rows] == groups
+    assert [row.group for row in table.rows] == [*groups, *["Means of five frames"] * 3]
 
 
 def test_means_and_ranks_come_from_the_scores_and_the_metrics_direction(rows):
@@ -157,10 +163,17 @@ def test_few_clips_are_warned_of_and_nothing_is_called_better(tmp_path):
     assert cell(table, "dicface_trained", "fvd")["note"] == "0 of 3 clips"
 
 
-def test_fvd_says_how_many_clips_and_windows_and_warns_below_the_count(rows):
-    note = next(text for text in build(rows).general if text.startswith("FVD"))
+def test_fvd_of_few_windows_keeps_its_cell_and_is_compared_with_nothing(rows):
+    table = build(rows, metrics=[PSNR, LPIPS, replace(FVD, min_windows=64)])
+    note = next(text for text in table.general if text.startswith("FVD"))
     assert "8 of 8 clips, 8 windows, 4 features" in note
-    assert "Warning: below 64 windows" in note
+    assert "Too few windows to rank by: below 64" in note
+    ours = cell(table, "dicface_trained", "fvd")
+    assert np.isfinite(ours["mean"])
+    assert ours["rank"] == 0
+    assert ours["note"] == "too few windows to rank by (8 of 64)"
+    assert table.differences.query("metric == 'fvd'")["mean"].isna().all()
+    assert "fewer clips" not in to_markdown(table)
 
 
 def test_noise_floor_and_run_notes_stand_under_the_table(tmp_path, rows):
@@ -177,7 +190,8 @@ def test_noise_floor_and_run_notes_stand_under_the_table(tmp_path, rows):
     )
     floor.to_parquet(tmp_path / "noise.parquet")
     table = build(rows, noise_floor=tmp_path / "noise.parquet", notes=["Trained on 2 cores."])
-    assert "Noise floor, truth re-encoded: LPIPS 0.010 (v; 8 clips)." in table.general
+    floor = "Noise floor, truth re-encoded: LPIPS (random-vgg16) 0.010 (v; 8 clips)."
+    assert floor in table.general
     assert "Trained on 2 cores." in to_text(table)
     assert "trained for 100 steps." in table.numbered
 

@@ -120,7 +120,7 @@ def test_ablations_print_the_papers_columns_and_keep_all_metrics_in_the_csv(tabl
     lines = pd.read_csv(io.StringIO(to_csv(table)))
     # What is printed comes first in every row, in printed order.
     assert lines["metric"].tolist() == ["psnr", "fvd", "lpips"] * 4
-    assert "LPIPS: in table3.csv." in table.general
+    assert "LPIPS (random-vgg16): in table3.csv." in table.general
     with pytest.raises(ConfigError, match="none named akd"):
         build(table3_rows, TABLE3)
 
@@ -182,7 +182,7 @@ def test_own_definitions_and_other_networks_have_no_gap_even_on_the_papers_clips
     line = next(
         line for line in plain(to_paper_markdown(table)).splitlines() if line.startswith("| α = 1 ")
     )
-    assert "FVD not comparable" in line
+    assert "FVD (random-vgg16) not comparable" in line
     assert f"PSNR −{29.099 - psnr['ours']:.3f}" in line
 
 

@@ -1,4 +1,4 @@
-"""The demo's weights: numbers of faces, training in one command, export in 16 bits, the card."""
+"""Weights that ship: numbers of faces, looks on the way, export in 16 bits, the card."""
 
 import json
 import subprocess
@@ -11,23 +11,27 @@ import torch
 import yaml
 from safetensors.numpy import save_file
 
-from dicface.base.errors import ClipError, TrainingError, WeightsError
+from dicface.base.errors import ClipError, ConfigError, WeightsError
 from dicface.base.seeds import numpy_rng
 from dicface.config.fields import overlay
 from dicface.config.load import load
 from dicface.config.networks import network
 from dicface.config.settings import Config
+from dicface.jobs import JOBS
 from dicface.models import build
 from dicface.models.checkpoint import load_network, read_header
 from dicface.models.efficientnet import LiteDistance
-from dicface.training.demo import weights as demo_weights
-from dicface.training.demo.__main__ import main
-from dicface.training.demo.card import card_text, checks, eye_error, face_boxes
-from dicface.training.demo.numbers import FaceSet, code_numbers, face_numbers
-from dicface.training.demo.weights import CONFIG, STAGES, Unseen, export, train
+from dicface.provenance.manifest import recorded
+from dicface.runs.folder import Run
+from dicface.training.shipping import measure as measuring
+from dicface.training.shipping.card import STAGES, checks
+from dicface.training.shipping.looks import Unseen
+from dicface.training.shipping.measure import export, eye_error, face_boxes
+from dicface.training.shipping.numbers import FaceSet, code_numbers, face_numbers
 from dicface.workflow.plan import Plan
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = (ROOT / "config" / "config.yaml", ROOT / "config" / "demo_weights.yaml")
 SIZE = 32
 
 
@@ -85,8 +89,9 @@ def packed(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture(autouse=True)
 def _no_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("dicface.training.demo.weights", "dicface.training.demo.card"):
-        monkeypatch.setattr(f"{module}.lite_distance", lambda name: _Pixels())
+    for module in ("looks", "measure"):
+        path = f"dicface.training.shipping.{module}.lite_distance"
+        monkeypatch.setattr(path, lambda name: _Pixels())
 
 
 def faces(seed: str = "a", n: int = 2) -> FaceSet:
@@ -152,86 +157,84 @@ def test_unseen_faces_are_one_an_identity(raw: dict, packed: tuple[Path, Path]) 
         Unseen.read(packed[0], config, 2)
 
 
-def test_trains_looks_exports_and_describes(
-    raw: dict, packed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    config, out = config_of(raw), tmp_path / "out"
+@pytest.fixture
+def run(raw: dict, packed: tuple[Path, Path], tmp_path: Path) -> Run:
+    """A run with the packed files where its jobs would make them."""
+    run = Run.of({**raw, "results": str(tmp_path / "results")})
+    for people, path in zip(("weights", "unseen"), packed, strict=True):
+        run.stills(people).parent.mkdir(parents=True, exist_ok=True)
+        run.stills(people).write_bytes(path.read_bytes())
+    return run
 
-    def go() -> None:
-        train(config, stills=packed[0], unseen=packed[1], out=out, look_every=2, num_looked_at=2)
 
-    go()
+def train(run: Run) -> None:
     for stage in STAGES:
-        lines = (out / stage / "validation.jsonl").read_text().splitlines()
+        JOBS["train"](run=run, network=stage).work()
+
+
+def test_trains_looks_ships_and_describes(run: Run) -> None:
+    train(run)
+    for stage in STAGES:
+        folder = run.network(stage).folder
+        lines = (folder / "validation.jsonl").read_text().splitlines()
         looks = [json.loads(line) for line in lines]
         assert [look["step"] for look in looks] == [2, 4]
         assert {"psnr", "eyes_distance", "sharpness", "codes_used"} <= set(looks[0])
-        assert (out / stage / "pictures" / "step_000004.png").is_file()
-    before = (out / "vqgan/weights.safetensors").stat().st_mtime_ns
-    go()  # nothing is left to do
-    assert (out / "vqgan/weights.safetensors").stat().st_mtime_ns == before
+        assert (folder / "pictures" / "step_000004.png").is_file()
 
-    unseen = Unseen.read(packed[1], config, 64)
-    to = tmp_path / "shipped.safetensors"
-    cost = export(out, to, unseen, {"commit": "abc"})
-    assert cost["psnr_16_32"] > 40
-    assert cost["megabytes"] < 8
-    facts = read_header(to)
+    job = JOBS["ship_weights"](run=run, network="fusion")
+    with recorded(job.artefact(), ["test"]):
+        job.work()
+    (shipped,) = job.writes()
+    numbers = json.loads((shipped.parent / "numbers.json").read_text())
+    assert numbers["psnr_16_32"] > 40
+    assert numbers["megabytes"] < 8
+    facts = read_header(shipped)
     assert facts["made_by"] == "this project"
-    assert facts["commit"] == "abc"
     assert facts["task"] == "bfr"
-    shipped, _ = load_network(to)  # in 32 bits, as everywhere
-    assert all(p.dtype == torch.float32 for p in shipped.parameters())
-
-    numbers = {f"{stage}_{key}": 1.0 for stage in STAGES for key in looks[0]} | cost
-    numbers |= {f"{stage}_eye_landmarks_px": 1.0 for stage in STAGES}
-    numbers["truth_eye_landmarks_px"] = 5.0
-    (out / "card").mkdir()
-    (out / "card/stage3.safetensors").write_bytes(to.read_bytes())
-    checked = checks(numbers, 16)
-    text = card_text(out, numbers, checked, config, 3, "one core")
+    network, _ = load_network(shipped)  # in 32 bits, as everywhere
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+    text = (shipped.parent / "README.md").read_text()
     assert "sha256" in text
-    assert "| codes used | 1 | ≥ 16 | **no** |" in text
-    assert "one core" in text
+    assert f"| codes used | {numbers['vqgan_codes_used']} | ≥ 16 |" in text
+    (asked,) = (each for each in checks(numbers, 16) if each[0] == "16-bit file")
+    assert asked[-1]
 
 
-def test_other_data_or_settings_are_refused_and_lose_nothing(
-    raw: dict, packed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    given = {"unseen": packed[1], "out": tmp_path / "out", "look_every": 2, "num_looked_at": 2}
-    train(config_of(raw), stills=packed[0], **given)
-    with pytest.raises(TrainingError, match="begun with"):
-        train(config_of(raw), stills=packed[1], **given)
-    raw["train"]["fusion"]["steps"] = 6
-    with pytest.raises(TrainingError, match=r"other settings \(train\)"):
-        train(config_of(raw), stills=packed[0], **given)
-    assert (tmp_path / "out/fusion/weights.safetensors").is_file()
+def test_a_look_taken_again_replaces_the_first(run: Run) -> None:
+    for _ in range(2):
+        JOBS["train"](run=run, network="vqgan").work()
+    lines = (run.network("vqgan").folder / "validation.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4]
 
 
 def test_weights_that_do_not_fit_are_not_exported(
-    raw: dict, packed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unseen = Unseen.read(packed[1], config_of(raw), 2)
+    unseen = Unseen.read(run.stills("unseen"), run.config, 2)
+    weights = run.network("fusion").weights
     with pytest.raises(WeightsError, match="no such weights file"):
-        export(tmp_path, tmp_path / "x.safetensors", unseen, {})
-    train(
-        config_of(raw),
-        stills=packed[0],
-        unseen=packed[1],
-        out=tmp_path,
-        look_every=4,
-        num_looked_at=1,
-    )
-    monkeypatch.setattr(demo_weights, "LIMIT_MB", 0.001)
+        export(weights, tmp_path / "x.safetensors", unseen)
+    train(run)
+    monkeypatch.setattr(measuring, "LIMIT_MB", 0.001)
     with pytest.raises(WeightsError, match="expected at most"):
-        export(tmp_path, tmp_path / "x.safetensors", unseen, {})
+        export(weights, tmp_path / "x.safetensors", unseen)
     assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_a_missing_file_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    given = ["--stills", str(tmp_path / "none"), "--unseen", str(tmp_path), "--out", str(tmp_path)]
-    assert main(["train", *given]) == 2
-    assert "no such file; expected packed frames" in capsys.readouterr().err
+def test_a_run_without_stills_ships_nothing() -> None:
+    plan = Plan.of(yaml.safe_load(CONFIG[0].read_text()))
+    with pytest.raises(ConfigError, match="expected 'stills'"):
+        plan.shipped()
+    assert JOBS["ship_weights"].constraints(plan) == {"network": []}
+    assert JOBS["render_stills"].constraints(plan) == {"people": []}
+
+
+def test_stills_hold_people_of_their_own(run: Run) -> None:
+    weights, unseen = (JOBS["render_stills"](run=run, people=p) for p in ("weights", "unseen"))
+    assert weights.seeds() == ["demo-weights-stills-<number of the person>"]
+    assert unseen.seeds() == ["demo-unseen-stills-<number of the person>"]
+    assert unseen.depends_on()["num_frames"] == 64
 
 
 def test_eyes_are_found_where_they_are() -> None:

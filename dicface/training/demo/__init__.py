@@ -1,1 +1,0 @@
-"""The demo's own stages I to III: trained, looked at on the way, exported and described."""

@@ -1,0 +1,1 @@
+"""Weights that ship: looked at while they learn, measured on unseen faces, exported, described."""
