@@ -103,7 +103,10 @@ def check(
         # Snakemake reads files into mappings of other types, which YAML would not write.
         raw = json.loads(json.dumps(merged, default=str))
     except (ValueError, RecursionError):
-        raise ConfigError(f"{_name(where)}: expected values that do not hold themselves.") from None
+        raise ConfigError(
+            f"{_name(where)}: found a value that holds itself, expected plain values; write out "
+            "what its YAML alias stands for."
+        ) from None
 
     def at_home(problem: Problem) -> Problem:
         return dataclasses.replace(problem, where=_holder(where, problem.path, raw))
@@ -131,7 +134,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1
+        line = getattr(error.problem_mark, "line", 0) + 1
         raise ConfigError(f"{path}: is no YAML (line {line}: {error.problem}).") from None
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError):
         raise ConfigError(f"{path}: is no YAML text; write it anew or name another file.") from None

@@ -52,6 +52,8 @@ class Plan:
         from dicface.methods import fault, names
         from dicface.weights.registry import registry
 
+        for name in self.config.variants.keys() & set(names()):
+            raise WrongValueError("variants", name, "a name that no method has")
         known = {*names(), *self.config.variants}
         for table, (_, rows) in rows_of_tables(self.config).items():
             for row in (averaged(row) or row for row in rows):
@@ -110,7 +112,7 @@ class Plan:
 
     def scored(self, task: str) -> list[str]:
         """Returns the methods of a task that the run scores, in its table's order."""
-        methods = self.config.table1 if task == "bfr" else self.config.table2[task]
+        methods = self.config.table1 if task == "bfr" else self.config.table2.get(task, ())
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
 

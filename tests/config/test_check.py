@@ -179,7 +179,7 @@ WRONG = {
     "variants.x={of: x, label: x}": "variants.x.of: found 'x', expected a stage or a variant that",
     "variants.x={of: dicface, label: ''}": "variants.x.label: found '', expected a text that is",
     "variants.x={of: dicface, label: x, task: bf}": "variants.x.task: found 'bf', expected one of",
-    "variants.x={of: dicface, label: x, train: {kl: 0}}": "unknown key; did you mean kl_scale?",
+    "variants.x={of: dicface, label: x, train: {kl: 0}}": "unknown key; did you mean kl_scale or",
     "variants.x={of: dicface, label: x, restore: {samples: -1}}": "variants.x.restore.samples: fo",
     "variants.x={of: dicface, label: x, model: {vqgan: {codebook_size: 8}}}": (
         "variants.x.model.vqgan.codebook_size: found 8, expected 256 as 'codeformer', whose weights"
@@ -260,7 +260,7 @@ def test_the_file_that_has_the_key_is_named(raw: dict, tmp_path: Path) -> None:
         (b"\xff\xfe\x00\xd8", "is no YAML text"),
         (b"a: \x00", "is no YAML text"),
         (b"[" * 5000, "is no YAML text"),
-        (b"seed: &a [*a]", "expected values that do not hold themselves"),
+        (b"seed: &a [*a]", "found a value that holds itself, expected plain"),
     ],
 )
 def test_files_that_are_no_configuration(tmp_path: Path, content: bytes, message: str) -> None:

@@ -114,3 +114,10 @@ def test_trainings_and_test_inputs_have_seeds_of_their_own() -> None:
     raw["data"]["test"]["degradation_seed"] = 0
     assert JOBS["train"](run=Run.of(raw), network="fusion").made_from() == made_from
     assert JOBS["render_clips"](run=run, split="test").depends_on()["seed"] == "demo-0"
+
+
+def test_variants_take_no_method_of_their_name() -> None:
+    raw = yaml.safe_load((CONFIG / "config.yaml").read_text())
+    raw["variants"]["gpen"] = {"of": "dicface", "label": "mine"}
+    with pytest.raises(ConfigError, match="variants: found 'gpen', expected a name that no method"):
+        Plan.of(raw)
