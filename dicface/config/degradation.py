@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from dicface.config.fields import (
     Checked,
     FrameRate,
+    Int,
     NonNegative,
     Number,
     OddInt,
@@ -31,8 +32,8 @@ GreyLevels = Annotated[
     tuple[Number, Number], within("[low, high] with 0 ≤ low ≤ high ≤ 255", 0, 255)
 ]
 Widths = Annotated[tuple[Number, Number], within("[low, high] with 0 ≤ low ≤ high", 0)]
-RateFactors = Annotated[tuple[int, int], within("[low, high] with 0 ≤ low ≤ high ≤ 51", 0, 51)]
-Counts = Annotated[tuple[int, int], within("[first, end] with 1 ≤ first < end", 1, excluded=True)]
+RateFactors = Annotated[tuple[Int, Int], within("[low, high] with 0 ≤ low ≤ high ≤ 51", 0, 51)]
+Counts = Annotated[tuple[Int, Int], within("[first, end] with 1 ≤ first < end", 1, excluded=True)]
 
 
 def _weighs(weights: dict[str, float]) -> bool:

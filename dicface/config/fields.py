@@ -157,6 +157,16 @@ def _number(value: object) -> object:
         return value
 
 
+def _whole_number(value: object) -> object:
+    """Snakemake gives what stands inside `--config 'train={vqgan: {steps: 10}}'` as text."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value) else value
+
+
+def _flag(value: object) -> object:
+    """As `_whole_number`."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 def _text(value: object) -> object:
     """A number where a name is asked for is the name: `test_clips=2024`."""
     return str(value) if type(value) in (int, float) else value
@@ -199,12 +209,14 @@ def _unique(names: Iterable[str]) -> bool:
 
 
 Number = Annotated[float, Read(_number)]
+Int = Annotated[int, Read(_whole_number)]
+Flag = Annotated[bool, Read(_flag)]
 Text = Annotated[str, Read(_text)]
-Count = Annotated[int, whole(0)]
-PositiveInt = Annotated[int, whole(1)]
-OddInt = Annotated[int, Rule("an odd number ≥ 1", lambda n: n >= 1 and n % 2 == 1)]
-FrameRate = Annotated[int, whole(1, 1000)]
-Processors = Annotated[int, whole(1, 1024)]
+Count = Annotated[Int, whole(0)]
+PositiveInt = Annotated[Int, whole(1)]
+OddInt = Annotated[Int, Rule("an odd number ≥ 1", lambda n: n >= 1 and n % 2 == 1)]
+FrameRate = Annotated[Int, whole(1, 1000)]
+Processors = Annotated[Int, whole(1, 1024)]
 NonNegative = Annotated[Number, Rule("a number ≥ 0", lambda x: x >= 0, {"minimum": 0})]
 Positive = Annotated[Number, Rule("a number > 0", lambda x: x > 0, {"exclusiveMinimum": 0})]
 Probability = Annotated[
@@ -222,11 +234,11 @@ Names = Annotated[
     Rule("a list of names, at least one and none twice", lambda names: names and _unique(names)),
 ]
 PositiveInts = Annotated[
-    tuple[int, ...],
+    tuple[Int, ...],
     Rule("a list of whole numbers ≥ 1, at least one", lambda each: each and min(each) >= 1),
 ]
 Samples = Annotated[
-    int | Literal["mean"],
+    Int | Literal["mean"],
     Rule("mean, or a whole number ≥ 1 of draws", lambda n: n == "mean" or n >= 1),
 ]
 """What is drawn: the expected value, or so many draws that are averaged."""

@@ -10,6 +10,8 @@ from dicface.config.fields import (
     BelowOne,
     Changes,
     Checked,
+    Flag,
+    Int,
     NonNegative,
     OddInt,
     Positive,
@@ -40,7 +42,7 @@ class VQGANSettings(Checked):
         (1, 2, 2, 4, 4, 8),
     )
     num_res_blocks: PositiveInt = setting("ResBlocks a level.", 2)
-    attn_resolutions: tuple[int, ...] = setting(
+    attn_resolutions: tuple[Int, ...] = setting(
         "Feature sizes at which an attention block follows each ResBlock.", (16,)
     )
     norm_groups: PositiveInt = setting("Groups of every GroupNorm.", 32)
@@ -118,7 +120,7 @@ class CodeFormerSettings(VQGANSettings):
         "Feature sizes at which encoder skips are fused into the decoder.",
         ("32", "64", "128", "256"),
     )
-    train_position_emb: bool = setting("Whether the spatial position table is trained.", True)
+    train_position_emb: Flag = setting("Whether the spatial position table is trained.", True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,17 +141,17 @@ class DicFaceSettings(CodeFormerSettings):
     """Sizes and switches of DicFace; the defaults are the released network."""
 
     dropout: BelowOne = setting("As in `transformer`, for both kinds of layers.", 0.1)
-    train_position_emb: bool = setting(
+    train_position_emb: Flag = setting(
         "The release freezes CodeFormer's spatial position table.", False
     )
     frame_length: OddInt = setting("R = t, frames of a window, which has a centre.", 5)
-    temporal: bool = setting("Whether a temporal attention layer follows each spatial one.", True)
+    temporal: Flag = setting("Whether a temporal attention layer follows each spatial one.", True)
     temporal_start: Literal["release", "zero"] = setting(
         "How these begin: as PyTorch does (`release`), or with outputs of 0 (`zero`), so that the "
         "network predicts what the weights that it starts from predict.",
         "release",
     )
-    multiscale: bool = setting(
+    multiscale: Flag = setting(
         "Whether encoder features at 4×, 2× and 1× the latent grid are fused into lq_feat "
         "(release) or the encoder's output is lq_feat (paper).",
         True,

