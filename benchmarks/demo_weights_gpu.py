@@ -24,6 +24,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,7 +110,11 @@ def pack(stills: Path, unseen: Path, to: Path) -> None:
         stage: {"train": plan.decides()["train"], "settings": plan.settings(), "kind": plan.kind}
         for stage, plan in plans.items()
     }
-    facts = {"stages": settings, "degradation": config.degradation, "seed": config.seed_name}
+    facts = {
+        "stages": settings,
+        "degradation": asdict(config.degradation),
+        "seed": config.seed_name,
+    }
     stored = load_file(stills)
     frames, people = stored["frames"], stored["identity"]
     # One frame of everybody before second ones, as many as fit.

@@ -55,8 +55,8 @@ class KeepSettings(CodeFormerSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if unknown := set(self.cross_fuse_list) - set(self.connect_list):
-            self._refuse("cross_fuse_list", f"among connect_list = {self.connect_list}", unknown)
+        if set(self.cross_fuse_list) - set(self.connect_list):
+            self._refuse("cross_fuse_list", f"some of connect_list = {list(self.connect_list)}")
 
 
 class _CrossAttention(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from dicface.base.errors import ConfigError
 from dicface.base.suite import require_same_suite, suite_folder
 from dicface.cli.parser import add_config, examples
+from dicface.config.load import with_values
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +64,9 @@ def snakemake_words(options: argparse.Namespace) -> list[str]:
     if options.config:
         words += ["--configfile", *map(str, options.config)]
     if options.set:
-        words += ["--config", *options.set]
+        # Snakemake takes keys of the top alone.
+        settings = with_values({}, options.set)
+        words += ["--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items())]
     if options.dry_run:
         words += ["--dry-run"]
     return words + options.after_dashes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError
-from dicface.config.mapping import overlay
+from dicface.config.fields import overlay
 
 KEYS = ("test_clips", "results", "data.train.folder", "data.images.folder", "data.test.folder")
 """The settings that name one; each of `methods` names another, `restored`."""

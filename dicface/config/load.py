@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,31 +11,22 @@ from typing import Any
 import yaml
 
 from dicface.base.errors import ConfigError
+from dicface.base.suite import suite_folder
+from dicface.config.check import Problem, WrongConfigError, typed
+from dicface.config.fields import WrongValueError, overlay, shown
+from dicface.config.fit import check_fit
 from dicface.config.folders import as_typed, in_full, nested
-from dicface.config.mapping import from_mapping, overlay
-from dicface.config.networks import network, restore_settings, sources_of
-from dicface.config.settings import STAGES, Config
-from dicface.config.systems import TRAINED_METHODS
-
-#: A folder of results stands bare in shell commands and in Snakemake's patterns.
-_SAFE_PATH = re.compile(r"(?!-)[\w./+,:@=-]+")
-
-#: With these, no folder of a run can be that of another budget, seed or set of clips.
-_BUDGET = re.compile(r"(?!seed|clips)[a-z0-9_]+")
-
-
-SUITE = Path(__file__).resolve().parents[2] / "config"
-"""The suite's own settings: `config.yaml`, which all others are laid over, and budgets."""
+from dicface.config.settings import Config
 
 
 def load(*paths: str | Path) -> Config:
     """Reads a run's configuration; each further file is laid over those before it.
 
     Raises:
-        ConfigError: A file is missing or no YAML, or a key is unknown, missing or of a wrong type;
-            the message names the file and the key.
+        ConfigError: A file is missing or no YAML, or the settings cannot be (see `check`); the
+            message names the file and the key.
     """
-    return from_mapping(Config, merge(*paths), ", ".join(map(str, paths)))
+    return check(merge(*paths), [Path(path) for path in paths])[0]
 
 
 def merge(*paths: str | Path) -> dict[str, Any]:
@@ -45,42 +36,36 @@ def merge(*paths: str | Path) -> dict[str, Any]:
         ConfigError: A file is missing or no YAML mapping.
     """
     merged: dict[str, Any] = {}
-    for path in map(Path, paths):
-        try:
-            mapping = yaml.safe_load(path.read_text())
-        except FileNotFoundError:
-            raise ConfigError(
-                f"{path}: no such file. Give config/config.yaml, further files to lay over it, or "
-                "the run_config.yaml that a run of the workflow wrote."
-            ) from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: is no YAML ({error}).") from error
-        if not isinstance(mapping, dict):
-            raise ConfigError(f"{path}: found {mapping!r}, expected keys and values.")
-        merged = overlay(merged, mapping)
+    for path in paths:
+        merged = overlay(merged, _read(Path(path)))
     return merged
 
 
-def with_values(config: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """Returns a configuration overlaid by words of a command line.
+def with_values(mapping: dict[str, Any], values: Sequence[str]) -> dict[str, Any]:
+    """Returns a configuration with single values laid over it, as a command line gives them.
 
     Args:
-        config: What lies below.
-        words: KEY=VALUE; a value is read as YAML, and "a.b" is the key `b` in `a`.
+        mapping: Plain values; they are not changed.
+        values: Each "KEY=VALUE", a dotted key and a value of YAML, such as
+            "train.dicface.steps=10".
 
     Raises:
-        ConfigError: A word is no KEY=VALUE.
+        ConfigError: One has another form. What keys and values can be, `check` says.
+
+    >>> with_values({"data": {"size": 64, "fps": 25}}, ["data.size=128"])
+    {'data': {'size': 128, 'fps': 25}}
     """
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set: found '{word}', expected KEY=VALUE, such as data.size=64.")
+    for each in values:
+        key, equals, text = each.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise ConfigError(f"found '{each}', expected KEY=VALUE such as train.dicface.steps=10.")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            value = text
-        config = overlay(config, nested(key, value))
-    return as_typed(config, words)
+            raise ConfigError(f"{key}: found '{text}', expected a value of YAML.") from None
+        mapping = overlay(mapping, nested(key.strip(), value))
+    return as_typed(mapping, values)
 
 
 def asked_for(files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
@@ -93,8 +78,9 @@ def asked_for(files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: A file or a word cannot be read, or there is no such budget.
     """
-    merged = with_values(merge(SUITE / "config.yaml", *files), words)
-    return with_budget(merged, SUITE / "budget")
+    suite = suite_folder() / "config"
+    merged = with_values(merge(suite / "config.yaml", *files), words)
+    return with_budget(merged, suite / "budget")
 
 
 def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -110,71 +96,88 @@ def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not path.is_file():
         known = ["full", *sorted(p.stem for p in folder.glob("*.yaml"))]
         raise ConfigError(f"budget: found '{budget}', expected one of {', '.join(known)}.")
-    return overlay(config, yaml.safe_load(path.read_text()))
+    return overlay(config, _read(path))
 
 
-def check(merged: dict[str, Any], where: str) -> tuple[Config, dict[str, Any]]:
+def check(
+    merged: dict[str, Any], where: str | Sequence[Path] = "configuration"
+) -> tuple[Config, dict[str, Any]]:
     """Checks a merged configuration.
 
     Args:
         merged: What files and the command line say together, as Snakemake or YAML gives it.
-        where: The files that it comes from, for messages.
+        where: The files that it comes from, in their order, or what to call it in messages.
 
     Returns:
         Typed settings, and the same as plain values that YAML can write.
 
     Raises:
-        ConfigError: A key is unknown, missing, of a wrong type, or does not fit another one.
+        WrongConfigError: Keys are unknown or missing, or values cannot be or do not fit others.
     """
-    # Snakemake reads files into mappings of other types, which YAML would not write.
-    raw = json.loads(json.dumps(merged, default=str))
+    try:
+        # Snakemake reads files into mappings of other types, which YAML would not write.
+        raw = json.loads(json.dumps(merged, default=str))
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            f"{_name(where)}: found a value that holds itself, expected plain values; write out "
+            "what its YAML alias stands for."
+        ) from None
+
+    def at_home(problem: Problem) -> Problem:
+        return dataclasses.replace(problem, where=_holder(where, problem.path, raw))
+
     raw = in_full(raw)
-    checked = from_mapping(Config, raw, where)
-    for name in (*STAGES, *checked.variants):
-        sources_of(checked, name)
-        restore_settings(checked, name)
-    _check_rows(checked)
-    if not _SAFE_PATH.fullmatch(checked.results):
-        raise ConfigError(
-            f"results: found '{checked.results}', expected a path of letters, digits and "
-            "_ - . / + , : @ = that does not begin with -; name another folder, or link one here."
-        )
-    if not _BUDGET.fullmatch(checked.budget):
-        raise ConfigError(
-            f"budget: found '{checked.budget}', expected lower-case letters, digits and _, and "
-            "neither seed… nor clips…, which other runs are called; rename its file."
-        )
-    test = checked.data.test
-    if test.test_set == "released" and (test.source, test.layout) != ("folder", "released_test"):
-        raise ConfigError(
-            f"data.test: test_set is released and the source '{test.source}', layout "
-            f"'{test.layout}'; expected source: folder, layout: released_test."
-        )
-    return checked, raw
+    config, problems = typed(raw)
+    if config is None:
+        raise WrongConfigError([at_home(each) for each in problems])
+    try:
+        check_fit(config)
+    except WrongValueError as error:
+        problem = Problem(tuple(error.key.split(".")), "value", error.text)
+        raise WrongConfigError([at_home(problem)]) from None
+    # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
+    return config, raw | {"test_clips": config.test_clips}
 
 
-def _check_rows(config: Config) -> None:
-    """A variant that a table names is there and of its task; no two rows have one name."""
-    rows = {"table1": ("bfr", config.table1)}
-    rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
-    rows |= {f"ablations.{name}": ("bfr", each.rows) for name, each in config.ablations.items()}
-    for table, (task, methods) in rows.items():
-        for method in methods:
-            if method in config.variants:
-                found = network(config, method).task
-                if found != task:
-                    raise ConfigError(
-                        f"{table}: the variant '{method}' is trained for {found}, expected {task}."
-                    )
-            elif table.startswith("ablations") and method not in TRAINED_METHODS:
-                known = ", ".join((*TRAINED_METHODS, *config.variants))
-                raise ConfigError(f"{table}: found '{method}', expected one of {known}.")
-    taken = {"input", *TRAINED_METHODS, *config.variants}
-    taken |= {method for _, methods in rows.values() for method in methods}
-    made = [(each.name, each.task) for each in config.methods]
-    for name, task in made:
-        if name in taken or made.count((name, task)) > 1:
-            raise ConfigError(
-                f"methods: found the name '{name}', which another row has; expected a name of its "
-                "own, such as 'my_gpen'. Tables print its label."
-            )
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such file. Give config/config.yaml, further files to lay over it, or "
+            "the run_config.yaml that a run of the workflow wrote."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    except yaml.MarkedYAMLError as error:
+        line = getattr(error.problem_mark, "line", 0) + 1
+        raise ConfigError(f"{path}: is no YAML (line {line}: {error.problem}).") from None
+    except (yaml.YAMLError, UnicodeError, RecursionError, ValueError):
+        raise ConfigError(f"{path}: is no YAML text; write it anew or name another file.") from None
+    if not isinstance(mapping, dict):
+        raise ConfigError(f"{path}: found {shown(mapping)}, expected keys and values.")
+    return mapping
+
+
+def _name(where: str | Sequence[Path]) -> str:
+    return where if isinstance(where, str) else ", ".join(map(str, where))
+
+
+def _holder(where: str | Sequence[Path], path: tuple[str | int, ...], raw: dict[str, Any]) -> str:
+    """Says where a value comes from: the last file that gives it; none for the command line's."""
+    if isinstance(where, str):
+        return where
+    value = _value(raw, path)
+    if value is ...:
+        return _name(where)
+    return next((str(file) for file in reversed(where) if _value(_read(file), path) == value), "")
+
+
+def _value(mapping: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - plain values
+    """The value of a key; `...` where there is none."""
+    for part in path:
+        try:
+            mapping = mapping[part]
+        except (KeyError, IndexError, TypeError):
+            return ...
+    return mapping

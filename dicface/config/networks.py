@@ -11,7 +11,13 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import with_seed
-from dicface.config.mapping import from_mapping, overlay
+from dicface.config.fields import WrongValueError, overlay
+from dicface.config.model import (
+    CodeFormerSettings,
+    DicFaceSettings,
+    DiscriminatorSettings,
+    VQGANSettings,
+)
 from dicface.config.settings import STAGES, Config, RestoreSettings, TrainSettings
 
 NETWORK_OF_STAGE = {
@@ -21,6 +27,21 @@ NETWORK_OF_STAGE = {
     "dicface": "dicface",
 }
 """Stage -> the network that `dicface.models.build` makes for it."""
+
+SIZES_OF_NETWORK = {
+    "vqgan": VQGANSettings,
+    "codeformer": CodeFormerSettings,
+    "dicface": DicFaceSettings,
+}
+"""Network -> its settings; each has the modules of those before it."""
+
+SECTIONS_OF_MODEL = {
+    "dicface": DicFaceSettings,
+    "transformer": CodeFormerSettings,
+    "vqgan": VQGANSettings,
+    "discriminator": DiscriminatorSettings,
+}
+"""Section of `model` -> the settings that it holds."""
 
 METHOD_OF_STAGE = {"fusion": "codeformer_trained", "dicface": "dicface_trained"}
 """Stage -> the method that restores with its weights."""
@@ -61,7 +82,7 @@ class Network:
     @property
     def frames(self) -> int:
         """Frames of a training sample."""
-        return self.model["dicface"]["frame_length"] if self.stage == "dicface" else 1
+        return self.sizes().frame_length if self.stage == "dicface" else 1
 
     @property
     def learns_from_images(self) -> bool:
@@ -77,6 +98,14 @@ class Network:
         if kind == "dicface":
             settings |= self.model["dicface"]
         return settings
+
+    def sizes(self) -> VQGANSettings:
+        """Returns its settings, checked.
+
+        Raises:
+            WrongValueError: They do not fit each other.
+        """
+        return SIZES_OF_NETWORK[self.kind](**self.settings())
 
     def decides(self) -> dict[str, Any]:
         """Returns what decides its weights, but for the run's seed, clips and degradation."""
@@ -97,27 +126,59 @@ def network(config: Config, name: str) -> Network:
         name: A stage or a variant; a variant that shares weights gives the network it shares.
 
     Raises:
-        ConfigError: There is no such network, variants refer to one another in a ring, or a changed
-            value is unknown or of another type.
+        ConfigError: There is no such network, or variants refer to one another in a ring.
     """
     name = weights_of(config, name)
     lineage = _lineage(config, name)
-    stage = lineage[0]
-    train = {**config.train.get("defaults", {}), **config.train.get(stage, {})}
     task = "bfr"
     for variant in (config.variants[step] for step in lineage[1:]):
-        train = overlay(train, variant.train)
         task = variant.task or task
-    train = from_mapping(TrainSettings, train, f"train settings of '{name}'")
+    train = TrainSettings(**train_values(config, name))
     return Network(
         name=name,
-        stage=stage,
+        stage=lineage[0],
         task=task,
         train=train,
-        model=overlay(config.model, _model_changes(config, name)),
+        model=overlay(asdict(config.model), _model_changes(config, name)),
         size=config.data.size,
         seed_name=with_seed(config.seed_name, "training", train.seed),
     )
+
+
+def train_values(config: Config, name: str) -> dict[str, Any]:
+    """Returns how a stage or variant learns, as far as the configuration says (errors as there)."""
+    stage, *variants = _lineage(config, name)
+    values = config.train.defaults | getattr(config.train, stage)
+    for variant in variants:
+        values |= config.variants[variant].train
+    return values
+
+
+def place(config: Config, name: str, section: str, key: str) -> str:
+    """Returns the dotted key under which a value of a stage or variant stands.
+
+    Args:
+        config: The run.
+        name: The stage or variant.
+        section: "train", "model" or "restore".
+        key: The value's name there.
+    """
+    stage, *variants = _lineage(config, name)
+    for variant in reversed(variants):
+        changes = getattr(config.variants[variant], section)
+        parts = changes.items() if section == "model" else [("", changes)]
+        for part, values in parts:
+            if key in values:
+                return ".".join(filter(None, ("variants", variant, section, part, key)))
+    if section == "train":
+        return f"train.{stage if key in getattr(config.train, stage) else 'defaults'}.{key}"
+    if section == "restore":
+        return f"restore.{key}"
+    if key == "resolution":
+        return "data.size"
+    owners = [part for part, each in SECTIONS_OF_MODEL.items() if key in each.__annotations__]
+    given = [part for part in owners if key in getattr(config.model, part)]
+    return f"model.{(given or owners)[0]}.{key}"
 
 
 def weights_of(config: Config, name: str) -> str:
@@ -153,7 +214,29 @@ def restore_settings(config: Config, name: str) -> RestoreSettings:
     settings = asdict(config.restore)
     for variant in (config.variants[step] for step in _lineage(config, name)[1:]):
         settings |= variant.restore
-    return from_mapping(RestoreSettings, settings, f"restore settings of '{name}'")
+    return RestoreSettings(**settings)
+
+
+def share_of(train: TrainSettings, processes: int) -> tuple[int, int]:
+    """Returns how many samples of a batch a process computes: in all, and at once.
+
+    Raises:
+        WrongValueError: The batch cannot be shared evenly.
+    """
+    share, rest = divmod(train.batch_size, processes)
+    size = train.micro_batch or share
+    if rest or not share:
+        raise WrongValueError(
+            "batch_size", train.batch_size, f"a multiple of the {processes} processes"
+        )
+    if share % size:
+        raise WrongValueError(
+            "micro_batch",
+            size,
+            f"a divisor of the {share} samples that each of the {processes} processes has of a "
+            f"batch of {train.batch_size}",
+        )
+    return share, size
 
 
 def _lineage(config: Config, name: str) -> list[str]:

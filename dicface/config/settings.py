@@ -1,263 +1,242 @@
-"""The settings of a run: frozen, typed, strict. An unknown or missing key is an error.
+"""The settings of a run, each with its description, unit and rule: the one place that has them.
 
 A run is described by one YAML file. The workflow merges `config/config.yaml`, the user's
-`--configfile` and `--config`, checks the result against `workflow/schemas/config.schema.yaml` and
-writes it to `results/<run>/run_config.yaml`; every `dicface` command reads that file.
+`--configfile` and `--config`, checks the result (`dicface.config.load.check`) and writes it to
+`results/<run>/run_config.yaml`; every `dicface` command reads that file. An unknown or missing key
+is an error. The table of keys in config/README.md and the JSON schema for editors are made from
+here (docs/configuration.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from dicface.base import names
 from dicface.config.data_sets import layouts_for
+from dicface.config.degradation import BlindDegradation, BrushMask
+from dicface.config.fields import (
+    Changes,
+    Count,
+    Flag,
+    FrameRate,
+    Int,
+    Name,
+    Names,
+    NonNegative,
+    PositiveInt,
+    Processors,
+    Rule,
+    Samples,
+    Settings,
+    TableName,
+    Text,
+    Title,
+    matches,
+    setting,
+)
+from dicface.config.model import AGGREGATION, ModelSettings
+from dicface.config.training import STAGES, TrainSettings, TrainStages
 
-STAGES = ("vqgan", "codeformer", "fusion", "dicface")
+__all__ = ["STAGES", "TASKS", "Config", "TrainSettings"]
+
 TASKS = tuple(names.TASKS)
+
+TABLE2_TASKS = tuple(task for task in TASKS if task != names.BLIND.id)
+
+DETECTORS = ("auto", "retinaface", "dlib")
+
+Size = Annotated[
+    Int,
+    Rule(
+        "a multiple of 8 from 16 to 4096",
+        lambda size: 16 <= size <= 4096 and size % 8 == 0,
+        {"minimum": 16, "maximum": 4096, "multipleOf": 8},
+    ),
+]
+
+Device = Annotated[Text, matches(r"auto|cpu|cuda|cuda:\d+|mps", "auto, cpu, cuda, cuda:N or mps")]
+
+Aggregation = Annotated[
+    Text, matches(f"|{AGGREGATION}", 'dirichlet, average, topK such as top4, or ""')
+]
+
+#: A folder of results stands bare in shell commands and in Snakemake's patterns.
+SafePath = Annotated[
+    Text,
+    matches(
+        r"(?!-)[\w./+,:@=-]+",
+        "a path of letters, digits and _ - . / + , : @ = that does not begin with -; name another "
+        "folder, or link one here",
+    ),
+]
+
+#: With these, no folder of a run can be that of another budget, seed or set of clips.
+Budget = Annotated[
+    Text,
+    matches(
+        r"(?!seed|clips)[a-z0-9_]+",
+        "lower-case letters, digits and _, and neither seed… nor clips…, which other runs are "
+        "called; rename its file",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipSet:
-    """Where the clips of one split come from: rendered here, or a folder.
+class ClipSet(Settings):
+    """Where the clips of one split come from: rendered here, or a folder."""
 
-    Attributes:
-        source: rendered talking heads, or `folder`.
-        folder: of clips, or of the data set that `layout` names.
-        num_clips: rendered clips.
-        num_frames: of a rendered clip.
-    """
-
-    source: Literal["render", "folder"]
-    folder: str
-    num_clips: int
-    num_frames: int
+    source: Literal["render", "folder"] = setting("Talking heads rendered here, or `folder`.")
+    folder: Text = setting("Of clips, or of the data set that `layout` names.")
+    num_clips: Count = setting("Rendered clips, one identity each.")
+    num_frames: PositiveInt = setting("Frames of a rendered clip.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSet(ClipSet):
-    """Training clips; what is drawn from the folder of a data set is aligned on the fly.
+    """Training clips; what is drawn from the folder of a data set is aligned on the fly."""
 
-    Attributes:
-        layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
-        shard_size: clips whose landmarks one job makes.
-        order: `aligned` aligns, then degrades; `release` degrades, then aligns both.
-    """
-
-    layout: Literal["", *layouts_for("train")]
-    shard_size: int
-    order: Literal["aligned", "release"]
+    layout: Literal["", *layouts_for("train")] = setting(
+        'Data set in `folder` (docs/datasets.md); "" is a folder of aligned clips.'
+    )
+    shard_size: PositiveInt = setting("Clips whose landmarks one job makes.")
+    order: Literal["aligned", "release"] = setting(
+        "`aligned` aligns, then degrades; `release` degrades, then aligns both."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSet:
-    """What stages I to III learn from: the clips of `train`, rendered single frames, or a folder.
+class ImageSet(Settings):
+    """What stages I to III learn from: the clips of `train`, or faces of a folder."""
 
-    Attributes:
-        source: the training clips; `stills`, single frames of many people, rendered here; or
-            `folder`.
-        folder: of aligned clips, or of the data set that `layout` names.
-        layout: of the data set (docs/datasets.md); "" is a folder of aligned clips.
-        num_frames: rendered `stills`, two of each person.
-    """
-
-    source: Literal["train", "stills", "folder"]
-    folder: str
-    layout: Literal["", *layouts_for("images")]
-    num_frames: int
+    source: Literal["train", "stills", "folder"] = setting(
+        "The clips of `data.train`; `stills`, single frames of many people, rendered here; or "
+        "`folder`."
+    )
+    folder: Text = setting("Of aligned clips, or of the data set that `layout` names.")
+    layout: Literal["", *layouts_for("images")] = setting(
+        'Data set in `folder` (docs/datasets.md); "" is a folder of aligned clips.'
+    )
+    num_frames: PositiveInt = setting("Rendered `stills`, two of each person.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestSet(ClipSet):
-    """Test clips; `--config test_clips=FOLDER` takes their place.
+    """Test clips; `--config test_clips=FOLDER` takes their place."""
 
-    Attributes:
-        layout: of the data set (docs/datasets.md); "" is a folder of videos with a face each.
-        degradation_seed: adds to the run's seed for what the inputs' degradation draws.
-        test_set: `regenerated` aligns and degrades here; `released` takes the inputs and landmarks
-            of the DicFace authors (layout `released_test`).
-        photo: whether the rendered split holds the animated photograph.
-        max_frames: frames taken of each clip of a folder; 0 takes all.
-    """
-
-    layout: Literal["", *layouts_for("test")]
-    degradation_seed: int
-    test_set: Literal["regenerated", "released"]
-    photo: bool
-    max_frames: int
+    layout: Literal["", *layouts_for("test")] = setting(
+        'Data set in `folder` (docs/datasets.md); "" is a folder of videos with a face each.'
+    )
+    degradation_seed: Count = setting(
+        "Adds to the run's seed for what the inputs' degradation draws."
+    )
+    test_set: Literal["regenerated", "released"] = setting(
+        "`regenerated` aligns and degrades here; `released` takes the inputs and landmarks of the "
+        "DicFace authors (layout released_test)."
+    )
+    photo: Flag = setting("Whether the rendered split holds the animated photograph.")
+    max_frames: Count = setting("Frames taken of each clip of a folder; 0 takes all.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings:
-    """Size in pixels of the aligned square frames, frame rate, sets and face detector."""
+class DataSettings(Settings):
+    """Clips and how they are made."""
 
-    size: int
-    fps: int
-    train: TrainSet
-    images: ImageSet
-    test: TestSet
-    detector: Literal["auto", "retinaface", "dlib"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainSettings:
-    """One training stage; a variant of the paper is one other value of one of these fields.
-
-    Attributes:
-        seed: Adds to the run's seed for what this network draws: its start and samples. Clips and
-            test set stay.
-        steps: Optimiser steps.
-        batch_size: Samples a step over all processes: windows for `dicface`, frames otherwise.
-        micro_batch: Samples that a process computes at once; gradients of a step are accumulated
-            over as many as it takes. 0 computes a process's share of the batch at once.
-        learning_rate: Of Adam at the first step.
-        final_learning_rate: Of the cosine schedule at the last step.
-        betas: Adam's.
-        ema_decay: Of the exponential moving average of the parameters, which is what is released.
-        precision: Lightning Fabric's: 32-true, bf16-mixed, …
-        num_workers: Processes that read and degrade clips; 0 reads in the training process.
-        degraded_versions: A clip is degraded again for every sample (0) or in so many versions.
-        cache: Keeps decoded clips in memory.
-        flip_prob: Of mirroring a sample.
-        reverse_prob: Of playing a window backwards.
-        colour_jitter: Largest relative change of each channel's gain, drawn once a sample.
-        init_from: The stage or variant whose weights it starts from; "" starts from random ones.
-        released: Name of a released weights file (`dicface weights list`) that is taken instead of
-            training; "" trains.
-        freeze: Top-level modules that keep their weights.
-        prior_alpha: α of the prior Dir(α).
-        loss_frames: The loss covers all frames of a window, or its centre.
-        fidelity_w: w of the feature fusion while training.
-        lpips_weight: λ2, the factor of the perceptual term; 0 leaves it out.
-        perceptual: Which distance that is: LPIPS on VGG16 (the paper), which needs its weights
-            file, or one on EfficientNet-Lite0, which needs a small package; "none" leaves it out.
-        kl_scale: Factor of the KL term in the units of eq. 7: 1 is the evidence lower bound of a
-            Laplace likelihood of scale 1 on values in [-1, 1], whatever size and N are; "release"
-            adds the mean over positions to the mean over values as the release does; 0 leaves it
-            out.
-        kl_anneal_steps: Steps over which that factor grows from 0; 0 has it from the first.
-        gan_weight: Factor of the hinge GAN in stages I and III; 0 builds no discriminator.
-        gan_start: First step at which the discriminator takes part.
-        gan_rate: Learning rate of the discriminator in units of the network's.
-        gan_r1: Factor of the discriminator's R1 penalty; 0 (release) leaves it out.
-        codebook_start: Steps of stage I without quantisation, after which the codebook starts from
-            k-means over the encoder's outputs; 0 (release) quantises from the first step.
-        codebook_revive_every: Steps of stage I between revivals of codes that are not used; 0
-            (release) revives none.
-        lpips_normalise: ImageNet normalisation once (paper) or twice (release).
-        save_every: Steps between checkpoints.
-        log_every: Steps between lines of `stats.jsonl`.
-    """
-
-    seed: int
-    steps: int
-    batch_size: int
-    micro_batch: int
-    learning_rate: float
-    final_learning_rate: float
-    betas: tuple[float, float]
-    ema_decay: float
-    precision: str
-    num_workers: int
-    degraded_versions: int
-    cache: bool
-    flip_prob: float
-    reverse_prob: float
-    colour_jitter: float
-    init_from: str
-    released: str
-    freeze: tuple[str, ...]
-    prior_alpha: float
-    loss_frames: Literal["all", "centre"]
-    fidelity_w: float
-    lpips_weight: float
-    perceptual: Literal["lpips_vgg", "efficientnet_lite0", "none"]
-    kl_scale: float | Literal["release"]
-    kl_anneal_steps: int
-    gan_weight: float
-    gan_start: int
-    gan_rate: float
-    gan_r1: float
-    codebook_start: int
-    codebook_revive_every: int
-    lpips_normalise: Literal["once", "twice"]
-    save_every: int
-    log_every: int
+    size: Size = setting("Side of the aligned square frames, pixels; the paper has 512.")
+    fps: FrameRate = setting("Frames a second of rendered clips.")
+    train: TrainSet = setting("Training clips.")
+    images: ImageSet = setting("What stages I to III learn from.")
+    test: TestSet = setting("Test clips.")
+    detector: Literal[DETECTORS] = setting(
+        "Face detector for imported clips; `auto` takes RetinaFace where its weights are on this "
+        "machine."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeSettings:
-    """How a training is spread over processors; no value here decides what is learnt.
+class ComputeSettings(Settings):
+    """How a training is spread over processors; no value here decides what is learnt."""
 
-    Attributes:
-        devices: Processes a node, one a GPU.
-        nodes: Machines; each runs `devices` processes, started by torchrun or srun.
-        channels_last: Memory order of images that suits tensor cores.
-        compile: Compiles the network with torch.compile.
-    """
-
-    devices: int
-    nodes: int
-    channels_last: bool
-    compile: bool
+    devices: Processors = setting("Processes a node, one a GPU.")
+    nodes: Processors = setting(
+        "Machines; each runs `devices` processes, started by torchrun or srun."
+    )
+    channels_last: Flag = setting("Memory order of images that suits tensor cores.")
+    compile: Flag = setting("Compiles the network with torch.compile.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleResources:
-    """What a job of one rule asks a scheduler for; one machine heeds cores and GPUs only.
+class RuleLimits(Settings):
+    """What no retry of a job asks beyond."""
 
-    Attributes:
-        threads: Cores.
-        gpu: GPUs, where networks run on one.
-        mem_mb: Memory, in MB.
-        runtime: Time limit, in minutes.
-    """
-
-    threads: int
-    gpu: int
-    mem_mb: int
-    runtime: int
+    mem_mb: PositiveInt = setting("Most memory, MB.")
+    runtime: PositiveInt = setting("Longest time, minutes.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreSettings:
-    """How DicFace restores.
+class RuleResources(Settings):
+    """What a job of one rule asks a scheduler for; one machine heeds cores and GPUs only."""
 
-    Attributes:
-        position: Which frame of a window is kept.
-        fidelity_w: Weight w of the encoder's skips in the decoder.
-        aggregation: How codes are mixed; "" as in training.
-        samples: "mean" for the expected code weights, or the number L of draws to average.
-    """
+    threads: PositiveInt = setting("Cores.")
+    gpu: Count = setting("GPUs, unless networks run on the CPU; training takes compute.devices.")
+    mem_mb: PositiveInt = setting("Memory at the first attempt, MB.")
+    runtime: PositiveInt = setting("Time limit at the first attempt, minutes.")
 
-    position: Literal["centre", "release"]
-    fidelity_w: float
-    aggregation: str
-    samples: int | Literal["mean"]
+
+def _of_rule(description: str) -> Changes[RuleResources]:
+    return setting(description, factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """A network, or a way to restore with one, that differs from its parent in named values.
+class Resources(Settings):
+    """What the jobs of every rule ask for; a rule that is not named takes the defaults."""
 
-    Attributes:
-        of: Its parent: a training stage or another variant.
-        label: What tables and figures print.
-        paper_name: Its row in the paper's table; "" where the paper has none.
-        task: What it is trained for; "" as its parent.
-        train: Changes of `TrainSettings`.
-        model: Changes of the configuration's `model`.
-        restore: Changes of `RestoreSettings`. A variant that changes nothing else uses its
-            parent's weights.
-    """
+    limits: RuleLimits = setting("The largest node and the longest time of the partition.")
+    defaults: RuleResources = setting("What a rule takes unless it says otherwise.")
+    render_clips: Changes[RuleResources] = _of_rule("Rendering a split.")
+    render_stills: Changes[RuleResources] = _of_rule("Rendering single frames.")
+    import_clips: Changes[RuleResources] = _of_rule("Aligning test clips.")
+    training_landmarks: Changes[RuleResources] = _of_rule("Landmarks of one shard.")
+    training_index: Changes[RuleResources] = _of_rule("Listing a training set.")
+    degrade: Changes[RuleResources] = _of_rule("Making a task's inputs.")
+    train: Changes[RuleResources] = _of_rule("Training a network.")
+    ship_weights: Changes[RuleResources] = _of_rule("Measuring and packing weights that ship.")
+    restore: Changes[RuleResources] = _of_rule("Restoring the test clips with a method.")
+    analyse_truth: Changes[RuleResources] = _of_rule("Analysing the true clips.")
+    noise_floor: Changes[RuleResources] = _of_rule("Measuring the metrics' noise floor.")
+    code_weights: Changes[RuleResources] = _of_rule("Analysing how a network weighs its codes.")
+    score: Changes[RuleResources] = _of_rule("Scoring a method.")
 
-    of: str
-    label: str
-    paper_name: str = ""
-    task: Literal["", *TASKS] = ""
-    train: dict[str, Any] = field(default_factory=dict)
-    model: dict[str, dict[str, Any]] = field(default_factory=dict)
-    restore: dict[str, Any] = field(default_factory=dict)
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreSettings(Settings):
+    """How DicFace restores."""
+
+    position: Literal["centre", "release"] = setting(
+        "Which frame of a window is kept; `centre` is the paper's."
+    )
+    fidelity_w: NonNegative = setting("Weight w of the encoder's skips in the decoder.")
+    aggregation: Aggregation = setting('How codes are mixed; "" as in training.')
+    samples: Samples = setting(
+        "`mean` for the expected code weights, or the number L of draws to average."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant(Settings):
+    """A network, or a way to restore with one, that differs from its parent in named values."""
+
+    of: Text = setting("Its parent: a training stage or another variant.")
+    label: Title = setting("What tables and figures print.")
+    paper_name: Text = setting('Its row in the paper\'s table; "" where the paper has none.', "")
+    task: Literal["", *TASKS] = setting('What it is trained for; "" as its parent.', "")
+    train: Changes[TrainSettings] = setting("Changes of the stage's training.", factory=dict)
+    model: Changes[ModelSettings] = setting("Changes of the networks.", factory=dict)
+    restore: Changes[RestoreSettings] = setting(
+        "Changes of how it restores. A variant that changes nothing else uses its parent's "
+        "weights.",
+        factory=dict,
+    )
 
     @property
     def trains(self) -> bool:
@@ -266,79 +245,78 @@ class Variant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablation:
-    """A table of variants.
+class Ablation(Settings):
+    """A table of variants."""
 
-    Attributes:
-        title: Heading.
-        rows: Variants, and "dicface_trained" for the headline model, in printed order.
-        headline: What the headline model is called in this table; "" as everywhere.
-        paper_headline: Its row in the paper's table; "" where the paper has none.
-    """
-
-    title: str
-    rows: tuple[str, ...]
-    headline: str = ""
-    paper_headline: str = ""
+    title: Title = setting("Heading.")
+    rows: Names = setting(
+        "Variants, and `dicface_trained` for the headline model, in printed order."
+    )
+    headline: Text = setting('What the headline model is called here; "" as everywhere.', "")
+    paper_headline: Text = setting(
+        'Its row in the paper\'s table; "" where the paper has none.', ""
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultsElsewhere:
-    """Results that were made elsewhere, as a row of the tables.
+class ResultsElsewhere(Settings):
+    """Results that were made elsewhere, as a row of the tables."""
 
-    Attributes:
-        name: Method id.
-        restored: Folder of restored clips, named as the test clips.
-        label: What tables print; "" the name.
-        task: What was restored.
-    """
-
-    name: str
-    restored: str
-    label: str = ""
-    task: Literal[*TASKS] = "bfr"
+    name: Name = setting("Method id.")
+    restored: Title = setting("Folder of restored clips, named as the test clips.")
+    label: Text = setting('What tables print; "" the name.', "")
+    task: Literal[TASKS] = setting("What was restored.", "bfr")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetricSettings:
-    """Which backbones measure: official ones whose files are on this machine, else offline ones.
+class MetricSettings(Settings):
+    """Which backbones measure."""
 
-    "random" measures with random features where an offline one needs a package.
-    """
-
-    backbones: Literal["auto", "official", "offline", "random"]
+    backbones: Literal["auto", "official", "offline", "random"] = setting(
+        "`auto` takes official ones whose files are on this machine, else offline ones; `random` "
+        "measures with random features where an offline one needs a package."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """A whole run; `dicface.config.networks` resolves its stages and variants.
+class Config(Settings):
+    """A whole run; `dicface.config.networks` resolves its stages and variants."""
 
-    `degradation`, `brush` and `model` are checked by the modules that own them.
-    """
-
-    scale: str
-    budget: str
-    remark: str
-    seed: int
-    test_clips: str
-    results: str
-    device: str
-    threads: int
-    compute: ComputeSettings
-    resources: dict[str, dict[str, int]]
-    protocol_is_paper: bool
-    data: DataSettings
-    degradation: dict[str, Any]
-    brush: dict[str, Any]
-    model: dict[str, dict[str, Any]]
-    train: dict[str, dict[str, Any]]
-    restore: RestoreSettings
-    metrics: MetricSettings
-    variants: dict[str, Variant]
-    methods: tuple[ResultsElsewhere, ...]
-    table1: tuple[str, ...]
-    table2: dict[str, tuple[str, ...]]
-    ablations: dict[str, Ablation]
+    scale: TableName = setting("Name of the scale; results go to `results/<scale>/`.")
+    budget: Budget = setting("`full`, or the name of an overlay in config/budget/ such as `quick`.")
+    remark: Text = setting(
+        "What a reader must know of the numbers; stands under every table and on top of the report."
+    )
+    seed: Count = setting(
+        "All seeds derive from the scale and this number; it also changes the rendered people."
+    )
+    test_clips: Text = setting(
+        'Folder of your own videos to test on instead of the scale\'s test set; "" for none.'
+    )
+    results: SafePath = setting("Folder that all results go to.")
+    device: Device = setting("Where networks run.")
+    threads: Processors = setting(
+        "Threads of the numerical libraries in every job; results repeat for a fixed number."
+    )
+    compute: ComputeSettings = setting("How a training is spread over processors.")
+    resources: Resources = setting("What jobs ask a scheduler for (docs/cluster.md).")
+    protocol_is_paper: Flag = setting(
+        "Whether test set and sizes are the paper's, so that its numbers may stand beside ours."
+    )
+    data: DataSettings = setting("Clips and how they are made.")
+    degradation: BlindDegradation = setting("Inputs of blind restoration (docs/degradation.md).")
+    brush: BrushMask = setting("Inpainting's brush masks (docs/degradation.md).")
+    model: ModelSettings = setting("Sizes of the networks (docs/models.md).")
+    train: TrainStages = setting("How the networks learn (docs/training.md).")
+    restore: RestoreSettings = setting("How DicFace restores.")
+    metrics: MetricSettings = setting("Which backbones measure.")
+    variants: dict[Name, Variant] = setting("Networks that differ (docs/ablations.md), by name.")
+    methods: tuple[ResultsElsewhere, ...] = setting("Results made elsewhere, as rows of tables.")
+    table1: Names = setting(
+        "Methods of Table 1 in its order: `dicface method list` names them, or a variant."
+    )
+    table2: dict[Literal[TABLE2_TASKS], Names] = setting("Methods of Table 2 by task, in order.")
+    ablations: dict[TableName, Ablation] = setting("Tables of variants, by name.")
 
     @property
     def seed_name(self) -> str:

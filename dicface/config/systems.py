@@ -35,6 +35,14 @@ COLUMNS_OF_GRID = {
 FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
 
 
+def rows_of_tables(config: Config) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Returns the key of every table's rows -> its task and the methods and variants it names."""
+    rows = {"table1": (BLIND.id, config.table1)}
+    rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
+    ablations = config.ablations.items()
+    return rows | {f"ablations.{name}.rows": (BLIND.id, each.rows) for name, each in ablations}
+
+
 def method_network(config: Config, method: str) -> str | None:
     """Returns the network whose weights a method needs; None for released systems."""
     name = _run_name(config, method)

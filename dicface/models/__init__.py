@@ -11,10 +11,16 @@ from dataclasses import fields
 from torch import nn
 
 from dicface.base.errors import ConfigError
-from dicface.models.codeformer import CodeFormer, CodeFormerSettings
-from dicface.models.dicface import DicFace, DicFaceSettings
-from dicface.models.discriminator import Discriminator, DiscriminatorSettings
-from dicface.models.vqgan import VQGAN, VQGANSettings
+from dicface.config.model import (
+    CodeFormerSettings,
+    DicFaceSettings,
+    DiscriminatorSettings,
+    VQGANSettings,
+)
+from dicface.models.codeformer import CodeFormer
+from dicface.models.dicface import DicFace
+from dicface.models.discriminator import Discriminator
+from dicface.models.vqgan import VQGAN
 
 NETWORKS: dict[str, type[VQGAN] | type[Discriminator]] = {
     "vqgan": VQGAN,

@@ -7,46 +7,15 @@ shapes are those of the released checkpoints.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from dicface.base.errors import ConfigError
+from dicface.config.model import CodeFormerSettings
 from dicface.models.blocks import SFTFusion, TransformerLayer, adain
-from dicface.models.vqgan import VQGAN, VQGANSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodeFormerSettings(VQGANSettings):
-    """Sizes of CodeFormer; the defaults are the released network for blind restoration.
-
-    Attributes:
-        dim_embd: Token width C.
-        n_head: Attention heads.
-        n_layers: Spatial attention layers.
-        dim_mlp: Hidden width of the layers' MLP.
-        dropout: In training, on attention weights, attention output and both MLP outputs.
-        connect_list: Feature sizes at which encoder skips are fused into the decoder.
-        train_position_emb: Whether the spatial position table is trained.
-    """
-
-    dim_embd: int = 512
-    n_head: int = 8
-    n_layers: int = 9
-    dim_mlp: int = 1024
-    dropout: float = 0.0
-    connect_list: tuple[str, ...] = ("32", "64", "128", "256")
-    train_position_emb: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "connect_list", tuple(str(size) for size in self.connect_list))
-        if unknown := set(self.connect_list) - {str(size) for size in self.level_sizes}:
-            self._refuse("connect_list", f"among the feature sizes {self.level_sizes}", unknown)
-        if self.dim_embd % self.n_head:
-            self._refuse("n_head", f"a divisor of dim_embd = {self.dim_embd}")
+from dicface.models.vqgan import VQGAN
 
 
 class CodeFormer(VQGAN):

@@ -6,64 +6,19 @@ come folded as (b·t, …), window after window; h·w positions of the latent gr
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dicface.base.errors import ConfigError
+from dicface.config.model import DicFaceSettings, check_aggregation, check_samples
 from dicface.models import dirichlet
 from dicface.models.blocks import MultiScaleFusion
 from dicface.models.blocks import adain as _adain
-from dicface.models.codeformer import CodeFormer, CodeFormerSettings
+from dicface.models.codeformer import CodeFormer
 
 Frames = Literal["all", "centre"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DicFaceSettings(CodeFormerSettings):
-    """Sizes and switches of DicFace; the defaults are the released network.
-
-    Attributes:
-        dropout: As in CodeFormer, for both kinds of layers (0 in CodeFormer itself).
-        train_position_emb: The release freezes CodeFormer's spatial position table.
-        frame_length: R = t, frames of a window.
-        temporal: Whether a temporal attention layer follows each spatial one.
-        temporal_start: How these begin: as PyTorch does ("release"), or with outputs of 0 ("zero"),
-            so that the network predicts what the weights that it starts from predict.
-        multiscale: Whether encoder features at 4×, 2× and 1× the latent grid are fused into
-            lq_feat (release) or the encoder's output is lq_feat (paper).
-        alpha_floor: Added to softplus(logits).
-        aggregation: How codes are mixed. "dirichlet": ŵ ~ Dir(α̂). "average": softmax weights.
-            "topK", any K: the best code alone in training (gradient straight through the softmax),
-            the softmax weights of the K best, renormalised, otherwise.
-        samples: For "dirichlet", outside training: "mean" for E[ŵ] or L, the number of draws of ŵ
-            to average (release: 1).
-        train_samples: The same in training.
-    """
-
-    dropout: float = 0.1
-    train_position_emb: bool = False
-    frame_length: int = 5
-    temporal: bool = True
-    temporal_start: Literal["release", "zero"] = "release"
-    multiscale: bool = True
-    alpha_floor: float = 1e-2
-    aggregation: str = "dirichlet"
-    samples: int | Literal["mean"] = "mean"
-    train_samples: int | Literal["mean"] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_aggregation(self.aggregation, self.codebook_size)
-        check_samples(self.samples)
-        check_samples(self.train_samples)
-        if self.temporal_start not in ("release", "zero"):
-            self._refuse("temporal_start", "'release' or 'zero'")
-        if self.frame_length < 1 or self.frame_length % 2 == 0:
-            self._refuse("frame_length", "odd, so that a window has a centre")
 
 
 class DicFace(CodeFormer):
@@ -281,21 +236,3 @@ class DicFace(CodeFormer):
             raise ConfigError(
                 f"DicFace: got {len(x)} frames, expected whole windows of frame_length = {t}."
             )
-
-
-def check_aggregation(aggregation: str, codebook_size: int) -> None:
-    """Raises ConfigError unless `aggregation` is "dirichlet", "average" or "topK", 1 ≤ K ≤ N."""
-    if aggregation in ("dirichlet", "average"):
-        return
-    top = re.fullmatch(r"top([1-9]\d*)", aggregation)
-    if top is None or int(top[1]) > codebook_size:
-        raise ConfigError(
-            f"DicFace: aggregation = {aggregation!r}; it must be 'dirichlet', 'average' or 'topK' "
-            f"with K from 1 to codebook_size = {codebook_size}."
-        )
-
-
-def check_samples(samples: int | str) -> None:
-    """Raises ConfigError unless `samples` is "mean" or a number of draws L ≥ 1."""
-    if samples != "mean" and not (isinstance(samples, int) and samples >= 1):
-        raise ConfigError(f"DicFace: samples = {samples!r}; it must be 'mean' or a number L ≥ 1.")

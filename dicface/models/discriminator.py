@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dicface.base.errors import ConfigError
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiscriminatorSettings:
-    """Sizes of the discriminator; the defaults are the released network.
-
-    Attributes:
-        ndf: Channels after the first convolution; doubled by each further one, at most 8 · ndf.
-        n_layers: Convolutions of stride 2.
-        norm: "batch" is the release's batch normalisation; "spectral" divides every weight by its
-            largest singular value in its place, which bounds the slope of the logits.
-    """
-
-    ndf: int = 64
-    n_layers: int = 4
-    norm: Literal["batch", "spectral"] = "batch"
-
-    def __post_init__(self) -> None:
-        if self.norm not in ("batch", "spectral"):
-            raise ConfigError(
-                f"DiscriminatorSettings: norm = {self.norm!r}; it must be 'batch' or 'spectral'."
-            )
+from dicface.config.model import DiscriminatorSettings
 
 
 class Discriminator(nn.Module):

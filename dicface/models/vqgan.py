@@ -7,88 +7,15 @@ names and shapes are those of the released checkpoints.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dicface.base.errors import ConfigError
+from dicface.config.model import VQGANSettings
 from dicface.models.blocks import AttnBlock, Downsample, ResBlock, Upsample, conv3x3, group_norm
 from dicface.models.dirichlet import full_precision
-
-
-@dataclass(frozen=True, kw_only=True)
-class VQGANSettings:
-    """Sizes of the autoencoder; the defaults are the released network.
-
-    Attributes:
-        resolution: Side of the face frame, px.
-        nf: Channels of the first level.
-        ch_mult: Channels of each level in units of `nf`; each level but the last halves the size.
-        num_res_blocks: ResBlocks a level.
-        attn_resolutions: Feature sizes at which an attention block follows each ResBlock.
-        norm_groups: Groups of every GroupNorm.
-        patch_size: Pixels are folded into channels by this factor before the first convolution and
-            unfolded after the last; feature sizes then count from resolution / patch_size.
-        tail: How patches become pixels: "fold" unfolds the last convolution's channels, each pixel
-            of a patch by filters of its own; "conv" enlarges first, so that two convolutions at
-            full size smooth over the patches' borders, where "fold" leaves a comb.
-        codebook_size: N, the number of codes.
-        emb_dim: d, the width of a code.
-        beta: Weight inside the codebook loss.
-        beta_on: Which term `beta` multiplies: "codebook" (release) or "commitment" (VQ-VAE paper).
-    """
-
-    resolution: int = 512
-    nf: int = 64
-    ch_mult: tuple[int, ...] = (1, 2, 2, 4, 4, 8)
-    num_res_blocks: int = 2
-    attn_resolutions: tuple[int, ...] = (16,)
-    norm_groups: int = 32
-    patch_size: int = 1
-    tail: Literal["fold", "conv"] = "fold"
-    codebook_size: int = 1024
-    emb_dim: int = 256
-    beta: float = 0.25
-    beta_on: Literal["codebook", "commitment"] = "codebook"
-
-    def __post_init__(self) -> None:
-        for field in fields(self):  # YAML has lists where the network has tuples
-            if isinstance(value := getattr(self, field.name), list):
-                object.__setattr__(self, field.name, tuple(value))
-        fold = self.patch_size * 2 ** (len(self.ch_mult) - 1)
-        if self.resolution % fold:
-            self._refuse("resolution", f"a multiple of patch_size · 2^(levels - 1) = {fold}")
-        if any(self.nf * mult % self.norm_groups for mult in self.ch_mult):
-            self._refuse("norm_groups", "a divisor of nf · ch_mult at every level")
-        if unknown := set(self.attn_resolutions) - set(self.level_sizes):
-            self._refuse("attn_resolutions", f"among the feature sizes {self.level_sizes}", unknown)
-        if self.tail not in ("fold", "conv"):
-            self._refuse("tail", "'fold' or 'conv'")
-        if self.beta_on not in ("codebook", "commitment"):
-            self._refuse("beta_on", "'codebook' or 'commitment'")
-
-    def _refuse(self, name: str, expected: str, found: object = None) -> None:
-        found = getattr(self, name) if found is None else found
-        raise ConfigError(f"{type(self).__name__}: {name} = {found!r}; it must be {expected}.")
-
-    @property
-    def level_sizes(self) -> tuple[int, ...]:
-        """Feature size of each level, largest first; the last one is the latent grid."""
-        return tuple(self.resolution // self.patch_size >> i for i in range(len(self.ch_mult)))
-
-    @property
-    def level_channels(self) -> dict[int, int]:
-        """Feature size → channels."""
-        widths = (self.nf * mult for mult in self.ch_mult)
-        return dict(zip(self.level_sizes, widths, strict=True))
-
-    @property
-    def latent_size(self) -> int:
-        """Side m = n of the latent grid."""
-        return self.level_sizes[-1]
 
 
 class Encoder(nn.Module):

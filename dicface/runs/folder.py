@@ -23,7 +23,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ import yaml
 from dicface.base.device import chosen_device
 from dicface.base.errors import ConfigError
 from dicface.base.files import atomic_path
+from dicface.config.check import WrongConfigError
 from dicface.config.load import check, merge
 from dicface.config.networks import network
 from dicface.config.settings import Config
@@ -92,12 +93,12 @@ class Run:
     report = InFolder("report")
 
     @classmethod
-    def of(cls, merged: dict[str, Any], where: str = "configuration") -> Run:
+    def of(cls, merged: dict[str, Any], where: str | Sequence[Path] = "configuration") -> Run:
         """Names the folders of a configuration; nothing needs to be there.
 
         Args:
             merged: What files and the command line say together.
-            where: The files that it comes from, for messages.
+            where: The files that it comes from in their order, or what to call it in messages.
 
         Raises:
             ConfigError: The configuration cannot be.
@@ -131,7 +132,11 @@ class Run:
                 f"{folder}: found no {CONFIG_FILE}; expected the folder of a run, in which "
                 "`snakemake` writes it. Name the run's folder, such as results/demo."
             )
-        named = cls.of(merge(folder / CONFIG_FILE), str(folder / CONFIG_FILE))
+        path = folder / CONFIG_FILE
+        try:
+            named = cls.of(merge(path), [path])
+        except WrongConfigError as error:
+            raise error.of_another_version(path) from None
         return cls(
             config=named.config,
             raw=named.raw,

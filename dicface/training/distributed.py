@@ -10,6 +10,7 @@ import torch
 
 from dicface.base.device import chosen_device
 from dicface.base.errors import ConfigError
+from dicface.config.networks import share_of
 from dicface.config.settings import Config, TrainSettings
 
 if TYPE_CHECKING:
@@ -100,14 +101,7 @@ class Shares:
         Raises:
             ConfigError: The batch cannot be shared evenly.
         """
-        share, rest = divmod(settings.batch_size, processes)
-        size = settings.micro_batch or share
-        if rest or size > share or share % size:
-            raise ConfigError(
-                f"a batch of {settings.batch_size} samples cannot be shared by {processes} "
-                f"processes in parts of {size}; set train's batch_size or micro_batch so that "
-                "processes × micro_batch divides batch_size."
-            )
+        share, size = share_of(settings, processes)
         numbers = range(rank, rank + share // size * processes, processes)
         return cls(
             tuple(Part(n, range(n * size, (n + 1) * size), n == numbers[-1]) for n in numbers)

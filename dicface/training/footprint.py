@@ -59,7 +59,7 @@ def describe(config: Config, name: str) -> str:
         "network": resolved.kind,
         "model": {**dataclasses.asdict(learns.settings)},
         "train": dataclasses.asdict(s),
-        "degradation": config.degradation
+        "degradation": dataclasses.asdict(config.degradation)
         if resolved.task == "bfr" and resolved.stage != "vqgan"
         else None,
         "seed": resolved.seed_name,

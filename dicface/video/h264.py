@@ -5,16 +5,13 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError
-
-ChannelOrder = Literal["bgr_as_rgb24", "rgb"]
-CHANNEL_ORDERS: tuple[ChannelOrder, ...] = ("bgr_as_rgb24", "rgb")
+from dicface.config.degradation import ChannelOrder
 
 _BYTES_IN_MEMORY = 16 * 2**20
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -11,14 +11,15 @@ from typing import IO, Any
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE, averaged
-from dicface.config.mapping import from_mapping
-from dicface.config.networks import network, weights_of
+from dicface.config.fields import WrongValueError, nearest
+from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
     TASK_OF_GRID,
     job_logs,
     method_network,
+    rows_of_tables,
 )
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
@@ -36,9 +37,36 @@ class Plan:
     run: Run
 
     @classmethod
-    def of(cls, merged: dict[str, Any]) -> Plan:
-        """Plans the run of a merged configuration (errors as `Run.of`)."""
-        return cls(run=Run.of(merged))
+    def of(cls, merged: dict[str, Any], where: str | Sequence[Path] = "configuration") -> Plan:
+        """Plans the run of a merged configuration (arguments as `Run.of`).
+
+        Raises:
+            ConfigError: The configuration cannot be, or names a method or a released weights file
+                that nobody knows.
+        """
+        plan = cls(run=Run.of(merged, where))
+        plan._require_known()
+        return plan
+
+    def _require_known(self) -> None:
+        from dicface.methods import fault, names
+        from dicface.weights.registry import registry
+
+        for name in self.config.variants.keys() & set(names()):
+            raise WrongValueError("variants", name, "a name that no method has")
+        known = {*names(), *self.config.variants}
+        for table, (_, rows) in rows_of_tables(self.config).items():
+            for row in (averaged(row) or row for row in rows):
+                if row not in known:
+                    raise ConfigError(f"{table}: {fault(row)}")
+        for name in self.trained():
+            released = train_values(self.config, name)["released"]
+            if released and released not in (files := registry()):
+                near = " or ".join(nearest(released, files))
+                expected = near or "a file that `dicface weights list` names"
+                raise WrongValueError(
+                    place(self.config, name, "train", "released"), released, expected
+                )
 
     @property
     def config(self) -> Config:
@@ -54,8 +82,8 @@ class Plan:
     def resources(self, rule: str, attempt: int = 1) -> RuleResources:
         """Returns what a job of a rule asks for; later attempts ask for more memory and time."""
         settings = self.config.resources
-        asked = {**settings["defaults"], **settings.get(rule, {})}
-        for name, limit in settings["limits"].items():
+        asked = asdict(settings.defaults) | getattr(settings, rule, {})
+        for name, limit in asdict(settings.limits).items():
             asked[name] = min(asked[name] * attempt, limit)
         if rule in ("train", "restore"):
             asked["threads"] = max(asked["threads"], self.config.threads)
@@ -63,7 +91,7 @@ class Plan:
             asked["gpu"] = self.config.compute.devices
         if self.config.device == "cpu":
             asked["gpu"] = 0
-        return from_mapping(RuleResources, asked, f"configuration: resources.{rule}")
+        return RuleResources(**asked)
 
     def trained(self) -> list[str]:
         """Returns every network that the run can train: stages, then variants."""
@@ -84,7 +112,7 @@ class Plan:
 
     def scored(self, task: str) -> list[str]:
         """Returns the methods of a task that the run scores, in its table's order."""
-        methods = self.config.table1 if task == "bfr" else self.config.table2[task]
+        methods = self.config.table1 if task == "bfr" else self.config.table2.get(task, ())
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
 

@@ -109,7 +109,7 @@ def test_attention_to_the_previous_frame_is_recurrent():
 
 
 def test_names_features_that_are_not_fused():
-    with pytest.raises(ConfigError, match="cross_fuse_list = {'32'}"):
+    with pytest.raises(ConfigError, match='cross_fuse_list: found \\["32"\\]'):
         KeepSettings(**KEEP | {"cross_fuse_list": ("32",)})
 
 

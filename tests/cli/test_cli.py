@@ -35,7 +35,7 @@ def test_an_unknown_key_names_file_and_key(tmp_path: Path, capsys: pytest.Captur
     status = main([*wanted, "--config", CONFIG, mine])
     assert status == EXIT_USER_ERROR
     message = capsys.readouterr().err
-    assert "mine.yaml: unknown key 'colour'" in message
+    assert "mine.yaml: colour: unknown key" in message
 
 
 def test_a_folder_without_clips_leaves_nothing(

@@ -68,11 +68,20 @@ def test_methods_of_variants(config: Config) -> None:
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ({"of": "dicfase"}, "no network is named 'dicfase'"),
-        ({"of": "mine"}, "variant of itself"),
-        ({"of": "dicface", "train": {"kl": 0}}, "unknown key 'kl'"),
-        ({"of": "dicface", "restore": {"samples": "many"}}, "samples"),
-        ({"of": "dicface", "train": {"init_from": "nothing"}}, "no network is named 'nothing'"),
+        ({"of": "dicfase"}, "variants.mine.of: found 'dicfase', expected dicface"),
+        (
+            {"of": "mine"},
+            "mine.of: found 'mine', expected a stage or a variant that does",
+        ),
+        (
+            {"of": "dicface", "train": {"kl": 0}},
+            "mine.train.kl: unknown key; did you mean kl_scale",
+        ),
+        ({"of": "dicface", "restore": {"samples": "many"}}, "restore.samples: found 'many'"),
+        (
+            {"of": "dicface", "train": {"init_from": "nothing"}},
+            "mine.train.init_from: found 'nothing', exp",
+        ),
     ],
 )
 def test_wrong_variants_are_named(variant: dict, message: str) -> None:
@@ -105,3 +114,10 @@ def test_trainings_and_test_inputs_have_seeds_of_their_own() -> None:
     raw["data"]["test"]["degradation_seed"] = 0
     assert JOBS["train"](run=Run.of(raw), network="fusion").made_from() == made_from
     assert JOBS["render_clips"](run=run, split="test").depends_on()["seed"] == "demo-0"
+
+
+def test_variants_take_no_method_of_their_name() -> None:
+    raw = yaml.safe_load((CONFIG / "config.yaml").read_text())
+    raw["variants"]["pgtformer"] = {"of": "dicface", "label": "mine"}
+    with pytest.raises(ConfigError, match="variants: found .pgtformer., expected a name that no"):
+        Plan.of(raw)

@@ -12,8 +12,8 @@ import yaml
 
 from dicface.base.errors import ConfigError
 from dicface.cli.main import main
+from dicface.config.fields import overlay
 from dicface.config.load import load
-from dicface.config.mapping import overlay
 from dicface.config.networks import network
 from dicface.cost import flops
 from dicface.cost.downloads import downloads

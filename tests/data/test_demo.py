@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from dicface.config.mapping import overlay
+from dicface.config.fields import overlay
 from dicface.data.demo import PHOTO, render_split
 from dicface.video.clips import list_clips
 from dicface.workflow.plan import Plan

@@ -34,7 +34,7 @@ def test_command_line_and_planning_load_no_torch():
     code = (
         "import sys, dicface.cli.main, dicface.jobs, dicface.workflow.plan\n"
         "from dicface.cli.main import parse; parse(['score', '--restored', 'a', '--truth', 'b'])\n"
-        "print(sorted({'torch', 'pandas', 'cv2'} & set(sys.modules)))"
+        "print(sorted({'torch', 'pandas', 'cv2', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -305,7 +305,7 @@ class TestAggregation:
             demo().quantise(torch.rand(1, 256, 32), aggregation=aggregation)
 
     def test_no_draws_are_refused(self):
-        with pytest.raises(ConfigError, match="samples = 0"):
+        with pytest.raises(ConfigError, match="samples: found 0"):
             demo().quantise(torch.rand(1, 256, 32), samples=0)
 
 
@@ -375,15 +375,17 @@ def test_latents_are_contiguous():
     ("settings", "words"),
     [
         ({"codebok_size": 3}, "no setting codebok_size; it has resolution, nf"),
-        ({"resolution": 66}, "resolution = 66; it must be a multiple"),
-        ({"norm_groups": 5}, "norm_groups = 5"),
-        ({"attn_resolutions": [24]}, "attn_resolutions = {24}"),
-        ({"connect_list": ["24"]}, "connect_list = {'24'}"),
-        ({"n_head": 5}, "n_head = 5; it must be a divisor of dim_embd = 32"),
-        ({"frame_length": 4}, "frame_length = 4; it must be odd"),
-        ({"temporal_start": "one"}, "temporal_start = 'one'"),
-        ({"samples": "median"}, "samples = 'median'"),
-        ({"beta_on": "both"}, "beta_on = 'both'"),
+        ({"resolution": 66}, "resolution: found 66, expected a multiple"),
+        ({"norm_groups": 5}, "norm_groups: found 5"),
+        ({"attn_resolutions": [24]}, "attn_resolutions: found [24]"),
+        ({"connect_list": ["24"]}, 'connect_list: found ["24"]'),
+        ({"n_head": 5}, "n_head: found 5, expected a divisor of dim_embd = 32"),
+        ({"nf": 0}, "nf: found 0, expected a whole number ≥ 1"),
+        ({"codebook_size": "many"}, "codebook_size: found 'many'"),
+        ({"frame_length": 4}, "frame_length: found 4, expected an odd number"),
+        ({"temporal_start": "one"}, "temporal_start: found 'one', expected one of release, zero"),
+        ({"samples": "median"}, "samples: found 'median'"),
+        ({"beta_on": "both"}, "beta_on: found 'both', expected one of codebook, commitment"),
     ],
 )
 def test_bad_settings_are_named(settings, words):

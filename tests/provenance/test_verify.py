@@ -17,7 +17,7 @@ from dicface.base.seeds import numpy_rng
 from dicface.cli.job import command_of
 from dicface.cli.main import EXIT_USER_ERROR, main
 from dicface.cli.verify import EXIT_DOES_NOT_FIT
-from dicface.config.mapping import overlay
+from dicface.config.fields import overlay
 from dicface.config.networks import network
 from dicface.jobs import JOBS, files_of_a_run
 from dicface.metrics import METRICS

@@ -22,7 +22,6 @@ from dicface.base.seeds import numpy_rng
 from dicface.cli import main as cli
 from dicface.cli.job import is_first_process
 from dicface.config.load import load
-from dicface.config.mapping import from_mapping
 from dicface.config.networks import network
 from dicface.config.settings import TrainSettings
 from dicface.jobs.degrade import Degrade
@@ -44,7 +43,7 @@ def settings() -> TrainSettings:
 
 def shares(settings: TrainSettings, processes: int, micro_batch: int = 0) -> list[Shares]:
     changes = {"batch_size": 16, "micro_batch": micro_batch}
-    changed = from_mapping(TrainSettings, {**vars(settings), **changes}, "test")
+    changed = replace(settings, **changes)
     return [Shares.of(changed, processes, rank) for rank in range(processes)]
 
 
@@ -68,13 +67,17 @@ def test_processes_compute_what_one_computes_in_parts(settings: TrainSettings) -
 def test_uneven_shares_are_refused(
     settings: TrainSettings, processes: int, micro_batch: int
 ) -> None:
-    with pytest.raises(ConfigError, match="16 samples cannot be shared"):
+    with pytest.raises(
+        ConfigError,
+        match="found .* expected a (multiple|divisor) of the",
+    ):
         shares(settings, processes, micro_batch)
 
 
 def test_missing_gpus_are_named(settings: TrainSettings) -> None:
     raw = yaml.safe_load(CONFIG.read_text()) | {"device": "cuda"}
-    raw["compute"]["devices"] = 99
+    raw["compute"]["devices"] = raw["train"]["defaults"]["batch_size"] = 99
+    raw["train"]["dicface"]["batch_size"] = 99
     with pytest.raises(ConfigError, match="99 GPUs were asked for and torch sees"):
         launch(Plan.of(raw).config, settings)
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dicface.base.errors import ClusterError
-from dicface.config.mapping import overlay
+from dicface.config.fields import overlay
 from dicface.jobs import JOBS
 from dicface.workflow import slurm
 from dicface.workflow.plan import Plan
@@ -32,9 +32,9 @@ def test_retries_ask_for_more_up_to_the_limits(raw):
 
 
 def test_gpus_are_asked_for_where_networks_run_on_them(raw):
-    cuda = raw | {"device": "cuda", "compute": raw["compute"] | {"devices": 8}}
+    cuda = raw | {"device": "cuda", "compute": raw["compute"] | {"devices": 4}}
     gpus = {rule: Plan.of(cuda).resources(rule).gpu for rule in ("train", "score", "degrade")}
-    assert gpus == {"train": 8, "score": 1, "degrade": 0}
+    assert gpus == {"train": 4, "score": 1, "degrade": 0}
     assert Plan.of(raw).resources("train").gpu == 0
 
 

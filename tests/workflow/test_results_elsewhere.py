@@ -36,7 +36,7 @@ def entry(folder: Path, **changes: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["input", "gpen", "dicface_trained", "prior_10"])
 def test_a_name_that_another_row_has_is_refused(raw: dict, results: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"'{name}', which another row has"):
+    with pytest.raises(ConfigError, match=f"methods: found '{name}', expected a name that no"):
         Plan.of(raw | {"methods": [entry(results, name=name)]})
 
 
@@ -45,7 +45,7 @@ def test_a_name_may_stand_once_in_each_task(raw: dict, results: Path) -> None:
     planned = Plan.of(raw | {"methods": [entry(results), other]})
     assert "mine" in planned.scored("bfr")
     assert "mine" in planned.scored("inpainting")
-    with pytest.raises(ConfigError, match="'mine', which another row has"):
+    with pytest.raises(ConfigError, match="methods: found 'mine', expected a name that no other"):
         Plan.of(raw | {"methods": [entry(results), entry(results)]})
 
 

@@ -20,10 +20,7 @@ try:
     require_same_suite(Path(workflow.basedir))
     config = as_typed(config, workflow.config_settings.config_args)
     config = with_budget(config, Path(workflow.basedir) / "config" / "budget")
-    validate(
-        config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
-    )
-    PLAN = Plan.of(config)
+    PLAN = Plan.of(config, workflow.configfiles)
 except DicfaceError as error:
     raise WorkflowError(str(error)) from None
 

@@ -15,89 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.base.errors import ClipError, ConfigError
+from dicface.base.errors import ClipError
 from dicface.base.seeds import numpy_rng, seed_of
+from dicface.config.degradation import INTERPOLATIONS, BlindDegradation, Interpolation
 from dicface.data.degradation.kernels import (
-    INTERPOLATIONS,
-    Interpolation,
     KernelType,
     blur_and_downsample,
     draw_blur,
     gaussian_kernel,
     upsample,
 )
-from dicface.video.h264 import CHANNEL_ORDERS, ChannelOrder, h264_roundtrip
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlindDegradation:
-    """Settings of the degradation; the defaults are the release's.
-
-    Attributes:
-        kernel_size: Odd side of the blur kernel, px.
-        blur_sigma: Range of σx and σy, px.
-        iso_prob: Probability of an isotropic kernel.
-        scale: Down-sampling factor; sides become even numbers near 1/scale.
-        interpolation_weights: Weights of `area`, `linear` and `cubic` interpolation. The one drawn
-            serves both directions.
-        noise_sigma: Range of the noise's σ, grey levels (0 to 255), drawn per frame.
-        grey_prob: Probability, per frame, of noise that is the same in the three channels.
-        crf: Range of x264's rate factor, both ends drawn (the release's call excludes its end, 25).
-        codec_channel_order: `bgr_as_rgb24` (release: red and blue swapped inside the codec) or
-            `rgb`.
-        codec_fps: Frame rate told to the encoder.
-    """
-
-    kernel_size: int = 21
-    blur_sigma: tuple[float, float] = (0.1, 10.0)
-    iso_prob: float = 0.7
-    scale: int = 4
-    interpolation_weights: dict[str, float] = dataclasses.field(
-        default_factory=lambda: {"area": 0.2, "linear": 0.4, "cubic": 0.4}
-    )
-    noise_sigma: tuple[float, float] = (0.0, 10.0)
-    grey_prob: float = 0.5
-    crf: tuple[int, int] = (18, 24)
-    codec_channel_order: ChannelOrder = "bgr_as_rgb24"
-    codec_fps: int = 1
-
-    def __post_init__(self) -> None:
-        """Checks every field.
-
-        Raises:
-            ConfigError: A field is out of its range.
-        """
-        for field in ("blur_sigma", "noise_sigma", "crf"):
-            object.__setattr__(self, field, tuple(getattr(self, field)))  # YAML gives lists
-        expected = {
-            "kernel_size": ("an odd number ≥ 1", self.kernel_size % 2 == 1),
-            "blur_sigma": ("0 < low ≤ high", _is_range(self.blur_sigma, 1e-3, 1e3)),
-            "iso_prob": ("0 to 1", 0 <= self.iso_prob <= 1),
-            "scale": ("a whole number ≥ 1", self.scale >= 1 and self.scale == int(self.scale)),
-            "interpolation_weights": (
-                f"weights ≥ 0, not all 0, of {', '.join(INTERPOLATIONS)}",
-                set(self.interpolation_weights) <= set(INTERPOLATIONS)
-                and min(self.interpolation_weights.values(), default=0) >= 0
-                and max(self.interpolation_weights.values(), default=0) > 0,
-            ),
-            "noise_sigma": (
-                "0 ≤ low ≤ high ≤ 255",
-                _is_range(self.noise_sigma, 0, 255),
-            ),
-            "grey_prob": ("0 to 1", 0 <= self.grey_prob <= 1),
-            "crf": ("0 ≤ low ≤ high ≤ 51", _is_range(self.crf, 0, 51)),
-            "codec_channel_order": (
-                " or ".join(CHANNEL_ORDERS),
-                self.codec_channel_order in CHANNEL_ORDERS,
-            ),
-            "codec_fps": ("a whole number ≥ 1", self.codec_fps >= 1),
-        }
-        for field, (wanted, holds) in expected.items():
-            if not holds:
-                raise ConfigError(
-                    f"degradation setting {field}: found {getattr(self, field)!r}, expected "
-                    f"{wanted}; correct it in the config file"
-                )
+from dicface.video.h264 import h264_roundtrip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +189,3 @@ def degraded_frames(
 
     for frame in low_resolution_frames(sized(), settings, drawn):
         yield upsample(frame, *size, drawn.interpolation)
-
-
-def _is_range(values: tuple[float, ...], low: float, high: float) -> bool:
-    return len(values) == 2 and low <= values[0] <= values[1] <= high

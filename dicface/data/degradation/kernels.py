@@ -16,11 +16,10 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from dicface.base.errors import ConfigError
+from dicface.config.degradation import Interpolation
 
-Interpolation = Literal["area", "linear", "cubic"]
 KernelType = Literal["iso", "aniso"]
 
-INTERPOLATIONS: tuple[Interpolation, ...] = ("area", "linear", "cubic")
 _FLAGS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 

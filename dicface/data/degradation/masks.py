@@ -5,35 +5,13 @@ DicFace release @ df08bb7; the masks are those of GPEN's code, which it uses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dicface.base.seeds import seed_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrushMask:
-    """Settings of a free-form brush mask; the defaults are the release's training masks.
-
-    Ranges of whole numbers exclude their end.
-
-    Attributes:
-        num_strokes: Range of the number of strokes.
-        num_vertices: Range of the number of vertices a stroke.
-        mean_angle_rad: Mean turning angle.
-        angle_range_rad: Largest deviation of the turning range from the mean angle.
-        width_px: Range of a stroke's width, truncated to whole pixels.
-    """
-
-    num_strokes: tuple[int, int] = (1, 4)
-    num_vertices: tuple[int, int] = (8, 28)
-    mean_angle_rad: float = 2 * np.pi / 5
-    angle_range_rad: float = 2 * np.pi / 12
-    width_px: tuple[float, float] = (30.0, 70.0)
+from dicface.config.degradation import BrushMask
 
 
 def mask_rng(*seed_names: str | int) -> np.random.RandomState:

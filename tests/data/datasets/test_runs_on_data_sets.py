@@ -10,7 +10,7 @@ import yaml
 
 from dicface.base.errors import ClipError, ConfigError, WeightsError
 from dicface.cli import main as cli
-from dicface.config.mapping import overlay
+from dicface.config.fields import overlay
 from dicface.config.networks import network, sources_of
 from dicface.config.settings import Config
 from dicface.data.datasets.layouts import ALIGNED, LAYOUTS, read_layout

@@ -9,6 +9,7 @@ import pytest
 
 from dicface.base.errors import ClipError, ConfigError
 from dicface.base.seeds import numpy_rng
+from dicface.config.degradation import INTERPOLATIONS
 from dicface.data.degradation import degrade, kernels, masks
 from dicface.data.degradation.degrade import (
     BlindDegradation,
@@ -45,7 +46,7 @@ def test_kernel_rotation_and_scale():
     assert (diagonal * x * y).sum() > 0  # the long axis turns from x towards +y
 
 
-@pytest.mark.parametrize("interpolation", kernels.INTERPOLATIONS)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize(("height", "width", "scale"), [(64, 96, 4), (61, 50, 4), (32, 32, 2)])
 @pytest.mark.parametrize("shape", [(0.1, 0.1, 0.0), (3.0, 3.0, 0.0), (1.0, 8.0, 0.7)])
 def test_one_pass_equals_two_steps(interpolation, height, width, scale, shape):

@@ -9,7 +9,7 @@ import pytest
 
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
-from dicface.config.load import load
+from dicface.config.load import check, load, merge
 from dicface.config.settings import TASKS, Config
 from dicface.data.degradation.sets import degrade_set
 from dicface.data.degradation.tasks import task_input
@@ -65,6 +65,7 @@ def test_colours_are_gone(config: Config, truth: np.ndarray) -> None:
 
 
 def test_settings_of_the_brush_are_checked(config: Config) -> None:
-    wrong = Config(**{**vars(config), "brush": {"width": [1, 2]}})
-    with pytest.raises(ConfigError, match="brush: unknown key 'width'"):
-        task_input(wrong, "inpainting")
+    raw = merge(CONFIG)
+    raw["brush"]["width"] = [1, 2]
+    with pytest.raises(ConfigError, match="brush.width: unknown key; did you mean width_px"):
+        check(raw)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.config.mapping import from_mapping
+from dicface.config.degradation import BlindDegradation
 from dicface.config.settings import Config
-from dicface.data.degradation.degrade import BlindDegradation, degraded_frames, draw_degradation
+from dicface.data.degradation.degrade import degraded_frames, draw_degradation
 from dicface.data.degradation.tasks import Drawn, TaskInput
 
 
@@ -41,11 +41,5 @@ class BlindRestoration(TaskInput):
 
 
 def of_run(config: Config) -> BlindRestoration:
-    """Returns how a run makes inputs, by its section `degradation`.
-
-    Raises:
-        ConfigError: A setting is unknown or out of range.
-    """
-    return BlindRestoration(
-        from_mapping(BlindDegradation, config.degradation, "configuration: degradation")
-    )
+    """Returns how a run makes inputs, by its section `degradation`."""
+    return BlindRestoration(config.degradation)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.config.mapping import from_mapping
+from dicface.config.degradation import BrushMask
 from dicface.config.settings import Config
-from dicface.data.degradation.masks import BrushMask, brush_mask, inpainting_input, mask_rng
+from dicface.data.degradation.masks import brush_mask, inpainting_input, mask_rng
 from dicface.data.degradation.tasks import Drawn, TaskInput
 
 
@@ -47,9 +47,5 @@ class Inpainting(TaskInput):
 
 
 def of_run(config: Config) -> Inpainting:
-    """Returns how a run makes inputs, by its section `brush`.
-
-    Raises:
-        ConfigError: A setting is unknown or of another type.
-    """
-    return Inpainting(from_mapping(BrushMask, config.brush, "configuration: brush"))
+    """Returns how a run makes inputs, by its section `brush`."""
+    return Inpainting(config.brush)
