@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.device import require_device
 from dicface.base.errors import ClipError, MethodError, WeightsError
 from dicface.video.arrays import (
     AnyFrames,
@@ -100,7 +101,7 @@ def restore(
     *,
     weights: AnyPath | None = None,
     task: str = "bfr",
-    device: str = "cpu",
+    device: str = "auto",
     clip: str | None = None,
     out: AnyPath | None = None,
 ) -> Any:
@@ -115,7 +116,7 @@ def restore(
         weights: A weights file for a method by name: that of a training, or another one than the
             registry's.
         task: What a method by name is to do: "bfr", "inpainting" or "colorization".
-        device: torch device of a method by name.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for a method by name.
         clip: Name that seeds whatever is random; by default the file's, or none.
         out: The .mkv file to write instead, losslessly; a video or folder then streams through, so
             that memory does not grow with its length. The frame rate is the video's, or 25.
@@ -283,7 +284,7 @@ def load_weights(path: AnyPath, *, device: str = "cpu") -> nn.Module:
 
     Args:
         path: The file.
-        device: torch device of the network.
+        device: Where the network goes: "cpu", "cuda:0", …, or "auto" for a GPU where there is one.
 
     Returns:
         The network in eval mode, without gradients, with the names of its file's tensors. That of a
@@ -311,7 +312,7 @@ def load_weights(path: AnyPath, *, device: str = "cpu") -> nn.Module:
             "is in the registry. `dicface weights list` prints what is; "
             "`dicface.weights.load.read_state` reads tensors without a network."
         )
-    return network.eval().requires_grad_(False).to(device)
+    return network.eval().requires_grad_(False).to(require_device(device))
 
 
 def _released(file: Path, name: str, used_for: str) -> nn.Module:
@@ -333,13 +334,13 @@ def _method(method: str | Restorer, weights: AnyPath | None, task: str, device: 
     from dicface.restoring.runner import Restorer
 
     if isinstance(method, str):
-        return create(method, task=task, device=device, weights=path_of(weights))
+        return create(method, task=task, device=require_device(device), weights=path_of(weights))
     if isinstance(method, type) or not isinstance(method, Restorer):
         raise MethodError(
             f"method: found {method!r}; expected a name of dicface.list_methods(), or an object as "
             "dicface.methods.create gives it."
         )
-    if weights is not None or task != "bfr" or device != "cpu":
+    if weights is not None or task != "bfr" or device != "auto":
         raise MethodError(
             "weights, task and device belong to a method by name; an object has its own. Give them "
             "to dicface.methods.create."

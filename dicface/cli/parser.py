@@ -175,6 +175,7 @@ def run_of(options: argparse.Namespace) -> Run | None:
     Raises:
         ConfigError: They name two, or one that cannot be.
     """
+    from dicface.base.suite import suite_folder
     from dicface.config.load import asked_for
     from dicface.runs.folder import Run
 
@@ -189,7 +190,7 @@ def run_of(options: argparse.Namespace) -> Run | None:
     if not by_settings:
         return None
     files, words = options.config or [], options.set or []
-    return Run.of(asked_for(files, words), ", ".join(map(str, [*files, *words])))
+    return Run.of(asked_for(files, words), [suite_folder() / "config" / "config.yaml", *files])
 
 
 def positive(word: str) -> int:

@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dicface.base.device import require_device
 from dicface.base.errors import MetricError
 from dicface.metrics import LISTED, METRICS, features_of
 from dicface.video.arrays import check_alike, given
@@ -77,7 +78,7 @@ def ssim(restored: Frames, truth: Frames) -> float:
 
 
 def lpips(
-    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "auto"
 ) -> float:
     """LPIPS: learned perceptual distance, mean over the frames; lower is better.
 
@@ -90,7 +91,7 @@ def lpips(
             32 px or more.
         truth: The same of the true clip.
         backbones: "auto", "official", "offline" or "random", see the module's text.
-        device: torch device of the network.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the network.
 
     Returns:
         A number from 0, which is what equal frames get.
@@ -104,7 +105,7 @@ def lpips(
 
 
 def ids(
-    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "auto"
 ) -> float:
     """IDS: identity similarity, mean over the frames that show a face; higher is better.
 
@@ -117,7 +118,7 @@ def ids(
             aligned face.
         truth: The same of the true clip.
         backbones: "auto", "official", "offline" or "random", see the module's text.
-        device: torch device of the landmark network.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the landmark network.
 
     Returns:
         A number in [-1, 1]; 1 for the same face; NaN, and a warning is logged, where no true frame
@@ -132,7 +133,7 @@ def ids(
 
 
 def akd(
-    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "auto"
 ) -> float:
     """AKD: average keypoint distance, mean over the frames that show a face; lower is better.
 
@@ -145,7 +146,7 @@ def akd(
             aligned face.
         truth: The same of the true clip.
         backbones: "auto", "official", "offline" or "random", see the module's text.
-        device: torch device of the landmark network.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the landmark network.
 
     Returns:
         Pixels of a 512-px face, whatever S is, from 0; NaN, and a warning is logged, where no true
@@ -160,7 +161,7 @@ def akd(
 
 
 def fvd(
-    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "auto"
 ) -> float:
     """FVD: Fréchet distance between features of the windows of both clips; lower is better.
 
@@ -174,7 +175,7 @@ def fvd(
             that are not square are squeezed into a square.
         truth: The same of the true clip.
         backbones: "auto", "official", "offline" or "random", see the module's text.
-        device: torch device of the network.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the network.
 
     Returns:
         A number from 0, squared units of the features.
@@ -188,7 +189,7 @@ def fvd(
 
 
 def kvd(
-    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "auto"
 ) -> float:
     """KVD: kernel distance between features of the windows of both clips; lower is better.
 
@@ -200,7 +201,7 @@ def kvd(
             that are not square are squeezed into a square.
         truth: The same of the true clip.
         backbones: "auto", "official", "offline" or "random", see the module's text.
-        device: torch device of the network.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the network.
 
     Returns:
         Thousandths; 0 for equal clips, and a little below it where both sides are alike.
@@ -214,7 +215,7 @@ def kvd(
 
 
 def tlme(
-    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "cpu"
+    restored: Frames, truth: Frames, *, backbones: Prefer = "auto", device: str = "auto"
 ) -> float:
     """TLME: temporal landmark motion error, mean over all frames but the first; lower is better.
 
@@ -227,7 +228,7 @@ def tlme(
             of 2 or more.
         truth: The same of the true clip.
         backbones: "auto", "official", "offline" or "random", see the module's text.
-        device: torch device of the landmark network.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the landmark network.
 
     Returns:
         Pixels of a 512-px face a frame, whatever S is, from 0; NaN, and a warning is logged, where
@@ -272,7 +273,7 @@ def _value(
     restored: Frames,
     truth: Frames,
     backbones: Prefer = "auto",
-    device: str = "cpu",
+    device: str = "auto",
 ) -> float:
     """Value of a metric for one clip, as the scorer has it."""
     from dicface.metrics.protocol import EvaluationProtocol
@@ -281,6 +282,7 @@ def _value(
     ours, true = given(restored, "restored"), given(truth, "truth")
     check_alike(ours, true)
     facts = METRICS[metric]
+    device = require_device(device)
     protocol = EvaluationProtocol.resolve(backbones, device=device, metrics=[metric])
     info = protocol.backbones.of(metric)
     if backbones == "auto" and not info.official:

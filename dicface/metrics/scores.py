@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dicface.base.device import require_device
 from dicface.base.errors import ClipError, MetricError
 from dicface.metrics import METRICS, features_of
 from dicface.metrics.matching import match_folders
@@ -67,7 +68,7 @@ def score(
     *,
     metrics: Sequence[str] | None = None,
     backbones: Prefer = "auto",
-    device: str = "cpu",
+    device: str = "auto",
 ) -> Scores:
     """Scores restored clips against their truth with the metrics of the paper's tables.
 
@@ -82,7 +83,7 @@ def score(
         backbones: "auto" takes the official network of each metric whose file is on this machine
             and an offline one elsewhere; "official" makes that an error; "offline" and "random"
             never look.
-        device: torch device of the networks.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the networks.
 
     Returns:
         The scores, with the networks they were computed with. A clip of a folder that does not fit
@@ -100,6 +101,7 @@ def score(
             f"metrics: found {', '.join(unknown) or 'none'}; expected some of {', '.join(METRICS)}."
         )
     pairs = _pairs(restored, truth)
+    device = require_device(device)
     protocol = EvaluationProtocol.resolve(backbones, device=device, metrics=names)
     scores = {
         clip: measure(clip, *sides, protocol, metrics=names) for clip, sides in pairs.clips.items()

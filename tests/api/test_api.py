@@ -255,6 +255,18 @@ class TestLoadWeights:
             dicface.load_weights(cut)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_a_sentence(clip, trained):
+    for ask in (
+        lambda: dicface.restore(clip, "input", device="cuda"),
+        lambda: dicface.score(clip, clip, metrics=["psnr"], device="cuda"),
+        lambda: dicface.metrics.functional.lpips(clip, clip, device="cuda"),
+        lambda: dicface.load_weights(trained, device="cuda"),
+    ):
+        with pytest.raises(ConfigError, match="'cuda' was asked for and torch sees no CUDA"):
+            ask()
+
+
 def test_methods_are_listed_by_task():
     names = dicface.list_methods()
     assert names[0] == "input"
