@@ -109,6 +109,8 @@ def test_network_facts_change_with_what_matters(raw: dict) -> None:
 
 
 def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) -> None:
+    raw["model"]["transformer"]["connect_list"] = ["16"]  # which frames of 32 px have too
+
     def facts(**data: dict) -> tuple:
         made = overlay(raw, {"data": data})
         own = overlay(raw, {"data": data, "test_clips": "/somewhere/holiday"})

@@ -34,6 +34,7 @@ TINY = {
     "scale": "base",
     "test_clips": "demo",
     "data": {"size": 32},
+    "model": {"transformer": {"connect_list": ["16"]}},
     "degradation": {"scale": 2, "kernel_size": 5, "blur_sigma": [0.1, 1.0]},
 }
 

@@ -212,6 +212,7 @@ def real_workspace(cluster, tmp_path):
     test = {"num_clips": 1, "num_frames": 2, "photo": False}
     resources = {"render_clips": {"threads": 4, "mem_mb": 6000}}
     tiny = {"scale": "tiny", "data": {"size": 32, "test": test}, "resources": resources}
+    tiny["model"] = {"transformer": {"connect_list": ["16"]}}
     (tmp_path / "tiny.yaml").write_text(json.dumps(tiny))
     return tmp_path
 
