@@ -313,7 +313,7 @@ class Config(Settings):
     variants: dict[Name, Variant] = setting("Networks that differ (docs/ablations.md), by name.")
     methods: tuple[ResultsElsewhere, ...] = setting("Results made elsewhere, as rows of tables.")
     table1: Names = setting(
-        "Methods of Table 1 in its order: `dicface method list` names them, or a variant."
+        "Methods of Table 1 in its order: `dicface methods list` names them, or a variant."
     )
     table2: dict[Literal[TABLE2_TASKS], Names] = setting("Methods of Table 2 by task, in order.")
     ablations: dict[TableName, Ablation] = setting("Tables of variants, by name.")

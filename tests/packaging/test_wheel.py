@@ -77,7 +77,7 @@ def dicface(installed, tmp_path):
 
 def test_lists_come_from_the_package(dicface) -> None:
     assert "arcface_w600k_r50" in dicface("weights", "list")
-    listed = dicface("method", "list")
+    listed = dicface("methods", "list")
     assert "DicFace" in listed
     assert "GPEN" in listed
 
@@ -92,7 +92,7 @@ def test_the_workflow_is_packed(dicface, tmp_path) -> None:
 
 
 def test_a_run_can_be_planned(dicface) -> None:
-    said = dicface("plan", "--target", "table1", "--config", "budget=quick")
+    said = dicface("plan", "--target", "table1", "--set", "budget=quick")
     assert "table1" in said
     assert "to download" in said
 
