@@ -185,8 +185,8 @@ def test_networks_learn_from_sets_on_disk(raw, commands):
     planned = Plan.of(raw)
     for name in planned.indexed_sets():
         for shard in planned.landmark_shards(name):
-            commands("training_landmarks", set=name, shard=shard)
-        commands("training_index", set=name)
+            commands("training_landmarks", split=name, shard=shard)
+        commands("training_index", split=name)
     for name in ("vqgan", "dicface"):
         commands("train", network=name)
         weights = planned.run.network(name).weights
