@@ -45,10 +45,8 @@ The module of that name has `register`, which sets `command` to a function of th
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    # What follows `--` of `dicface run` is Snakemake's; argparse would take it for targets.
-    own = words[: words.index("--")] if words[:1] == ["run"] and "--" in words else words
-    options = parse(own)
-    options.typed, options.after_dashes = ["dicface", *words], words[len(own) + 1 :]
+    options = parse(words)
+    options.typed = ["dicface", *words]
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     if warning := other_code():
         sys.stderr.write(f"{warning}\n")
@@ -70,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Reads a command line; one that is wrong ends the process with status 2."""
     name = first_word().parse_args(words[:1]).name
-    return command(name).parse_args(words[1:])
+    # What follows `--` of `dicface run` is Snakemake's; argparse would take it for targets.
+    own = words[: words.index("--")] if name == "run" and "--" in words else words
+    options = command(name).parse_args(own[1:])
+    options.after_dashes = list(words[len(own) + 1 :])
+    return options
 
 
 def first_word() -> Parser:

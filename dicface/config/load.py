@@ -59,7 +59,7 @@ def with_values(mapping: dict[str, Any], values: Sequence[str]) -> dict[str, Any
         key, equals, text = each.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(parts):
-            raise ConfigError(f"found '{each}', expected KEY=VALUE such as train.dicface.steps=10.")
+            raise ConfigError(f"--set: found '{each}', expected KEY=VALUE, such as data.size=64.")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:

@@ -171,7 +171,9 @@ def test_the_documentation_shows_commands_that_are_taken() -> None:
         for page in pages
         if not page.name.startswith("add-a-")  # of what the reader adds
         for match in re.finditer(
-            r"^(?:\$ |\.venv/bin/)?dicface ([a-z].+)", page.read_text(), re.MULTILINE
+            r"^(?:\$ |\.venv/bin/)?dicface ([a-z].+)",
+            page.read_text().replace("\\\n", ""),
+            re.MULTILINE,
         )
         if "`" not in match[1]
     ]

@@ -31,7 +31,7 @@ def test_targets_settings_and_snakemakes_own_options(started) -> None:
     assert after(started, "--snakefile") == str(suite_folder() / "Snakefile")
     assert after(started, "--workflow-profile") == str(suite_folder() / "profiles" / "default")
     assert after(started, "--configfile") == "mine.yaml"
-    assert after(started, "--config") == "budget=quick"
+    assert after(started, "--config") == 'budget="quick"'
     assert "--dry-run" in started
     assert started[-4:] == ["--cores", "8", "--forcerun", "score"]
 

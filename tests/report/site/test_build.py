@@ -197,9 +197,9 @@ def test_multiply_accumulates_are_those_of_the_layers():
 
     small = {"resolution": 16, "nf": 8, "ch_mult": (1, 1), "num_res_blocks": 1, "norm_groups": 4}
     small |= {"attn_resolutions": (), "codebook_size": 8, "emb_dim": 8, "dim_embd": 8, "n_head": 2}
-    small |= {"n_layers": 0, "dim_mlp": 8, "connect_list": (), "dropout": 0.0}
-    without = macs_a_frame(small, "codeformer")
-    one_layer = macs_a_frame({**small, "n_layers": 1}, "codeformer") - without
+    small |= {"n_layers": 1, "dim_mlp": 8, "connect_list": (), "dropout": 0.0}
+    two = macs_a_frame({**small, "n_layers": 2}, "codeformer")
+    one_layer = two - macs_a_frame(small, "codeformer")
     # 64 positions of 8 channels: query, key, value and output, two products, a two-layer network.
     assert one_layer == 64 * (4 * 8 * 8 + 2 * 64 * 8 + 2 * 8 * 8)
 
