@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
@@ -15,12 +15,14 @@ from dicface.methods import TRAINED, create
 from dicface.metrics import feature_sets
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
+from dicface.report.render.screen import to_screen
 from dicface.report.render.text import to_text
 from dicface.report.render.write import table_files, write_table
 from dicface.report.tables import declared
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import RowSpec, TableSpec
+from dicface.report.tables.table import read_table
 from dicface.runs.folder import Run
 from dicface.runs.results import read_index
 from dicface.weights.registry import SEEDED, is_seeded
@@ -65,6 +67,20 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         for path in (*in_part.values(), sidecar(in_part["md"])):
             path.unlink(missing_ok=True)
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
+
+
+def summary(run: Run, made: Sequence[str]) -> str:
+    """What a run says at its end: its table if it made one, or where its results are.
+
+    Args:
+        run: The run.
+        made: File names of the tables that were made.
+    """
+    if len(made) != 1:
+        return f"Done; tables, figures and clips: {run.folder}"
+    (name,) = made
+    paths = [run.tables / f"{name}.md", run.figures / "comparison.png"]
+    return to_screen(read_table(run.tables / f"{name}.json"), paths)
 
 
 def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> Path:

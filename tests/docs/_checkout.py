@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import snakemake_logger_plugin_dicface as screen
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,7 +23,7 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("dicface", "baselines", "workflow", "config", "profiles"):
+        for name in ("dicface", "baselines", "workflow", "config", "profiles", screen.__name__):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
         shutil.copy(ROOT / "Snakefile", folder)

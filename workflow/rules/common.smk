@@ -4,6 +4,8 @@ import shlex
 import shutil
 import sys
 
+import snakemake_logger_plugin_dicface as screen
+
 from dicface.base.errors import DicfaceError
 from dicface.base.suite import require_same_suite
 from dicface.config.folders import as_typed
@@ -29,6 +31,21 @@ TRAIN = str(PLAN.run.train_folder)
 DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
 
 
+# The tables that this call of Snakemake makes.
+TABLES = []
+
+
+def expect(jobs):
+    """Tells the screen how long jobs will take."""
+    from dicface.cost.expected import expected_seconds
+
+    asked = [(job.rule.name, job.wildcards_dict, job.threads) for job in jobs]
+    seconds = expected_seconds(PLAN, asked)
+    named = (screen.job_name(rule, wildcards) for rule, wildcards, _ in asked)
+    screen.EXPECTED.update(zip(named, seconds, strict=True))
+    TABLES.extend(words["table"] for rule, words, _ in asked if rule == "table")
+
+
 # Only in the main process and not in dry runs: one run at a time writes into a folder, its merged
 # settings lie beside it, and what a cluster lacks is said before the first job.
 onstart:
@@ -39,6 +56,7 @@ onstart:
             JOBS[name].require(PLAN)
         LOCKS = PLAN.start()
         slurm.begin(workflow)
+        expect(job for job in workflow.dag.needrun_jobs() if job.shellcmd)
     except DicfaceError as error:
         raise WorkflowError(str(error)) from None
 
@@ -49,6 +67,9 @@ onsuccess:
     try:
         for folder in {RUN, TRAIN}:
             write_run_manifest(folder)
+        from dicface.report.run import summary
+
+        logger.info(summary(PLAN.run, TABLES), extra={"event": screen.SUMMARY})
     except DicfaceError as error:
         raise WorkflowError(str(error)) from None
 

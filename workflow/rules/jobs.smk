@@ -85,7 +85,7 @@ for JOB in JOBS.values():
             options=options(JOB),
         shell:
             "{DICFACE} job {rule} --run {params.run} {params.options} --workers {threads}"
-            " 2>&1 | tee {log}"
+            " > {log} 2>&1"
 
     workflow.get_rule(JOB.name).docstring = JOB.__doc__
 

@@ -10,6 +10,7 @@ import pytest
 from dicface.report import PAPER_NUMBERS
 from dicface.report.render.cells import number, span
 from dicface.report.render.latex import escape, to_latex
+from dicface.report.render.screen import finding, to_screen
 from dicface.report.render.write import to_csv, to_markdown, to_text, write_table
 from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import TableSpec
@@ -111,3 +112,20 @@ def test_latex_compiles(tmp_path, rows):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_the_end_of_a_run_fits_a_terminal(rows, tmp_path):
+    table = build(rows)
+    (tmp_path / "table1.md").touch()
+    text = to_screen(table, [tmp_path / "table1.md", tmp_path / "gone.png"])
+    lines = text.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines[:-1])) <= 100
+    assert lines[-1] == f"  {tmp_path / 'table1.md'}"
+    assert "GPEN" in text.partition("Without scores: ")[2]
+    ours = next(line for line in lines if line.startswith("DicFace (trained) "))
+    assert ours.count(".") >= 3
+    said = finding(table)
+    assert said.startswith("DicFace (trained) against CodeFormer (trained), the strongest other")
+    assert "PSNR +" in said
+    assert "(better)" in said

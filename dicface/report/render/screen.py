@@ -1,0 +1,84 @@
+"""The end of a run on a terminal: what was computed, what follows, and where the rest is."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dicface.report.render import cells
+from dicface.report.render.cells import number
+from dicface.report.tables.table import Table
+
+WIDTH = 100
+
+
+def to_screen(table: Table, paths: Sequence[Path]) -> str:
+    """The rows that have scores, the finding, and paths to open.
+
+    Args:
+        table: The table.
+        paths: Files to open, of which those that are there are named.
+
+    Returns:
+        At most `WIDTH` columns; a line a row and ten more.
+    """
+    heads = [f"{facts.name} {cells.arrow(facts)}" for facts in table.metrics]
+    computed, empty = [], []
+    for row, values in cells.main_cells(table):
+        if row.metrics is None:
+            empty.append(row.label)
+        else:
+            computed.append((row.label, [f"{'≈' * c.tied}{c.value}" for c in values]))
+    side = max((len(label) for label, _ in computed), default=0)
+    wide = [
+        max(len(text) for text in (head, *(values[i] for _, values in computed)))
+        for i, head in enumerate(heads)
+    ]
+    lines = [table.title, "", _line("", heads, side, wide)]
+    lines += [_line(label, values, side, wide) for label, values in computed]
+    found = finding(table)
+    lines += ["", *textwrap.wrap(found, WIDTH)] if found else []
+    if empty:
+        lines += textwrap.wrap(f"Without scores: {', '.join(empty)}; reasons in the table.", WIDTH)
+    there = [str(path) for path in paths if path.exists()]
+    return "\n".join([*lines, "", *(f"  {path}" for path in there)])
+
+
+def finding(table: Table) -> str:
+    """One sentence: the reference row against the strongest other one, by PSNR.
+
+    Empty where the table has no reference, no rival or no PSNR.
+    """
+    reference = next(iter(table.references.values()), None)
+    psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
+    rivals = psnr[psnr["method"] != reference]
+    if len(table.references) != 1 or rivals.empty:
+        return ""
+    rival = rivals.loc[rivals["mean"].idxmax(), "method"]
+    pairs = table.differences
+    pairs = pairs[(pairs["method_a"] == reference) & (pairs["method_b"] == rival)]
+    parts = []
+    for facts in table.metrics:
+        line = pairs[pairs["metric"] == facts.id]
+        if facts.id not in ("psnr", "tlme") or line.empty or not np.isfinite(line.iloc[0]["mean"]):
+            continue
+        line, digits = line.iloc[0], table.digits[facts.id]
+        low, high = (number(line[end], digits, signed=True) for end in ("low", "high"))
+        unit = f" {facts.unit}" if facts.unit else ""
+        text = f"{facts.name} {number(line['mean'], digits, signed=True)}{unit} [{low}, {high}]"
+        verdict = cells.verdict(line, facts)
+        parts.append(f"{text} ({verdict})" if verdict else text)
+    if not parts:
+        return ""
+    return (
+        f"{table.label(reference)} against {table.label(rival)}, the strongest other row by PSNR: "
+        f"{', '.join(parts)}." + (" ≈: not told apart." if "≈" in "".join(parts) else "")
+    )
+
+
+def _line(label: str, values: Sequence[str], side: int, wide: Sequence[int]) -> str:
+    columns = (f"{value:>{width}}" for value, width in zip(values, wide, strict=True))
+    return "  ".join((f"{label:{side}}", *columns))
