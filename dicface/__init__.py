@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from dicface.base import __version__
+
 if TYPE_CHECKING:
     from dicface import methods, metrics
     from dicface.api import Aligned, align, list_methods, load_weights, paste, restore
     from dicface.base.errors import DicfaceError
     from dicface.metrics.scores import Scores, score
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Aligned",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dicface
 
-_OWN = re.compile(r'^name = "dicface"$.*?^version = "(.+?)"$', re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r'^name = "dicface"$', re.MULTILINE)
+_VERSION = re.compile(r'^__version__ = "(.+?)"$', re.MULTILINE)
 
 
 def other_code(folder: Path | None = None, code: Path | None = None) -> str:
@@ -20,11 +21,12 @@ def other_code(folder: Path | None = None, code: Path | None = None) -> str:
     folder = folder or Path.cwd()
     code = code or Path(dicface.__file__).parent
     for place in (folder, *folder.parents):
-        project = place / "pyproject.toml"
-        if not (place / "dicface" / "__init__.py").is_file() or not project.is_file():
+        project, version = place / "pyproject.toml", place / "dicface" / "base" / "__init__.py"
+        if not project.is_file() or not version.is_file():
             continue
-        found = _OWN.search(project.read_text(encoding="utf-8"))
-        if found is None or (place / "dicface").resolve() == code.resolve():
+        found = _VERSION.search(version.read_text(encoding="utf-8"))
+        named = _NAME.search(project.read_text(encoding="utf-8"))
+        if not (found and named) or (place / "dicface").resolve() == code.resolve():
             continue
         return (
             f"warning: {place} is a checkout of dicface {found[1]}, and what runs is dicface "

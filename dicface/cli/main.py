@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from dicface import __version__
+from dicface.base import __version__
 from dicface.base.errors import DicfaceError
 from dicface.cli.checkout import other_code
 from dicface.cli.parser import Parser, examples

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from dicface import __version__
+from dicface.base import __version__
 from dicface.base.errors import DicfaceError
 from dicface.base.files import atomic_path, digest_of, sha256_of, write_json
 from dicface.base.suite import suite_folder

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from dicface import __version__
+from dicface.base import __version__
 from dicface.base.errors import WeightsError
 from dicface.base.files import write_json
 

@@ -137,13 +137,13 @@ def test_help_and_import_load_nothing_heavy() -> None:
 
 def test_other_code_than_that_of_the_checkout_is_said(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    (project / "dicface").mkdir(parents=True)
-    (project / "dicface" / "__init__.py").write_text("")
+    (project / "dicface" / "base").mkdir(parents=True)
+    (project / "dicface" / "base" / "__init__.py").write_text('__version__ = "9.8.7"\n')
     inside = project / "docs"
     inside.mkdir()
     here = {"folder": inside, "code": tmp_path / "site-packages" / "dicface"}
     assert checkout.other_code(**here) == ""
-    (project / "pyproject.toml").write_text('[project]\nname = "dicface"\nversion = "9.8.7"\n')
+    (project / "pyproject.toml").write_text('[project]\nname = "dicface"\n')
     said = checkout.other_code(**here)
     assert f"{project} is a checkout of dicface 9.8.7" in said
     assert f"of {tmp_path / 'site-packages'}" in said

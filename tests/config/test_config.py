@@ -188,7 +188,7 @@ def test_a_release_of_the_package_makes_nothing_again(
     raw: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = made_from(raw, Train, network="dicface")
-    monkeypatch.setattr("dicface.__version__", "99.0")
+    monkeypatch.setattr("dicface.base.__version__", "99.0")
     assert made_from(raw, Train, network="dicface") == before
     monkeypatch.setattr(Train, "algorithm", Train.algorithm + 1)
     assert made_from(raw, Train, network="dicface") != before
