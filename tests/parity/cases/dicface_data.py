@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
+from dicface.config.degradation import INTERPOLATIONS
 from dicface.data.degradation import degrade, kernels, masks
 from dicface.faces import align, paste, track
 from dicface.restoring.runner import to_tensor, to_uint8
@@ -93,7 +94,7 @@ def _degradation(golden: Mapping[str, np.ndarray], seed: int) -> Iterator[Case]:
     kernel = golden["kernel4"]
     blurred = kernels.blur(picture / 255, kernel)
     yield "filter2D_kernel4", _deviation(blurred, golden["filter2D_kernel4"]), FLOAT64
-    for name in kernels.INTERPOLATIONS:
+    for name in INTERPOLATIONS:
         small = kernels.downsample(golden["filter2D_kernel4"], 4, name)
         yield f"down_{name}", _deviation(small, golden[f"down_{name}"]), FLOAT64
         fast = kernels.blur_and_downsample(picture, kernel, 4, name)
