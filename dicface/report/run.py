@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from dicface.base.errors import ConfigError
+from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, averaged
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network
@@ -76,11 +76,15 @@ def summary(run: Run, made: Sequence[str]) -> str:
         run: The run.
         made: File names of the tables that were made.
     """
+    where = f"Done; tables, figures and clips: {run.folder}"
     if len(made) != 1:
-        return f"Done; tables, figures and clips: {run.folder}"
+        return where
     (name,) = made
     paths = [run.tables / f"{name}.md", run.figures / "comparison.png"]
-    return to_screen(read_table(run.tables / f"{name}.json"), paths)
+    try:
+        return to_screen(read_table(run.tables / f"{name}.json"), paths)
+    except MetricError as error:  # what the jobs made stands all the same
+        return f"{where}\n{error}"
 
 
 def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> Path:
