@@ -23,9 +23,14 @@ def to_screen(table: Table, paths: Sequence[Path]) -> str:
         paths: Files to open, of which those that are there are named.
 
     Returns:
-        At most `WIDTH` columns; a line a row and ten more.
+        A line a row and a dozen more; sentences at most `WIDTH` columns wide.
     """
-    heads = [f"{facts.name} {cells.arrow(facts)}" for facts in table.metrics]
+    heads, below = [], []
+    for facts in table.metrics:
+        # The network of a metric that is another one by it stands below.
+        name, bracket, network = facts.name.partition(" (")
+        heads.append(f"{name} {cells.arrow(facts)}")
+        below.append(f"{bracket.strip()}{network}")
     computed, empty = [], []
     for row, values in cells.main_cells(table):
         if row.metrics is None:
@@ -34,10 +39,11 @@ def to_screen(table: Table, paths: Sequence[Path]) -> str:
             computed.append((row.label, [f"{'≈' * c.tied}{c.value}" for c in values]))
     side = max((len(label) for label, _ in computed), default=0)
     wide = [
-        max(len(text) for text in (head, *(values[i] for _, values in computed)))
-        for i, head in enumerate(heads)
+        max(len(text) for text in (heads[i], below[i], *(values[i] for _, values in computed)))
+        for i in range(len(heads))
     ]
     lines = [table.title, "", _line("", heads, side, wide)]
+    lines += [_line("", below, side, wide)] if any(below) else []
     lines += [_line(label, values, side, wide) for label, values in computed]
     found = finding(table)
     lines += ["", *textwrap.wrap(found, WIDTH)] if found else []
