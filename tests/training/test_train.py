@@ -181,6 +181,19 @@ def test_gan_takes_part_and_resumes(
     assert not all(torch.equal(whole[key], without[key]) for key in whole)
 
 
+def test_a_discriminator_that_learns_alone_leaves_the_network_as_it_is(
+    raw: dict, clips: Path, tmp_path: Path
+) -> None:
+    raw["model"]["discriminator"] = {"ndf": 4, "n_layers": 1}
+    without = load_file(train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path / "no"))
+    raw["train"]["vqgan"] |= {"gan_weight": 0.5, "gan_start": 1, "gan_lead": 1000}
+    alone = load_file(train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path / "alone"))
+    *_, last = map(json.loads, (tmp_path / "alone/vqgan/stats.jsonl").read_text().splitlines())
+    assert last["critic"] > 0
+    assert "gan" not in last
+    assert all(torch.equal(without[key], alone[key]) for key in without)
+
+
 def test_with_a_frozen_decoder_the_largest_fusion_weighs_the_gan(
     raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
