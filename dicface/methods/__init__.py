@@ -42,6 +42,7 @@ GROUP = "dicface.methods"
 _BUILT_IN = {
     "input": "dicface.methods.input:Input",
     "dicface": "dicface.methods.dicface:DicFace",
+    "codeformer_demo": "dicface.methods.shipped:CodeFormerDemo",
     "codeformer_trained": "dicface.methods.trained:CodeFormerTrained",
     "dicface_trained": "dicface.methods.trained:DicFaceTrained",
 }

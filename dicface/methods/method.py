@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from dicface.base import names
 from dicface.base.errors import MethodError, WeightsError
 from dicface.base.files import sha256_of
-from dicface.weights.registry import entry, find
+from dicface.weights.registry import entry, find, where_to_get
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -210,6 +210,8 @@ def describe_missing(names: Iterable[str]) -> str:
     parts, commands = [], []
     for name in names:
         known = entry(name)
+        if known.shipped:
+            return where_to_get(name)
         digest = f"sha256 {known.sha256}" if known.sha256 else "sha256 not published"
         parts.append(f"{known.file} ({known.size}, {digest}, from {known.url})")
         commands.append(f"`{known.command}`")

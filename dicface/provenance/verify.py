@@ -24,7 +24,7 @@ from dicface.provenance.manifest import (
     sidecar,
     size_of,
 )
-from dicface.weights.registry import folders
+from dicface.weights.registry import SHIPPED, folders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +244,7 @@ def _of_weights(artefact: Made, states: _States) -> Iterator[Finding]:
         role, _, file = name.partition("/")
         if role != "weights":
             continue
-        at_hand = next((f / file for f in folders() if (f / file).is_file()), None)
+        at_hand = next((f / file for f in (*folders(), SHIPPED) if (f / file).is_file()), None)
         difference = states.difference(at_hand, facts) if at_hand else ""
         if difference:
             text = f"weights changed since: {at_hand} {difference}"

@@ -46,8 +46,11 @@ def fetch(name: str, *, accept: Callable[[WeightsEntry], bool]) -> Path:
     path = registry.find(name)
     if path is not None:
         _LOG.info("%s: is here, %s", name, path)
-        _keep_up(path, known)
+        if not known.shipped:
+            _keep_up(path, known)
         return path
+    if known.shipped:
+        raise WeightsError(f"{registry.where_to_get(name)}.")
     if known.page:
         raise WeightsError(
             f"{known.file} ({known.size}, {known.licence}) is offered on a page for people, not "
@@ -82,6 +85,8 @@ def add(file: Path, name: str | None = None) -> Path:
     if not file.is_file():
         raise WeightsError(f"{file}: no such file. Check the path.")
     known = registry.entry(name) if name else _identify(file)
+    if known.shipped:
+        raise WeightsError(f"{file}: {known.file} is part of dicface; there is nothing to add.")
     _LOG.info("%s: licence %s", known.name, known.terms)
     in_place = file.name == known.file and any(
         file.resolve().parent == folder.resolve() for folder in registry.folders()

@@ -1,8 +1,8 @@
 """The weights registry: which released files the suite knows, and where they lie on this machine.
 
 The table itself is `registry.yaml`, beside this file. Files are looked up in `$DICFACE_WEIGHTS` and
-then in `weights/` of the working directory, under the file name of the registry; one that is there
-is used only if its digest is right. What is learnt about files on this machine (digests that nobody
+then in `weights/` of the working directory, under the file name of the registry; those that this
+project made lie in `shipped/`, beside the table. A file is used only if its digest is right. What is learnt about files on this machine (digests that nobody
 publishes, converted copies, accepted licences) is recorded in `weights.lock.yaml` beside them.
 """
 
@@ -19,6 +19,8 @@ from dicface.base.errors import WeightsError
 from dicface.base.files import atomic_path, sha256_of
 
 REGISTRY = Path(__file__).with_name("registry.yaml")
+SHIPPED = Path(__file__).with_name("shipped")
+"""Files that are part of the package, each in a folder with its card."""
 LOCK = "weights.lock.yaml"
 PICKLES = (".pth", ".pt", ".ckpt")
 SEEDED, SEEDED_SUFFIX = "seeded weights", ".seeded"
@@ -42,7 +44,7 @@ class WeightsEntry:
     Attributes:
         name: Name in the registry.
         file: File name on this machine.
-        url: Where its authors offer it; a page for people if `page`.
+        url: Where its authors offer it; a page for people if `page`; empty if `shipped`.
         licence: Terms of the file.
         use: What the terms allow.
         used_for: What the suite does with it.
@@ -51,6 +53,7 @@ class WeightsEntry:
         git_blob_sha1: What `git hash-object` gives for the file, where no sha256 is known.
         bytes: Size.
         mirrors: Further addresses of the same file.
+        shipped: Whether this project made it and it is part of the package.
         page: Whether `url` is a page, from which the file is taken by hand.
         pages: Further pages for people.
         member: Its name inside the zip file at `url`.
@@ -59,7 +62,7 @@ class WeightsEntry:
 
     name: str
     file: str
-    url: str
+    url: str = ""
     licence: str
     use: Use
     used_for: str
@@ -68,6 +71,7 @@ class WeightsEntry:
     git_blob_sha1: str | None = None
     bytes: int | None = None
     mirrors: tuple[str, ...] = ()
+    shipped: bool = False
     page: bool = False
     pages: tuple[str, ...] = ()
     member: str | None = None
@@ -131,7 +135,8 @@ def folders() -> list[Path]:
 def here(name: str) -> Path | None:
     """Returns where the file of a registry entry lies, whatever is in it, or None."""
     known = entry(name)
-    return next((path for f in folders() if (path := f / known.file).is_file()), None)
+    places = [SHIPPED] if known.shipped else folders()
+    return next((path for f in places if (path := f / known.file).is_file()), None)
 
 
 def find(name: str) -> Path | None:
@@ -160,6 +165,8 @@ def where_to_get(name: str) -> str:
 
 def how_to_get(known: WeightsEntry) -> str:
     """Returns what to do to have a file: "run `dicface weights fetch …`, or …"."""
+    if known.shipped:
+        return "it is part of dicface: install dicface again"
     if known.page:
         pages = " or ".join((known.url, *known.pages))
         return f"get it by hand from {pages}, then run `{known.command}`"
