@@ -67,7 +67,9 @@ def test_a_run_starts_from_it(shipped, raw, clips, tmp_path):
 def test_sizes_of_another_network_are_named(shipped, raw, clips, tmp_path):
     raw["train"]["fusion"]["released"] = "codeformer_demo"
     raw["model"]["vqgan"]["codebook_size"] = 32
-    with pytest.raises(WeightsError, match="trained with codebook_size 16; .* has codebook_size 32"):
+    with pytest.raises(
+        WeightsError, match="trained with codebook_size 16; .* has codebook_size 32"
+    ):
         train_stage(config_of(raw), "fusion", clips=clips, out=tmp_path / "run")
 
 
@@ -78,7 +80,9 @@ def test_it_restores(shipped):
 
 
 def test_the_files_of_the_package_are_those_of_the_table():
-    entries = yaml.safe_load((weights.Path(weights.__file__).with_name("registry.yaml")).read_text())
+    entries = yaml.safe_load(
+        (weights.Path(weights.__file__).with_name("registry.yaml")).read_text()
+    )
     for name, facts in entries.items():
         if facts.get("shipped"):
             path = weights.SHIPPED / facts["file"]
