@@ -2,8 +2,9 @@
 
 The table itself is `registry.yaml`, beside this file. Files are looked up in `$DICFACE_WEIGHTS` and
 then in `weights/` of the working directory, under the file name of the registry; those that this
-project made lie in `shipped/`, beside the table. A file is used only if its digest is right. What is learnt about files on this machine (digests that nobody
-publishes, converted copies, accepted licences) is recorded in `weights.lock.yaml` beside them.
+project made lie in `shipped/`, beside the table. A file is used only if its digest is right. What
+is learnt about files on this machine (digests that nobody publishes, converted copies, accepted
+licences) is recorded in `weights.lock.yaml` beside them.
 """
 
 from __future__ import annotations
