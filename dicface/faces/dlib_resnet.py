@@ -65,7 +65,9 @@ class DlibResNet(nn.Module):
             gain, shift = np.split(factor, 2)
             weight = values[: o * i * k * k].reshape(o, i, k, k) * gain[:, None, None, None]
             # The factor after a convolution is part of it.
-            self.register_buffer(f"weight{number}", torch.from_numpy(weight))
+            # The layout in which processors compute small convolutions fastest, for all maps.
+            weight = torch.from_numpy(weight).contiguous(memory_format=torch.channels_last)
+            self.register_buffer(f"weight{number}", weight)
             bias = values[o * i * k * k :] * gain + shift
             self.register_buffer(f"bias{number}", torch.from_numpy(bias))
         self.register_buffer("last", torch.from_numpy(last[0].reshape(BLOCKS[-1], EMBEDDING)))

@@ -70,6 +70,14 @@ def lpips_distance(
     # Here and below: tables read the facts of all metrics without loading torch.
     import torch
 
+    check_pairs(restored, truth)
+    with torch.inference_mode():
+        found = network(_to_unit_range(restored), _to_unit_range(truth))
+        return found.cpu().double().numpy().reshape(len(truth))
+
+
+def check_pairs(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
+    """Raises MetricError where frames (N, H, W, 3) are no uint8 RGB, differ in size or are small."""
     for ours, true in zip(restored, truth, strict=True):
         check_frames(ours, true)
     height, width = truth.shape[1:3]
@@ -78,9 +86,6 @@ def lpips_distance(
             f"frames are {width}×{height} px; LPIPS needs at least {MIN_SIZE}×{MIN_SIZE}. Score "
             "larger frames."
         )
-    with torch.inference_mode():
-        found = network(_to_unit_range(restored), _to_unit_range(truth))
-        return found.cpu().double().numpy().reshape(len(truth))
 
 
 class PairBuffer:

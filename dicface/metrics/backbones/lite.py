@@ -5,7 +5,9 @@ Trainings use Lite0 where they use one of the family: nothing is scored by what 
 
 from __future__ import annotations
 
-from functools import cached_property
+import hashlib
+from collections import OrderedDict
+from functools import cache
 
 import numpy as np
 import torch
@@ -15,12 +17,44 @@ from torch import Tensor
 from dicface.base.files import sha256_of
 from dicface.metrics.backbones.info import BackboneInfo
 from dicface.metrics.backbones.video import resized
-from dicface.metrics.lpips import lpips_distance
-from dicface.models.efficientnet import LiteDistance, unit_length
+from dicface.metrics.lpips import check_pairs
+from dicface.models.efficientnet import unit_length
 from dicface.weights.packages import lite_distance, lite_file
 
 NETWORK = "efficientnet_lite2"
 NAME = "Lite2"
+
+
+class _Seen:
+    """The network with its maps of the last pictures: what one metric has looked at, others need.
+
+    LPIPS compares the frames whose features FVD takes.
+    """
+
+    NUM_KEPT = 8
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        network = lite_distance(NETWORK).eval().requires_grad_(False).features
+        self._features = network.to(device, memory_format=torch.channels_last)
+        self._maps: OrderedDict[bytes, list[Tensor]] = OrderedDict()
+
+    def __call__(self, frame: NDArray[np.uint8]) -> list[Tensor]:
+        """Six maps (c, h, w) of unit-length features of a frame (H, W, 3) uint8 RGB."""
+        key = hashlib.sha256(f"{frame.shape}".encode() + frame.tobytes()).digest()
+        if key in self._maps:
+            self._maps.move_to_end(key)
+            return self._maps[key]
+        image = torch.from_numpy(np.ascontiguousarray(frame)).to(self._device).permute(2, 0, 1)
+        with torch.inference_mode():
+            maps = [unit_length(m)[0] for m in self._features(image[None].float() / 127.5 - 1)]
+        self._maps[key] = maps
+        if len(self._maps) > self.NUM_KEPT:
+            self._maps.popitem(last=False)
+        return maps
+
+
+_seen = cache(_Seen)
 
 
 class _Lite2:
@@ -39,10 +73,9 @@ class _Lite2:
         digest = sha256_of(lite_file(NETWORK))
         self.info = BackboneInfo(name=NAME, sha256=digest, official=False, reason=reason)
 
-    @cached_property
-    def network(self) -> LiteDistance:
-        """The network, on its device."""
-        return lite_distance(NETWORK).eval().requires_grad_(False).to(self._device)
+    def maps(self, frame: NDArray[np.uint8]) -> list[Tensor]:
+        """Six maps (c, h, w) of unit-length features of a frame (H, W, 3) uint8 RGB."""
+        return _seen(self._device)(frame)
 
 
 class LitePerceptual(_Lite2):
@@ -52,10 +85,12 @@ class LitePerceptual(_Lite2):
         self, restored: NDArray[np.uint8], truth: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
         """Distance (N,) of frames (N, H, W, 3) uint8 RGB, from 0."""
-        return lpips_distance(restored, truth, self._on_device)
+        check_pairs(restored, truth)
+        return np.array([self._of_pair(*pair) for pair in zip(restored, truth, strict=True)])
 
-    def _on_device(self, restored: Tensor, truth: Tensor) -> Tensor:
-        return self.network(truth.to(self._device), restored.to(self._device))
+    def _of_pair(self, restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+        pairs = zip(self.maps(truth), self.maps(restored), strict=True)
+        return sum(float((a - b).square().sum(0).mean()) for a, b in pairs)
 
 
 class LiteVideoFeatures(_Lite2):
@@ -69,11 +104,8 @@ class LiteVideoFeatures(_Lite2):
 
     def prepare(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features of a frame, flat: windows overlap, and each frame passes the network once."""
-        image = torch.from_numpy(resized(frame, self.FRAME_SIZE)).to(self._device)
-        image = image.permute(2, 0, 1)[None].float() / 127.5 - 1
-        with torch.inference_mode():
-            maps = [unit_length(m) for m in self.network.features(image)]
-        self._shapes = [m.shape[1:] for m in maps]
+        maps = self.maps(resized(frame, self.FRAME_SIZE))
+        self._shapes = [m.shape for m in maps]
         return torch.cat([m.flatten() for m in maps]).cpu().numpy()
 
     def features(self, window: NDArray[np.float32]) -> NDArray[np.float32]:

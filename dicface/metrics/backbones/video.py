@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.video import r3d_18
 
 from dicface.base.errors import WeightsError
 from dicface.base.files import sha256_of
@@ -94,6 +93,9 @@ class RandomVideoFeatures(VideoFeatures):
 
     @cached_property
     def _drawn(self) -> tuple[nn.Module, str]:
+        # Here: torchvision brings torch's compiler along, as much time again as torch itself.
+        from torchvision.models.video import r3d_18
+
         with torch.device("meta"):
             network = r3d_18(weights=None)
         network.fc = nn.Identity()
