@@ -77,7 +77,7 @@ def lpips_distance(
 
 
 def check_pairs(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
-    """Raises MetricError where frames are no (N, H, W, 3) uint8 RGB, differ in size or are small."""
+    """Raises MetricError where frames are no (N, H, W, 3) uint8 RGB, of two sizes, or small."""
     for ours, true in zip(restored, truth, strict=True):
         check_frames(ours, true)
     height, width = truth.shape[1:3]
