@@ -67,9 +67,7 @@ def test_a_run_starts_from_it(shipped, raw, clips, tmp_path):
 def test_sizes_of_another_network_are_named(shipped, raw, clips, tmp_path):
     raw["train"]["fusion"]["released"] = "codeformer_demo"
     raw["model"]["vqgan"]["codebook_size"] = 32
-    with pytest.raises(
-        WeightsError, match="with codebook_size 16; .* has codebook_size 32"
-    ):
+    with pytest.raises(WeightsError, match="with codebook_size 16; .* has codebook_size 32"):
         train_stage(config_of(raw), "fusion", clips=clips, out=tmp_path / "run")
 
 
