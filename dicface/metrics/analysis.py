@@ -15,7 +15,7 @@ from dicface.base.files import digest_of
 from dicface.metrics.facts import IDENTITY, LANDMARKS, NUM_POINTS, VIDEO, BackboneFacts
 from dicface.metrics.fvd import WindowBuffer
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.tracks import FILLED, MISSING, face_frame, track
+from dicface.metrics.tracks import DETECTED, FILLED, MISSING, TEMPLATE, face_frame, track
 from dicface.metrics.truth import TruthAnalysis
 from dicface.metrics.workers import map_clips
 from dicface.provenance.kept import find, forget_others, kept
@@ -84,15 +84,20 @@ def analyse_frames(
         landmarks.append(points)
         embeddings.append(embedding)
     features += [backbones[VIDEO].features(window) for window in buffer.flush()]
-    if LANDMARKS in needed and (MISSING in source or FILLED in source):
+    if LANDMARKS in needed and DETECTED not in source:
+        # A clip in which nobody is ever found may show no face at all.
+        nothing = [None] * len(source)
+        source, boxes, landmarks, embeddings = [MISSING] * len(source), nothing, nothing, nothing
+        _log.warning(
+            "%s: no face found in any of its %d frames; it is left out of IDS, AKD and TLME",
+            *(clip, len(source)),
+        )
+    elif LANDMARKS in needed and {FILLED, TEMPLATE} & set(source):
         _log.warning(
             "%s: no face found in %d of %d frames; %d of them take the box of their neighbours, "
-            "%d are left out of IDS, AKD and TLME",
-            clip,
-            sum(s in (MISSING, FILLED) for s in source),
-            len(source),
-            source.count(FILLED),
-            source.count(MISSING),
+            "%d that of an aligned face",
+            *(clip, len(source) - source.count(DETECTED), len(source)),
+            *(source.count(FILLED), source.count(TEMPLATE)),
         )
     return TruthAnalysis(
         size=sizes.pop(),

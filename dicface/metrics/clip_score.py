@@ -15,6 +15,9 @@ from dicface.metrics import METRICS, feature_sets
 from dicface.metrics.metric import Sides
 
 
+_COUNTS = ("num_frames", "num_filled", "num_template")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClipScore:
     """Scores of one clip of T frames.
@@ -26,6 +29,7 @@ class ClipScore:
             no face. Empty if no metric looks at landmarks.
         num_frames: T.
         num_filled: How many frames have the box of their neighbours.
+        num_template: How many have the box that an aligned face has.
     """
 
     values: Mapping[str, NDArray[np.float64]]
@@ -33,6 +37,7 @@ class ClipScore:
     landmarks: Sides
     num_frames: int
     num_filled: int
+    num_template: int
 
     def value(self, metric: str) -> float:
         """Mean of a metric over the frames that have a value; NaN where none has one."""
@@ -42,11 +47,12 @@ class ClipScore:
 
     def save(self, path: Path) -> None:
         """Writes everything into one .npz, atomically."""
+        counts = {name: getattr(self, name) for name in _COUNTS}
         arrays = dict(self.values)
         for name, sides in {**self.features, "landmarks": self.landmarks}.items():
             arrays |= {f"{name}.restored": sides.restored, f"{name}.truth": sides.truth}
         with atomic_path(path) as temporary:
-            np.savez(temporary, num_frames=self.num_frames, num_filled=self.num_filled, **arrays)
+            np.savez(temporary, **counts, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> ClipScore:
@@ -62,6 +68,5 @@ class ClipScore:
             values={name: arrays[name] for name in of_frames},
             features={name: sides(name) for name in feature_sets()},
             landmarks=sides("landmarks"),
-            num_frames=int(arrays["num_frames"]),
-            num_filled=int(arrays["num_filled"]),
+            **{name: int(arrays[name]) for name in _COUNTS},
         )

@@ -81,8 +81,11 @@ def _cell(facts: MetricFacts, score: ClipScore) -> Cell:
     notes = []
     if num_missing:
         notes.append(f"no face in {num_missing} frames")
-    if score.num_filled and LANDMARKS in metric_class(facts.id).needs:
-        notes.append(f"box taken from neighbours in {score.num_filled} frames")
+    if LANDMARKS in metric_class(facts.id).needs:
+        if score.num_filled:
+            notes.append(f"box taken from neighbours in {score.num_filled} frames")
+        if score.num_template:
+            notes.append(f"box of an aligned face taken in {score.num_template} frames")
     if not len(values):
         notes.append("needs two frames")
     return {

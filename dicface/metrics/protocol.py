@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dicface.base.errors import MetricError
 from dicface.metrics.backbones import Backbones, Prefer
 
-DEFINITIONS = "dicface-1"
+DEFINITIONS = "dicface-2"
 """Names the definitions of all metrics; another name says that values cannot be compared."""
 
 
@@ -44,7 +44,7 @@ class EvaluationProtocol:
 
     @property
     def id(self) -> str:
-        """What `metrics.parquet` calls it, for example "dicface-1, IDS every 4 frames"."""
+        """What `metrics.parquet` calls it, for example "dicface-2, IDS every 4 frames"."""
         if self.identity_stride == 1:
             return DEFINITIONS
         return f"{DEFINITIONS}, IDS every {self.identity_stride} frames"

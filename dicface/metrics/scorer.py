@@ -106,6 +106,7 @@ def score_frames(
         ),
         num_frames=num_frames,
         num_filled=analysis.num_filled,
+        num_template=analysis.num_template,
     )
 
 

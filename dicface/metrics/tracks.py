@@ -15,7 +15,11 @@ from dicface.metrics.facts import FACE_SIZE
 MAX_GAP = 5
 """So many neighbouring frames without a detection still get a box from their neighbours."""
 
-MISSING, DETECTED, FILLED = 0, 1, 2
+MISSING, DETECTED, FILLED, TEMPLATE = 0, 1, 2, 3
+
+TEMPLATE_BOX = Box(95, 164, 405, 439)
+"""Where dlib finds an aligned face, px of the 512-px face: the median over real clips (39 frames of
+13 clips; the edges' standard deviation is 9 to 21 px)."""
 
 Detect = Callable[[NDArray[np.uint8]], Box | None]
 
@@ -81,15 +85,16 @@ def detect_face(face: NDArray[np.uint8]) -> Box | None:
 
 def track(
     frames: Iterable[NDArray[np.uint8]], detect: Detect = detect_face
-) -> Iterator[tuple[NDArray[np.uint8], Box | None, int]]:
+) -> Iterator[tuple[NDArray[np.uint8], Box, int]]:
     """Yields every frame with its box and where the box comes from, in order.
 
     Up to `MAX_GAP` neighbouring frames without a detection are filled: linearly between two
-    detections, by the nearest one at the ends of the clip. Frames of longer gaps have no box. At
+    detections, by the nearest one at the ends of the clip. Frames of longer gaps have the box that
+    an aligned face has, `TEMPLATE_BOX`: the frontal detector misses faces that turn or shout. At
     most `MAX_GAP` frames are held back.
 
     Yields:
-        The frame; its box or None; DETECTED, FILLED or MISSING.
+        The frame; its box; DETECTED, FILLED or TEMPLATE.
     """
     last: Box | None = None
     waiting: list[NDArray[np.uint8]] = []
@@ -103,18 +108,18 @@ def track(
             continue
         waiting.append(frame)
         if too_long or len(waiting) > MAX_GAP:
-            yield from ((held, None, MISSING) for held in waiting)
+            yield from ((held, TEMPLATE_BOX, TEMPLATE) for held in waiting)
             waiting, too_long = [], True
     yield from _filled(waiting, last, None)
 
 
 def _filled(
     waiting: list[NDArray[np.uint8]], before: Box | None, after: Box | None
-) -> Iterator[tuple[NDArray[np.uint8], Box | None, int]]:
+) -> Iterator[tuple[NDArray[np.uint8], Box, int]]:
     ends = before or after, after or before
     for index, frame in enumerate(waiting, start=1):
         if ends[0] is None:
-            yield frame, None, MISSING
+            yield frame, TEMPLATE_BOX, TEMPLATE
             continue
         share = index / (len(waiting) + 1)
         edges = (1 - share) * _edges(ends[0]) + share * _edges(ends[1])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dicface.base.files import atomic_path
 from dicface.faces.dlib_models import Box
-from dicface.metrics.tracks import FILLED, MISSING
+from dicface.metrics.tracks import FILLED, MISSING, TEMPLATE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +22,8 @@ class TruthAnalysis:
 
     Attributes:
         size: Side S of the frames, px.
-        source: (T,) where each box comes from: MISSING, DETECTED or FILLED.
+        source: (T,) where each box comes from: MISSING, DETECTED, FILLED or
+            TEMPLATE.
         boxes: (T, 4) left, top, right, bottom, px of the 512-px face; NaN where there is no face.
         landmarks: (T, 68, 2) x and y, px of the 512-px face; NaN where there is no face.
         embeddings: (T, D) identity; NaN where there is no face or the frame is not looked at.
@@ -50,6 +51,11 @@ class TruthAnalysis:
     def num_filled(self) -> int:
         """How many frames have the box of their neighbours."""
         return int((self.source == FILLED).sum())
+
+    @property
+    def num_template(self) -> int:
+        """How many frames have the box that an aligned face has."""
+        return int((self.source == TEMPLATE).sum())
 
     def box(self, frame: int) -> Box | None:
         """Box of a frame, px of the 512-px face; None where there is no face."""

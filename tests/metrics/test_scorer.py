@@ -45,7 +45,7 @@ def test_every_clip_and_metric_has_one_row_with_the_right_value(fake, folders) -
     assert set(zip(table["clip"], table["metric"], strict=True)) == {
         (clip, metric) for clip in TRUTH for metric in METRICS
     }
-    assert set(table.protocol) == {"dicface-1"}
+    assert set(table.protocol) == {"dicface-2"}
     value = table.set_index(["clip", "metric"]).value
     # Every second frame is 3 grey levels, hence 3 px, off; its motion is wrong each time.
     assert value["a", "akd"] == pytest.approx(1.5)
@@ -92,7 +92,7 @@ def test_frames_table_holds_each_value_once(fake, folders) -> None:
     assert numbers["tlme"] == list(range(1, NUM_FRAMES))
     assert numbers["ids"] == [0, 4, 8, 12, 16]
     assert "fvd" not in numbers
-    assert set(metrics_of(folders).protocol) == {"dicface-1, IDS every 4 frames"}
+    assert set(metrics_of(folders).protocol) == {"dicface-2, IDS every 4 frames"}
     means = frames.groupby(["clip", "metric"]).value.mean()
     rows = metrics_of(folders).query(NOT_OF_SETS).set_index(["clip", "metric"]).value
     assert means.sort_index().to_numpy() == pytest.approx(rows.sort_index().to_numpy())
@@ -165,18 +165,30 @@ def test_another_backbone_invalidates_what_was_made_with_the_old_one(fake, folde
     assert (set(face.backbone), set(face.official)) == ({"other"}, {True})
 
 
-def test_frames_without_a_face_are_left_out_and_counted(monkeypatch, fake, folders) -> None:
+def test_long_gaps_take_the_box_of_an_aligned_face_and_are_counted(
+    monkeypatch, fake, folders
+) -> None:
     # Frames 4 to 11 of clip a: a gap of eight, longer than what is filled.
     hidden = range(54, 62)
     box = Box(100, 100, 300, 300)
     find_everywhere(monkeypatch, lambda face: None if int(face[0, 0, 0]) in hidden else box)
     score(folders)
     rows = metrics_of(folders).query("clip == 'a'").set_index("metric")
-    assert (rows.num_frames["akd"], rows.num_missing["akd"]) == (12, 8)
-    assert (rows.num_frames["tlme"], rows.num_missing["tlme"]) == (19 - 9, 9)
+    assert (rows.num_frames["akd"], rows.num_missing["akd"]) == (NUM_FRAMES, 0)
+    assert rows.note["akd"] == "box of an aligned face taken in 8 frames"
+    assert rows.note["psnr"] == ""
+
+
+def test_a_clip_in_which_nobody_is_found_is_left_out_and_counted(
+    monkeypatch, fake, folders
+) -> None:
+    box, clip_a = Box(100, 100, 300, 300), range(50, 50 + NUM_FRAMES)
+    find_everywhere(monkeypatch, lambda face: None if int(face[0, 0, 0]) in clip_a else box)
+    score(folders)
+    rows = metrics_of(folders).query("clip == 'a'").set_index("metric")
+    assert (rows.num_frames["akd"], rows.num_missing["akd"]) == (0, NUM_FRAMES)
     assert (rows.num_frames["psnr"], rows.num_missing["psnr"]) == (NUM_FRAMES, 0)
-    assert rows.note["akd"] == "no face in 8 frames"
-    assert rows.value["akd"] == pytest.approx(1.5)
+    assert rows.note["akd"] == f"no face in {NUM_FRAMES} frames"
 
 
 def test_short_gaps_take_the_box_of_their_neighbours(monkeypatch, fake, folders) -> None:

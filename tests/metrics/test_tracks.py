@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from dicface.base.errors import MetricError
 from dicface.faces.dlib_models import Box
-from dicface.metrics.tracks import DETECTED, FILLED, MAX_GAP, MISSING, face_frame, to_face_px, track
+from dicface.metrics.tracks import (
+    DETECTED,
+    FILLED,
+    MAX_GAP,
+    TEMPLATE,
+    TEMPLATE_BOX,
+    face_frame,
+    to_face_px,
+    track,
+)
 
 
 @pytest.mark.parametrize("size", [64, 128, 512, 700])
@@ -48,13 +57,13 @@ def test_short_gaps_are_interpolated_and_ends_held() -> None:
     assert sources == (FILLED, FILLED, DETECTED, FILLED, FILLED, FILLED, DETECTED, FILLED)
 
 
-def test_gaps_longer_than_the_limit_have_no_box_at_all() -> None:
+def test_gaps_longer_than_the_limit_have_the_box_of_an_aligned_face() -> None:
     gap = MAX_GAP + 1
     sources = [source for _, source in run_track("x" + "." * gap + "x")]
-    assert sources == [DETECTED] + [MISSING] * gap + [DETECTED]
-    assert [s for _, s in run_track("." * gap + "x")] == [MISSING] * gap + [DETECTED]
+    assert sources == [DETECTED] + [TEMPLATE] * gap + [DETECTED]
+    assert [s for _, s in run_track("." * gap + "x")] == [TEMPLATE] * gap + [DETECTED]
     assert [s for _, s in run_track("x" + "." * MAX_GAP)] == [DETECTED] + [FILLED] * MAX_GAP
-    assert run_track("...") == [(None, MISSING)] * 3
+    assert run_track("...") == [(TEMPLATE_BOX.left, TEMPLATE)] * 3
 
 
 @given(st.text("x.", min_size=1, max_size=40))
@@ -62,7 +71,7 @@ def test_gaps_longer_than_the_limit_have_no_box_at_all() -> None:
 def test_every_frame_comes_out_once_and_detections_are_kept(found: str) -> None:
     for letter, (left, source) in zip(found, run_track(found), strict=True):
         assert (letter == "x") == (source == DETECTED)
-        assert (left is None) == (source == MISSING)
+        assert (left == TEMPLATE_BOX.left) == (source == TEMPLATE)
 
 
 def test_enlarging_is_bicubic_and_shrinking_averages() -> None:

@@ -75,7 +75,7 @@ def make_scores(folder: Path, method: str) -> None:
         for metric in METRICS
     ]
     facts = {"task": "bfr", "method": method, "num_frames": 3, "num_missing": 0, "note": ""}
-    facts |= {"backbone": "x", "backbone_sha256": "", "official": False, "protocol": "dicface-1"}
+    facts |= {"backbone": "x", "backbone_sha256": "", "official": False, "protocol": "dicface-2"}
     pd.DataFrame(rows).assign(**facts).to_parquet(folder / "metrics.parquet")
 
 

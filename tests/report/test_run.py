@@ -50,7 +50,7 @@ def run(tmp_path):
             rows += [{"clip": clip, "metric": metric, "value": 20.0 + i} for metric in METRICS]
         scores = pd.DataFrame(rows).assign(task="bfr", method=method, num_frames=3, num_missing=0)
         scores = scores.assign(backbone="dlib-68", backbone_sha256="", official=False, note="")
-        scores.assign(protocol="dicface-1").to_parquet(folder / "bfr" / method / "metrics.parquet")
+        scores.assign(protocol="dicface-2").to_parquet(folder / "bfr" / method / "metrics.parquet")
     for stage, start in STAGES.items():
         path = folder / "train" / stage / "training.json"
         path.parent.mkdir(parents=True)

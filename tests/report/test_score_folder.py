@@ -73,7 +73,7 @@ def test_a_folder_gets_its_row_its_numbers_and_its_page(fake, folders) -> None:
     expected = scores.query("metric == 'psnr'").value.mean()
     assert (line["mean"], line["clips"]) == (pytest.approx(expected, rel=1e-5), 3)
     assert "# Scores of Mine" in found.files["md"].read_text()
-    assert "Protocol dicface-1, 32-px clips of the user" in found.files["md"].read_text()
+    assert "Protocol dicface-2, 32-px clips of the user" in found.files["md"].read_text()
     assert found.match.sentences() == []
     page = Page(found.page)
     row, clips = page.tables[:2]

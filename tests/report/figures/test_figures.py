@@ -70,7 +70,7 @@ def run(tmp_path_factory):
     ]
     facts = {"task": "bfr", "method": "input", "num_frames": FRAMES, "num_missing": 0}
     facts |= {"backbone": "fake", "backbone_sha256": "", "official": False}
-    facts |= {"protocol": "dicface-1", "note": ""}
+    facts |= {"protocol": "dicface-2", "note": ""}
     pd.DataFrame(rows).assign(**facts).to_parquet(root / "Input" / "metrics.parquet")
     return root
 

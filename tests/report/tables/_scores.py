@@ -44,7 +44,7 @@ def write_scores(folder: Path, method: str, *, drop: dict[str, list[str]] | None
     table["backbone"] = np.where(offline, "random-vgg16", "pixels")
     table["backbone_sha256"] = np.where(offline, "0123456789abcdef" * 4, "")
     table["official"] = ~offline
-    table["protocol"], table["note"] = "dicface-1", ""
+    table["protocol"], table["note"] = "dicface-2", ""
     folder.mkdir(parents=True, exist_ok=True)
     table.assign(**facts).to_parquet(folder / "metrics.parquet")
     truth = numpy_rng("test tables", "truth").normal(size=(len(CLIPS), 4))
