@@ -156,7 +156,12 @@ class DicFaceSettings(CodeFormerSettings):
         "(release) or the encoder's output is lq_feat (paper).",
         True,
     )
-    alpha_floor: Positive = setting("Added to softplus(logits).", 1e-2)
+    alpha_floor: Positive = setting("Added to every α̂.", 1e-2)
+    alpha_sum: NonNegative = setting(
+        "0: α̂ = softplus(logits), the paper. κ > 0: α̂ = κ · softmax(logits), so that one which "
+        "starts from CodeFormer expects CodeFormer's weights of the codes.",
+        0.0,
+    )
     aggregation: Text = setting(
         "How codes are mixed. `dirichlet`: ŵ ~ Dir(α̂). `average`: softmax weights. `topK`, any K: "
         "the best code alone in training (gradient straight through the softmax), the softmax "

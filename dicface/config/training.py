@@ -86,6 +86,10 @@ class TrainSettings(Settings):
         "The loss covers all frames of a window, or its centre."
     )
     fidelity_w: NonNegative = setting("w of the feature fusion while training.")
+    fidelity_w_drawn: Flag = setting(
+        "Whether stage IV draws w anew for every step, between 0 and `fidelity_w`, so that the codes "
+        "must restore without the skips, too."
+    )
     lpips_weight: NonNegative = setting("λ2, the factor of the perceptual term; 0 leaves it out.")
     perceptual: Literal["lpips_vgg", "efficientnet_lite0", "none"] = setting(
         "Which distance that is: LPIPS on VGG16 (the paper), which needs its weights file, or one "

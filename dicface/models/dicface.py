@@ -119,12 +119,14 @@ class DicFace(CodeFormer):
         return self.head(tokens)
 
     def alpha(self, logits: Tensor) -> Tensor:
-        """α̂ of logits (…, N): softplus + floor for "dirichlet"; softmax, summing to 1, otherwise.
+        """α̂ of logits (…, N): `concentration` for "dirichlet"; softmax, summing to 1, otherwise.
 
         In every case α̂ / Σ α̂ are the expected weights. float32, also under autocast.
         """
         if self.settings.aggregation == "dirichlet":
-            return dirichlet.concentration(logits, self.settings.alpha_floor)
+            return dirichlet.concentration(
+                logits, self.settings.alpha_floor, self.settings.alpha_sum
+            )
         return dirichlet.full_precision(logits).softmax(-1)
 
     def predict(self, lq_feat: Tensor, output: Frames = "all") -> Tensor:

@@ -22,18 +22,20 @@ def full_precision(x: Tensor) -> Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
-def concentration(logits: Tensor, floor: float = 1e-2) -> Tensor:
-    """α̂ = softplus(logits) + floor (DicFace release: floor 1e-2).
+def concentration(logits: Tensor, floor: float = 1e-2, total: float = 0.0) -> Tensor:
+    """α̂ = softplus(logits) + floor (DicFace release: floor 1e-2), or κ · softmax(logits) + floor.
 
     Args:
         logits: (…, N), any float type.
         floor: Smallest α̂. Below 1e-3 samples are one-hot and gradients explode (∝ 1 / α̂²).
+        total: κ, to which α̂ sum but for the floor; 0 for the softplus.
 
     Returns:
         (…, N), float32 or float64.
     """
     with torch.autocast(logits.device.type, enabled=False):
-        return F.softplus(full_precision(logits)) + floor
+        logits = full_precision(logits)
+        return (total * logits.softmax(-1) if total else F.softplus(logits)) + floor
 
 
 def mean(alpha: Tensor) -> Tensor:

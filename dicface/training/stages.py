@@ -173,7 +173,8 @@ class DicFaceStage(Stage):
         """L1 + λ2·LPIPS + KL( Dir(α̂) ‖ Dir(α) )."""
         s = self.settings
         truth = truth.flatten(0, 1)
-        image, _, alpha = self.network(degraded.flatten(0, 1), w=s.fidelity_w, output=s.loss_frames)
+        w = s.fidelity_w * (torch.rand(()).item() if s.fidelity_w_drawn else 1)
+        image, _, alpha = self.network(degraded.flatten(0, 1), w=w, output=s.loss_frames)
         target = self.network.centre(truth) if s.loss_frames == "centre" else truth
         terms = self.objective(image, target, alpha)
         return StageLoss(terms.pop("total"), terms, image, target)

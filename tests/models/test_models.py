@@ -100,6 +100,21 @@ def test_demo_networks_are_the_same_classes(extra):
     assert network.multiscale.sizes == [64, 32, 16]
 
 
+def test_dicface_expects_what_codeformer_predicts_where_alpha_is_its_softmax():
+    torch.manual_seed(0)
+    codeformer = build("codeformer", **DEMO, **PREDICTOR).eval()
+    for kappa in (1.0, 64.0):
+        sizes = {"temporal_start": "zero", "alpha_sum": kappa, "alpha_floor": 1e-6}
+        dicface = build("dicface", **DEMO, **PREDICTOR, multiscale=False, **sizes).eval()
+        dicface.load_state_dict(codeformer.state_dict(), strict=False)
+        with torch.no_grad():
+            x = frames(5, dicface.settings.resolution)
+            alpha = dicface(x)[2]
+            expected = codeformer(x, code_only=True)[0].softmax(-1)
+        assert alpha.sum(-1).allclose(torch.tensor(kappa), rtol=1e-3)
+        assert dicface.weights(alpha, samples="mean").allclose(expected, atol=1e-4)
+
+
 def test_patches_change_the_first_and_last_convolution_alone():
     one, two = (
         build("vqgan", **DEMO, **extra).state_dict()

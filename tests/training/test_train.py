@@ -17,6 +17,7 @@ from dicface.config.settings import STAGES, Config
 from dicface.data.degradation.degrade import BlindDegradation
 from dicface.data.degradation.tasks.bfr import BlindRestoration
 from dicface.models.checkpoint import load_network, read_header
+from dicface.models.dicface import DicFace
 from dicface.training import losses
 from dicface.training.clips import AlignedClips, PackedFrames, open_clips
 from dicface.training.footprint import describe
@@ -214,6 +215,25 @@ def test_with_a_frozen_decoder_the_largest_fusion_weighs_the_gan(
     raw["train"]["fusion"]["fidelity_w"] = 0.0
     with pytest.raises(ConfigError, match="neither the decoder nor a fusion"):
         train_stage(config_of(raw), "fusion", clips=clips, out=tmp_path)
+
+
+def test_w_can_be_drawn_for_every_step(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw["train"]["dicface"] |= {"init_from": "", "fidelity_w": 0.5, "fidelity_w_drawn": True}
+    config, seen = config_of(raw), []
+    decode = DicFace.decode
+
+    def seeing(self: DicFace, quant: torch.Tensor, skips: dict, w: float) -> torch.Tensor:
+        seen.append(w)
+        return decode(self, quant, skips, w)
+
+    monkeypatch.setattr(DicFace, "decode", seeing)
+    whole = load_file(train_stage(config, "dicface", clips=clips, out=tmp_path / "whole"))
+    assert len(set(seen)) == len(seen) == 6
+    assert all(0 <= w < 0.5 for w in seen)
+    resumed = load_file(train_killed_at(3, monkeypatch, config, "dicface", clips, tmp_path / "cut"))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
 def test_a_divergent_discriminator_stops_and_keeps_the_last_good_state(
