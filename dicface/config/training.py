@@ -87,8 +87,8 @@ class TrainSettings(Settings):
     )
     fidelity_w: NonNegative = setting("w of the feature fusion while training.")
     fidelity_w_drawn: Flag = setting(
-        "Whether stage IV draws w anew for every step, between 0 and `fidelity_w`, so that the codes "
-        "must restore without the skips, too."
+        "Whether stage IV draws w anew for every step, between 0 and `fidelity_w`, so that the "
+        "codes must restore without the skips, too."
     )
     lpips_weight: NonNegative = setting("λ2, the factor of the perceptual term; 0 leaves it out.")
     perceptual: Literal["lpips_vgg", "efficientnet_lite0", "none"] = setting(

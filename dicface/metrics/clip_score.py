@@ -14,7 +14,6 @@ from dicface.base.files import atomic_path
 from dicface.metrics import METRICS, feature_sets
 from dicface.metrics.metric import Sides
 
-
 _COUNTS = ("num_frames", "num_filled", "num_template")
 
 
