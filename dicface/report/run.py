@@ -69,6 +69,27 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
 
 
+def write_tables_at_hand(run: Run) -> list[str]:
+    """Writes, in part, every table that the run has not written and has scores for.
+
+    An ablation needs two rows: one of them is most often the headline of Table 1.
+
+    Returns:
+        What the configuration calls them.
+    """
+    written = []
+    for name in ("table1", "table2", *run.config.ablations):
+        spec = declare(run.config, name)
+        missing = {
+            (_task(row), row.method) for row in spec.rows if not _has_scores(run, row, undone=())
+        }
+        enough = len(spec.rows) - len(missing) >= (1 if name == "table1" else 2)
+        if enough and not table_files(run.tables, spec.name)["json"].is_file():
+            write_run_table(run, name, undone=missing)
+            written.append(name)
+    return written
+
+
 def summary(run: Run, made: Sequence[str]) -> str:
     """What a run says at its end: its table if it made one, or where its results are.
 

@@ -21,6 +21,7 @@ from dicface.report.run import (
     is_papers_protocol,
     table_inputs,
     write_run_table,
+    write_tables_at_hand,
 )
 from dicface.report.run_figures import draw_figure, figure_inputs
 from dicface.runs.folder import Run
@@ -124,6 +125,20 @@ def test_tables_are_partial_when_something_was_done_for_a_row_of_their_own(run):
         "dicface job train: the loss is not finite\n"
     )
     assert planned.partial_tables({("bfr", "no_temporal")}) == ["appendix_temporal"]
+
+
+def test_tables_at_hand_are_those_with_scores_that_are_not_written_yet(run):
+    (run.folder / "logs").mkdir()
+    (run.folder / "logs" / "restore_bfr_prior_10.log").write_text("half way\n")
+    assert write_tables_at_hand(run) == ["table1"]
+    lines = pd.read_csv(run.partial_tables / "table1.csv").query("metric == 'psnr'")
+    assert (lines["clips"] == len(CLIPS)).sum() == len(METHODS)
+    shutil.copytree(run.folder / "bfr" / "dicface_trained", run.folder / "bfr" / "prior_1e-4")
+    shutil.copytree(run.folder / "train" / "dicface", run.folder / "train" / "prior_1e-4")
+    write_run_table(run, "table1")
+    assert write_tables_at_hand(run) == ["table3"]
+    lines = pd.read_csv(run.partial_tables / "table3.csv").set_index("method")
+    assert lines.loc["prior_10", "note"].str.contains("have not ended").all()
 
 
 def test_a_table_in_part_shows_no_score_of_earlier_settings_and_gives_way_to_the_whole_one(run):
