@@ -209,6 +209,20 @@ def sources_of(config: Config, name: str) -> list[str]:
     return sorted(network(config, source).name for source in sources - {""})
 
 
+def trained_stages(config: Config) -> list[str]:
+    """Returns the stages that a run trains for the methods it is about, in their order.
+
+    What a stage with released weights would have started from is not among them.
+    """
+    needed, todo = set(), list(METHOD_OF_STAGE)
+    while todo:
+        name = todo.pop()
+        if not network(config, name).train.released:
+            needed.add(name)
+            todo += sources_of(config, name)
+    return [stage for stage in STAGES if stage in needed]
+
+
 def restore_settings(config: Config, name: str) -> RestoreSettings:
     """Returns how a stage's or variant's network restores (errors as `network`)."""
     settings = asdict(config.restore)

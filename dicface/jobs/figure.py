@@ -9,6 +9,7 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE
+from dicface.config.networks import trained_stages
 from dicface.config.settings import Config
 from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
 from dicface.jobs.job import Job, wildcard
@@ -64,7 +65,7 @@ class Figure(Job):
         """Curves, code weights, or clips and scores of its task."""
         run, plan = self.run, self.plan
         if self.figure == "training_curves":
-            return [run.network(stage).weights for stage in plan.trained_stages()]
+            return [run.network(stage).weights for stage in trained_stages(run.config)]
         if self.figure in ("figure8a", "figure8b"):
             return [run.code_weights(network) for network in self.networks()]
         task = TASK_OF_GRID.get(self.figure, BLIND.id)

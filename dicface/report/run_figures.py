@@ -7,8 +7,7 @@ from pathlib import Path
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE, INPUT
-from dicface.config.networks import network
-from dicface.config.settings import STAGES
+from dicface.config.networks import trained_stages
 from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
 from dicface.report import figures
 from dicface.report.figures import Drawn
@@ -52,8 +51,7 @@ def draw_figure(run: Run, name: str) -> Drawn:
         label, weights = _headline(run)
         drawn = figures.draw_spread(weights, path, label=label)
     elif name == "training_curves":
-        stages = [each for each in STAGES if not network(run.config, each).train.released]
-        stats = {stage: run.network(stage).stats for stage in stages}
+        stats = {stage: run.network(stage).stats for stage in trained_stages(run.config)}
         drawn = figures.draw_training_curves(stats, path)
     else:
         raise ConfigError(f"no figure is named '{name}'; there are {', '.join(FIGURES)}.")
@@ -64,7 +62,7 @@ def draw_figure(run: Run, name: str) -> Drawn:
 def figure_inputs(run: Run, name: str) -> list[Path]:
     """Returns the files of the run that a figure is drawn from (arguments as `draw_figure`)."""
     if name == "training_curves":
-        return [run.network(stage).stats for stage in STAGES]
+        return [run.network(stage).stats for stage in trained_stages(run.config)]
     if name == "figure8a":
         return list(_code_weights(run).values())
     if name == "figure8b":

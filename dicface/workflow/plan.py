@@ -185,18 +185,19 @@ class Plan:
         """Whether a network's released weights are taken instead of training it."""
         return bool(network(self.config, name).train.released)
 
-    def trained_stages(self) -> list[str]:
-        """Returns the stages that are trained, without those whose released weights are taken."""
-        return [stage for stage in STAGES if not self.is_released(stage)]
-
     def shipped(self) -> list[str]:
         """Returns the networks of stage III that learn from stills: what the demo ships.
+
+        A variant that changes nothing is not made twice.
 
         Raises:
             ConfigError: There is none.
         """
         fused = [name for name in self.trained() if network(self.config, name).stage == "fusion"]
-        chosen = [name for name in fused if self.run.learns_from_stills(name)]
+        first = {str(network(self.config, name).decides()): name for name in reversed(fused)}
+        chosen = [
+            name for name in fused if self.run.learns_from_stills(name) and name in first.values()
+        ]
         if not chosen:
             raise ConfigError(
                 f"data.images.source: found '{self.config.data.images.source}', expected 'stills' "
