@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicface.methods.codeformer import CodeFormer
-from dicface.methods.method import TRAINED, MethodFacts
+from dicface.methods.method import MethodFacts
 from dicface.methods.trained import load_trained
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ class CodeFormerDemo(CodeFormer):
     facts = MethodFacts(
         name="codeformer_demo",
         label="CodeFormer (demo weights)",
-        group=TRAINED,
         paper_name="CodeFormer",
         size=128,
         weights={"bfr": ("codeformer_demo",)},

@@ -98,7 +98,7 @@ WRONG = {
     "degradation.iso_prob=1.5": "degradation.iso_prob: found 1.5, expected a number from 0 to 1",
     "degradation.grey_prob=-0.1": "degradation.grey_prob: found -0.1, expected a number from 0",
     "degradation.scale=0": "degradation.scale: found 0, expected a whole number ≥ 1",
-    "degradation.scale=64": "degradation.scale: found 64, expected at most half of data.size = 64",
+    "degradation.scale=65": "degradation.scale: found 65, expected at most half of data.size = 128",
     "degradation.codec_fps=0": "degradation.codec_fps: found 0, expected a whole number from 1",
     "degradation.codec_channel_order=bgr": "found 'bgr', expected one of bgr_as_rgb24, rgb",
     "degradation.interpolation_weights={area: 0, linear: 0, cubic: 0}": "expected weights ≥ 0 of",
@@ -114,9 +114,9 @@ WRONG = {
     "model.vqgan.ch_mult=[]": "model.vqgan.ch_mult: found [], expected a list of whole numbers ≥ 1",
     "model.vqgan.ch_mult=[1, 0]": "model.vqgan.ch_mult: found [1, 0], expected a list of whole",
     "model.vqgan.norm_groups=5": "model.vqgan.norm_groups: found 5, expected a divisor of nf",
-    "model.vqgan.attn_resolutions=[24]": "found [24], expected some of the feature sizes [32, 16]",
-    "model.vqgan.patch_size=3": "data.size: found 64, expected a multiple of patch_size · 2^",
-    "model.vqgan.ch_mult=[1,1,1,1,1,1,1,1]": "data.size: found 64, expected a multiple of patch",
+    "model.vqgan.attn_resolutions=[24]": "found [24], expected some of the feature sizes [64, 32",
+    "model.vqgan.patch_size=3": "data.size: found 128, expected a multiple of patch_size · 2^",
+    "model.vqgan.ch_mult=[1,1,1,1,1,1,1,1]": "data.size: found 128, expected a multiple of patch",
     "model.vqgan.beta=-1": "model.vqgan.beta: found -1, expected a number ≥ 0",
     "model.vqgan.tail=glue": "model.vqgan.tail: found 'glue', expected one of fold, conv",
     "model.transformer.n_head=5": "model.transformer.n_head: found 5, expected a divisor of dim",
@@ -125,8 +125,8 @@ WRONG = {
     "model.transformer.connect_list=['24']": 'connect_list: found ["24"], expected some of the',
     "model.discriminator={n_layers: 0}": "model.discriminator.n_layers: found 0, expected a whole",
     "model.discriminator={norm: none}": "model.discriminator.norm: found 'none', expected one of",
-    "model.discriminator={n_layers: 5} & train.vqgan.gan_weight=1": (
-        "model.discriminator.n_layers: found 5, expected fewer"
+    "model.discriminator={n_layers: 6} & train.vqgan.gan_weight=1": (
+        "model.discriminator.n_layers: found 6, expected fewer"
     ),
     "model.dicface.frame_length=4": "model.dicface.frame_length: found 4, expected an odd number",
     "model.dicface.alpha_floor=0": "model.dicface.alpha_floor: found 0, expected a number > 0",
@@ -182,10 +182,10 @@ WRONG = {
     "variants.x={of: dicface, label: x, train: {kl: 0}}": "unknown key; did you mean kl_scale or",
     "variants.x={of: dicface, label: x, restore: {samples: -1}}": "variants.x.restore.samples: fo",
     "variants.x={of: dicface, label: x, model: {vqgan: {codebook_size: 8}}}": (
-        "variants.x.model.vqgan.codebook_size: found 8, expected 256 as 'codeformer', whose weights"
+        "variants.x.model.vqgan.codebook_size: found 8, expected 512 as 'fusion', whose weights"
     ),
     "variants.x={of: dicface, label: x, model: {transformer: {n_layers: 1}}}": (
-        "variants.x.model.transformer.n_layers: found 1, expected 3 as 'codeformer', whose weights"
+        "variants.x.model.transformer.n_layers: found 1, expected 4 as 'fusion', whose weights"
     ),
     "variants.x={of: dicface, label: x, train: {init_from: x}}": "x.train.init_from: found 'x'",
     "methods=[{name: My, restored: b}]": "methods[0].name: found 'My', expected lower-case",
@@ -297,7 +297,7 @@ def test_values_of_a_command_line(raw: dict) -> None:
     changed = with_values(raw, ["train.dicface.steps=10", "table1=[input, gpen]", "remark=a=b"])
     assert changed["train"]["dicface"] == raw["train"]["dicface"] | {"steps": 10}
     assert (changed["table1"], changed["remark"]) == (["input", "gpen"], "a=b")
-    assert raw["train"]["dicface"]["steps"] == 460
+    assert raw["train"]["dicface"]["steps"] == 120
     for wrong in ("seed", "=3", "data..size=3"):
         with pytest.raises(ConfigError, match="expected KEY=VALUE, such as data.size=64"):
             with_values(raw, [wrong])

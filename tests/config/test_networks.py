@@ -7,7 +7,14 @@ import yaml
 
 from dicface.base.errors import ConfigError
 from dicface.config.load import load
-from dicface.config.networks import network, prior_of, restore_settings, sources_of, weights_of
+from dicface.config.networks import (
+    network,
+    prior_of,
+    restore_settings,
+    sources_of,
+    trained_stages,
+    weights_of,
+)
 from dicface.config.settings import Config
 from dicface.config.systems import method_class, method_network, method_settings
 from dicface.jobs import JOBS
@@ -32,12 +39,14 @@ def test_a_variant_differs_in_the_values_named(config: Config) -> None:
 
 
 def test_a_variant_has_the_sizes_of_what_it_starts_from(config: Config) -> None:
-    assert network(config, "codes_half").settings()["codebook_size"] == 128
-    assert network(config, "codeformer_codes_half").settings()["codebook_size"] == 128
+    assert network(config, "codes_half").settings()["codebook_size"] == 256
+    assert network(config, "codeformer_codes_half").settings()["codebook_size"] == 256
     assert prior_of(config, "codes_half") == "vqgan_codes_half"
     assert prior_of(config, "fusion") == "vqgan"
     assert sources_of(config, "codeformer_codes_half") == ["vqgan_codes_half"]
-    assert sources_of(config, "fusion") == ["codeformer", "vqgan"]
+    assert sources_of(config, "fusion_codes_full") == ["codeformer", "vqgan"]
+    assert sources_of(config, "fusion") == []  # it ships
+    assert trained_stages(config) == ["dicface"]
     assert sources_of(config, "vqgan") == []
 
 

@@ -29,6 +29,7 @@ from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "config" / "config.yaml"
+HEAVY_NOISE = ROOT / "config" / "heavy_noise.yaml"
 PAPER = ROOT / "config" / "paper.yaml"
 
 
@@ -72,7 +73,7 @@ def test_counted_operations_are_those_of_torch(name: str, lpips: float) -> None:
     from dicface.training.lpips import PerceptualLoss, untrained_network
     from dicface.training.stages import STAGE_CLASSES
 
-    plan = network(load(DEMO), name)
+    plan = network(load(DEMO, HEAVY_NOISE), name)
     plan = replace(plan, train=replace(plan.train, lpips_weight=lpips))
     learns = build(plan.kind, **plan.settings())
     objective = losses.Objective(
@@ -186,8 +187,10 @@ def test_a_kind_of_work_without_a_rate_is_not_free_of_charge(demo: Model) -> Non
     assert not replace(demo, rates=rates).cost(job).known
 
 
-def test_a_training_on_a_cpu(demo: Model) -> None:
-    plan = network(demo.plan.config, "fusion")
+def test_a_training_on_a_cpu(demo: Model, tmp_path: Path) -> None:
+    of_64_px = Plan.of(settings(DEMO, HEAVY_NOISE, results=str(tmp_path)))
+    demo = replace(demo, plan=of_64_px, sizes=Sizes(of_64_px))
+    plan = network(of_64_px.config, "fusion")
     cost = demo.cost(Job(rule="train", wildcards={"network": "fusion"}))
     operations = plan.train.steps * plan.train.batch_size * flops.training(plan)
     expected = operations / demo.rates.find("train.fusion", "cpu", 64).value / 1e9
@@ -262,7 +265,7 @@ def test_processes_share_a_job_out(demo: Model) -> None:
 
 def test_sets_that_are_not_here_are_assumed(demo: Model, paper: Model) -> None:
     assert not demo.sizes.test.assumed
-    assert (demo.sizes.test.clips, demo.sizes.test.frames) == (10, 160)
+    assert (demo.sizes.test.clips, demo.sizes.test.frames) == (21, 504)
     assert paper.sizes.test.assumed
     assert paper.sizes.test.clips == 50
     assert paper.sizes.train.clips == 16_000
@@ -381,7 +384,7 @@ def test_a_demo_half_done_is_planned_and_printed(
     said = capsys.readouterr().out
     rules = dict(re.findall(r"^(\w+) +(\d+) ", said, flags=re.MULTILINE))
     assert rules["render_clips"] == "1"  # the test split alone
-    assert rules["train"] == "4"
+    assert rules["train"] == "5"  # four stages and CodeFormer trained longer
     assert "GPU-hours" in said
     assert "ESTIMATE" in said
 

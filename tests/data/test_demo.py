@@ -19,7 +19,9 @@ def test_clips_that_are_no_longer_wanted_go_and_others_stay(tmp_path):
 
     def rendered(**test) -> set[str]:
         changed = {"num_frames": 1, **test}
-        config = Plan.of(overlay(raw, {"data": {"size": SIZE, "test": changed}})).config
+        small = {"size": SIZE, "test": changed}
+        skips = {"transformer": {"connect_list": ["16", "32"]}}
+        config = Plan.of(overlay(raw, {"data": small, "model": skips})).config
         render_split(tmp_path, config, "test")
         index = set(pd.read_parquet(tmp_path / "index.parquet")["clip"])
         assert set(pd.read_parquet(tmp_path / "landmarks.parquet")["clip"]) == index - {PHOTO}

@@ -297,10 +297,10 @@ def test_the_cards_say_what_the_files_are(made):
     card = (made / "base" / "train" / "dicface" / "README.md").read_text()
     for part in (
         "1,234,567 parameters",
-        "7 of 4 samples",
+        "7 of 2 samples",
         "2 rendered ones of 8 frames, in `clips/train`",
         "| l1 | 0.25 |",
-        "| codebook_size | 256 |",
+        "| codebook_size | 512 |",
         "rendered heads alone, 7 steps",
         "dicface restore --method dicface_trained --weights weights.safetensors --task bfr",
         read_manifest(sidecar(made / WEIGHTS))["artefact"]["sha256"],

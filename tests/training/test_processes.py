@@ -105,8 +105,14 @@ def command(folder: Path, clips: Path, micro_batch: int = 0, devices: int = 1) -
     raw["data"]["size"] = 16
     raw["degradation"] |= {"scale": 2, "kernel_size": 5}
     raw["model"]["vqgan"] |= {"nf": 8, "norm_groups": 4, "codebook_size": 16, "emb_dim": 8}
-    raw["model"]["transformer"] |= {"dim_embd": 16, "n_layers": 1, "connect_list": ["8"]}
-    raw["model"]["dicface"]["frame_length"] = 3
+    raw["model"]["transformer"] |= {
+        "dim_embd": 16,
+        "n_head": 2,
+        "n_layers": 1,
+        "connect_list": ["4"],
+    }
+    raw["model"]["dicface"] |= {"frame_length": 3, "train_samples": "mean"}
+    raw["train"]["defaults"]["perceptual"] = "none"
     raw["train"]["dicface"] |= {"init_from": "", "steps": STEPS, "save_every": 2, "log_every": 1}
     raw["train"]["dicface"]["micro_batch"] = micro_batch
     raw["compute"]["devices"] = devices

@@ -55,6 +55,7 @@ def raw(tmp_path: Path) -> dict:
         "defaults": {"steps": 2, "batch_size": 2, "cache": False, "degraded_versions": 0},
         "dicface": {"init_from": "", "steps": 2, "batch_size": 2},
         "vqgan": {"steps": 2},
+        "fusion": {"released": ""},
     }
     return overlay(
         read("config.yaml"), {"results": str(tmp_path / "results"), "data": sets, "train": train}
@@ -203,7 +204,7 @@ def test_the_released_test_set_is_taken_as_it_is(raw, commands):
         commands("degrade", task=task)
         made = pd.read_parquet(inputs / "degradation.parquet")
         assert set(made["setting_test_set"]) == {"released"}
-        assert read_clip(inputs / f"{RELEASED[0]}.mkv")[0].shape == (3, 64, 64, 3)
+        assert read_clip(inputs / f"{RELEASED[0]}.mkv")[0].shape == (3, 128, 128, 3)
 
 
 # --- released weights in the place of a training ------------------------------------------------

@@ -25,7 +25,7 @@ def config() -> Config:
 
 @pytest.fixture(scope="module")
 def truth() -> np.ndarray:
-    return numpy_rng("tasks").integers(0, 255, (4, 64, 64, 3), np.uint8)
+    return numpy_rng("tasks").integers(0, 255, (4, 128, 128, 3), np.uint8)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -6,13 +6,17 @@ import numpy as np
 import pandas as pd
 
 from dicface.base.seeds import numpy_rng
+from dicface.base.names import averaged
 from dicface.config.load import load
 from dicface.metrics import MetricFacts
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.declared import system, table1
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-TABLE1 = table1([system(name) for name in load(REPOSITORY / "config" / "config.yaml").table1])
+CONFIG = load(REPOSITORY / "config" / "config.yaml")
+TABLE1 = table1(
+    [system(name) for name in CONFIG.table1 if (averaged(name) or name) not in CONFIG.variants]
+)
 CLIPS = [f"head_{i:02d}" for i in range(8)]
 PSNR, LPIPS, FVD = (
     MetricFacts(id="psnr", name="PSNR", unit="dB", higher_is_better=True, level="frame", digits=3),
