@@ -237,7 +237,7 @@ def test_two_backbones_or_protocols_in_one_table_are_refused(tmp_path, rows):
     others = [r for r in rows if r.method != "dicface_trained"]
     with pytest.raises(MetricError, match="one backbone in a column"):
         build([*others, table1_row("dicface_trained", metrics=path)])
-    path = write_scores(tmp_path / "y", "dicface_trained", protocol="dicface-2")
+    path = write_scores(tmp_path / "y", "dicface_trained", protocol="dicface-1")
     with pytest.raises(MetricError, match="2 protocols"):
         build([*others, table1_row("dicface_trained", metrics=path)])
 
