@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dicface.base.errors import ClipError, MetricError
 from dicface.video.clips import ClipInfo, list_clips, named, probe
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, one_deeper
+from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, one_deeper
 
 NOT_RESTORED = "not restored"
 
@@ -168,10 +168,7 @@ def _why_missing(folder: Path, clip: str) -> str:
     if not others:
         return NOT_RESTORED
     names = [str((one_deeper(path) or path).relative_to(folder)) for path in others]
-    return (
-        f"found {', '.join(names)}; expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of "
-        f"frames ({', '.join(FRAME_SUFFIXES)})"
-    )
+    return f"found {', '.join(names)}; expected {VIDEO_WORDS} or {FRAMES_WORDS}"
 
 
 def _by_text(texts: Mapping[str, str]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from dicface.base.errors import ClipError
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video
+from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, has_frames, is_video
 
 _ARCHIVES = (
     ".zip",
@@ -157,8 +157,7 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
             Problem(
                 "error",
                 str(folder),
-                f"found no clip; expected videos ({', '.join(VIDEO_SUFFIXES)}) or folders of "
-                f"{', '.join(FRAME_SUFFIXES)} frames",
+                f"found no clip; expected in it {VIDEO_WORDS} or {FRAMES_WORDS}",
             )
         )
     return dict(sorted(clips.items())), problems
@@ -172,7 +171,7 @@ def descend(folder: Path) -> Path:
         with os.scandir(folder) as entries:
             inside = [e for e in entries if e.name[0] != "." and e.name not in _NO_CLIPS]
         only = Path(inside[0].path) if len(inside) == 1 and inside[0].is_dir() else None
-        if only is None or frame_files(only):
+        if only is None or has_frames(only):
             return folder
         folder = only
     return folder
