@@ -249,7 +249,7 @@ class _Shown:
         self.looks = looks
         self._square, self._start = square_pixels, start
         self._converters: dict[tuple[int, int], Converter] = {}
-        self._deinterlace = _Deinterlacer() if looks.interlaced else None
+        self._deinterlace = Deinterlacer() if looks.interlaced else None
         self._pts: deque[int | None] = deque()
         self._count = itertools.count()
 
@@ -280,13 +280,14 @@ class _Shown:
         return self._converters[coded]
 
 
-class _Deinterlacer:
+class Deinterlacer:
     """FFmpeg's bwdif, one frame out for one in; frames that are marked as progressive stay."""
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
 
     def add(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """Takes the next frame; yields those that are ready."""
         if self._graph is None:
             self._graph = Graph()
             source = self._graph.add_buffer(
@@ -301,6 +302,7 @@ class _Deinterlacer:
         yield from self._pull()
 
     def rest(self) -> Iterator[av.VideoFrame]:
+        """Yields the frames that were held back."""
         if self._graph is not None:
             self._graph.vpush(None)
             yield from self._pull()
