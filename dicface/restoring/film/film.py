@@ -100,7 +100,7 @@ def describe_films(
     """
     for plan in _plans(paths, method, settings, out, tools):
         with working_folder(plan, stays=True) as work:
-            found, choices = _found(plan, work, Meter(), progress)
+            found, choices = _found(plan, work, progress)
         cost = method.unavailable(size=plan.side) or _seconds_a_face(plan)
         yield words.dry_run(plan, found, choices, cost)
 
@@ -134,8 +134,7 @@ def _restored(plan: Plan, progress: bool) -> list[Path]:
 
 def _made(plan: Plan, work: Path, made_from: dict[str, Any], progress: bool) -> list[str]:
     """Makes all files of a result; returns their names."""
-    meter = Meter()
-    found, choices = _found(plan, work, meter, progress)
+    found, choices = _found(plan, work, progress)
     span = _span(plan, found)
     tracks = [
         choice.track
@@ -147,7 +146,7 @@ def _made(plan: Plan, work: Path, made_from: dict[str, Any], progress: bool) -> 
         raise FaceError(words.nothing_to_restore(plan, found, choices))
     if said := words.left_alone(plan, found, choices):
         _log.warning("%s", said)
-    cut = Cut(plan=plan, found=found, tracks=tracks, span=span)
+    cut, meter = Cut(plan=plan, found=found, tracks=tracks, span=span), Meter()
     start = time.perf_counter()
     with (
         _full_disk_told(work),
@@ -165,10 +164,9 @@ def _made(plan: Plan, work: Path, made_from: dict[str, Any], progress: bool) -> 
     return [*files, plan.readme.name]
 
 
-def _found(
-    plan: Plan, work: Path, meter: Meter, progress: bool
-) -> tuple[FoundPeople, tuple[Choice, ...]]:
+def _found(plan: Plan, work: Path, progress: bool) -> tuple[FoundPeople, tuple[Choice, ...]]:
     """Pass 1, and what becomes of each face."""
+    meter = Meter()
     found_from, at = plan.found_from(), plan.settings.preview
     between = None if at is None else (max(0.0, at - PREVIEW_REACH_S), at + PREVIEW_REACH_S)
     total = plan.film.num_frames if between is None else None

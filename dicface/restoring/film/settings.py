@@ -21,8 +21,8 @@ class FilmSettings:
 
     Attributes:
         faces: "all", "largest" (of each shot), or numbers of people, "1,3", as a dry run lists.
-        min_face: Smaller faces are left alone, px.
-        max_face: Larger ones are left alone, px; None for no limit.
+        min_face: Smaller faces are left alone: side of the square that is cut out, px.
+        max_face: Larger ones are left alone, in the same way; None for no limit.
         force: Restores faces that are larger than the method's network.
         strength: Share of what the method changed that is pasted, 0 to 1.
         upscale: How many times larger the film becomes, 1 to 4; its background is enlarged
@@ -45,7 +45,7 @@ class FilmSettings:
     """
 
     faces: str = "all"
-    min_face: int = 24
+    min_face: int = 32
     max_face: int | None = None
     force: bool = False
     strength: float = 1.0
