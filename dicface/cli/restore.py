@@ -44,7 +44,7 @@ def register(parser: Parser) -> None:
     out = "gets the results (default for films: restored, beside each)"
     add_path(parser, "--out", "FOLDER", help=out)
     method = f"a name of `dicface methods list` (default for films: {DEFAULT_METHOD})"
-    parser.add_argument("--method", metavar="NAME", help=method)
+    parser.add_argument("--method", help=method)
     add_weights(parser)
     task = f"{', '.join(names.TASKS)} (default bfr; with --mask inpainting)"
     parser.add_argument("--task", choices=tuple(names.TASKS), metavar="TASK", help=task)
