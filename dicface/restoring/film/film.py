@@ -139,8 +139,7 @@ def _made(plan: Plan, work: Path, made_from: dict[str, Any], progress: bool) -> 
     tracks = [
         choice.track
         for choice in choices
-        if not choice.why_not and choice.track.frames.start < span.stop
-        if span.start < choice.track.frames.stop
+        if not choice.why_not and set(choice.track.frames) & set(span)
     ]
     if not tracks:
         raise FaceError(words.nothing_to_restore(plan, found, choices))

@@ -114,7 +114,7 @@ def find_people(
 
     def added() -> Iterator[Picture]:
         for picture in pictures:
-            finder.add(picture.rgb)
+            finder.add(picture.quick_rgb)
             yield picture
 
     for picture in worked(added(), "finding", meter):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError
-from dicface.faces.people import Track
+from dicface.restoring.film.segments import Placed
 from dicface.video.pictures import read_picture
 
 _SOFT_PX = 3
@@ -40,21 +40,16 @@ class Filler:
 
     Args:
         track: Whose face it is.
-        mask: (H, W), as `read_mask` gives it.
-        upscale: How many times the film is enlarged.
+        mask: (H, W), 255 where the pictures that are given are to be filled in.
         strength: Share of what was filled in that is taken, 0 to 1.
     """
 
-    def __init__(
-        self, track: Track, mask: NDArray[np.uint8], upscale: int, strength: float
-    ) -> None:
+    def __init__(self, track: Placed, mask: NDArray[np.uint8], strength: float) -> None:
         self._track = track
-        size = (mask.shape[1] * upscale, mask.shape[0] * upscale)
-        large = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
         # Soft outwards: all that is covered is replaced.
-        wide = cv2.dilate(large, np.ones((2 * _SOFT_PX + 1,) * 2, np.uint8))
+        wide = cv2.dilate(mask, np.ones((2 * _SOFT_PX + 1,) * 2, np.uint8))
         soft = cv2.GaussianBlur(wide, (2 * _SOFT_PX + 1,) * 2, 0)
-        self._share = (strength / 255 * np.maximum(soft, large)).astype(np.float32)
+        self._share = (strength / 255 * np.maximum(soft, mask)).astype(np.float32)
 
     def observe(self, aligned_input: NDArray, restored: NDArray, frame_index: int) -> None:
         """Does nothing: what is filled in depends on its frame alone."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,18 +22,20 @@ from dicface.restoring.film.finding import QUEUE, FoundPeople
 from dicface.restoring.film.inpaint import Filler, read_mask
 from dicface.restoring.film.plan import Plan, made_from_same, segments_of
 from dicface.restoring.film.segments import (
+    Placed,
     Reel,
     Shown,
     changed_meanwhile,
     pasted,
     reach_of,
     restored,
+    views_of,
     with_faces,
 )
 from dicface.restoring.film.tools import Paster
 from dicface.video.film_writer import Container, PartWriter, join
 from dicface.video.films import Film, read_pictures
-from dicface.video.planes import picture_of
+from dicface.video.planes import Box, picture_of
 
 _FILM = "film"
 
@@ -89,7 +92,8 @@ def make_segments(
     parts = made_from_same(work / "segments", made_from)
     reach = reach_of(plan.method)
     lead = plan.tools.memory + reach
-    new_paster = _new_paster(cut)
+    file, size = plan.settings.mask, (cut.found.height, cut.found.width)
+    mask = None if file is None else read_mask(file, *size)
     for number, segment in enumerate(cut.segments):
         folder = parts / f"{number:05d}"
         folders.append(folder)
@@ -102,7 +106,7 @@ def make_segments(
         if reel is None:
             pictures = read_pictures(plan.film, int(cut.found.times[around.start]))
             reel = Reel(pictures, cut.found.times, lead + reach, plan.film.path)
-        shown = _shown(cut, reel, around, segment, new_paster, meter)
+        shown = _shown(cut, reel, around, segment, mask, meter)
         unfinished = folder.with_suffix(".part")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
@@ -155,18 +159,17 @@ def _shown(
     reel: Reel,
     around: range,
     segment: range,
-    new_paster: Callable[[Track], Paster],
+    mask: NDArray[np.uint8] | None,
     meter: Meter,
 ) -> Iterator[Shown]:
     """Pictures of a segment with restored faces; all stages work at the same time."""
-    plan = cut.plan
-    mask = plan.settings.mask and _mask(cut)
-    seen = [
-        t for t in cut.tracks if t.frames.start < segment.stop and segment.start < t.frames.stop
-    ]
+    plan, found = cut.plan, cut.found
+    seen = [track for track in cut.tracks if _meet(track.frames, segment)]
+    square = plan.film.pixel_aspect == 1
+    views = views_of(seen, around, (found.height, found.width), square_pixels=square)
     pictures = ahead(worked(reel.between(around.start, around.stop), "reading", meter), QUEUE)
     faces = restored(
-        with_faces(pictures, seen, plan.side, mask),
+        with_faces(pictures, views, plan.side, mask),
         plan.method,
         name=plan.name,
         source=str(plan.film.path),
@@ -174,7 +177,7 @@ def _shown(
     )
     shown: Iterable[Shown] = ahead(worked(faces, "restoring", meter), QUEUE)
     if plan.has_film:
-        stage = pasted(shown, segment, plan.settings, new_paster)
+        stage = pasted(shown, segment, plan.settings, _new_paster(cut, mask))
         shown = ahead(worked(stage, "pasting", meter), QUEUE)
     with contextlib.closing(shown):
         for each in shown:
@@ -213,16 +216,18 @@ def _encode(
             on_frames(1)
 
 
-def _new_paster(cut: Cut) -> Callable[[Track], Paster]:
-    settings = cut.plan.settings
-    if settings.mask is None:
-        return cut.plan.tools.paster
-    mask = _mask(cut)
-    return lambda track: Filler(track, mask, settings.upscale, settings.strength)
+def _new_paster(cut: Cut, mask: NDArray[np.uint8] | None) -> Callable[[Placed, Box], Paster]:
+    settings, tools = cut.plan.settings, cut.plan.tools
+    if mask is None:
+        return lambda track, box: tools.paster(track)
+    times = settings.upscale
+    size = (mask.shape[1] * times, mask.shape[0] * times)
+    large = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    return lambda track, box: Filler(track, large[box], settings.strength)
 
 
-def _mask(cut: Cut) -> NDArray[np.uint8]:
-    return read_mask(cut.plan.settings.mask, cut.found.height, cut.found.width)
+def _meet(one: range, other: range) -> bool:
+    return one.start < other.stop and other.start < one.stop
 
 
 def _of(track: Track) -> str:

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,9 +27,54 @@ from dicface.faces.people import Track
 from dicface.restoring.film.settings import FilmSettings, Precision
 from dicface.restoring.film.tools import Paster
 from dicface.restoring.runner import Restorer, restore_frames, to_tensor, to_uint8
-from dicface.video.planes import Box, Edit, Picture, beside
+from dicface.video.planes import Box, Picture, beside, box_around, whole
 
-_MARGIN_PX = 4
+_MARGIN_PX = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A track in pictures that are a part of the film's, or larger than they are.
+
+    Attributes:
+        track: In the film.
+        x: Left edge of the part, px of the film.
+        y: Its top edge, px of the film.
+        factor: How many times larger its pictures are.
+    """
+
+    track: Track
+    x: int
+    y: int
+    factor: int = 1
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a track says
+        return getattr(self.track, name)
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """(T, 5, 2), px of these pictures."""
+        # Pixel centres move when a picture is enlarged: i is at (i + ½) · factor - ½.
+        return (self.track.points - [self.x, self.y] + 0.5) * self.factor - 0.5
+
+    def affine(self, frame_index: int, size: int = 512) -> NDArray[np.float64]:
+        """(2, 3), px of these pictures → px of the aligned face; see `Track.affine`."""
+        linear, shift = np.hsplit(self.track.affine(frame_index, size), [2])
+        origin = np.array([[self.x], [self.y]]) + 0.5 / self.factor - 0.5
+        return np.hstack([linear / self.factor, linear @ origin + shift])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The part of a segment's pictures that holds some faces, wherever they move.
+
+    Attributes:
+        box: The part; views do not overlap.
+        tracks: The faces, px of the part.
+    """
+
+    box: Box
+    tracks: tuple[Placed, ...]
 
 
 @dataclass(eq=False)
@@ -36,13 +82,15 @@ class Face:
     """A face of a picture.
 
     Attributes:
-        track: Whose it is.
+        track: Whose it is, px of the part of the picture that a view shows.
+        view: The view.
         aligned: (S, S, 3) uint8 RGB, cut out of the picture.
         given: The same as the method gets it: without what a mask covers.
         restored: (S, S, 3) uint8 RGB, once the method has made it.
     """
 
-    track: Track
+    track: Placed
+    view: View
     aligned: NDArray[np.uint8]
     given: NDArray[np.uint8]
     restored: NDArray[np.uint8] | None = None
@@ -116,9 +164,38 @@ def reach_of(method: Restorer) -> int:
     return max(0, method.facts.window - 1)
 
 
+def views_of(
+    tracks: Sequence[Track], frames: range, size: tuple[int, int], *, square_pixels: bool = True
+) -> list[View]:
+    """The parts of pictures that must become RGB for faces to be cut out and pasted.
+
+    Args:
+        tracks: Faces, px of the pictures.
+        frames: Numbers of the pictures.
+        size: Height and width of a picture, px.
+        square_pixels: Whether pixels are square; pictures of others are taken as a whole.
+    """
+    groups: list[tuple[Box, list[Track]]] = []
+    for track in tracks:
+        corners = [_corners(track, i) for i in track.frames if i in frames]
+        box = box_around(np.concatenate(corners), _MARGIN_PX, size) if corners else None
+        if box is None:
+            continue
+        box, together = (box if square_pixels else whole(size)), [track]
+        # A box that grows may meet others.
+        while meeting := next((group for group in groups if _overlap(group[0], box)), None):
+            groups.remove(meeting)
+            box, together = _around_both(meeting[0], box), meeting[1] + together
+        groups.append((box, together))
+    return [
+        View(box=box, tracks=tuple(Placed(t, box[1].start, box[0].start) for t in group))
+        for box, group in groups
+    ]
+
+
 def with_faces(
     pictures: Iterable[tuple[int, Picture]],
-    tracks: Sequence[Track],
+    views: Sequence[View],
     side: int,
     mask: NDArray[np.uint8] | None = None,
 ) -> Iterator[Shown]:
@@ -126,27 +203,32 @@ def with_faces(
 
     Args:
         pictures: With their numbers.
-        tracks: Those that are restored.
+        views: Where the faces are that are restored.
         side: Of an aligned face, px.
         mask: (H, W), other than 0 where the method shall fill in.
     """
     for index, picture in pictures:
         faces = []
-        for track in tracks:
-            if index not in track.frames:
-                continue
-            affine = track.affine(index, side)
-            aligned = warp(picture.rgb, affine, side, antialias=True)
-            given = aligned
-            if mask is not None:
-                covered = warp(np.repeat(mask[..., None], 3, 2), affine, side, antialias=True)
-                inside = warp(np.full_like(picture.rgb, 255), affine, side)
-                # Pure white is what methods fill in.
-                given = np.where((covered > 0) & (inside == 255), np.uint8(255), aligned)
-            faces.append(Face(track, aligned, given))
-        if not faces:
-            picture.forget_rgb()
+        for view in views:
+            for track in view.tracks:
+                if index in track.frames:
+                    rgb, affine = picture.part(view.box).rgb, track.affine(index, side)
+                    aligned = warp(rgb, affine, side, antialias=True)
+                    covered = None if mask is None else mask[view.box]
+                    given = aligned if mask is None else _covered(aligned, covered, affine)
+                    faces.append(Face(track, view, aligned, given))
         yield Shown(index, picture, faces)
+
+
+def _covered(
+    aligned: NDArray[np.uint8], mask: NDArray[np.uint8], affine: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """The aligned face with pure white, which methods fill in, where a mask covers it."""
+    side = len(aligned)
+    # A pixel that is covered in part is filled in as a whole.
+    grown = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    covered = cv2.warpAffine(grown, affine, (side, side))
+    return np.where(covered[..., None] > 0, np.uint8(255), aligned)
 
 
 def restored(
@@ -233,7 +315,7 @@ def pasted(
     shown: Iterable[Shown],
     segment: range,
     settings: FilmSettings,
-    new_paster: Callable[[Track], Paster],
+    new_paster: Callable[[Placed, Box], Paster],
 ) -> Iterator[Shown]:
     """Pastes restored faces; yields the pictures of the segment.
 
@@ -241,51 +323,55 @@ def pasted(
         shown: Pictures with restored faces, some of them from before and after the segment.
         segment: Numbers of its pictures.
         settings: Of the film.
-        new_paster: Makes what pastes the faces of one track, in order.
+        new_paster: Makes what pastes the faces of one track, in order, into a part of the result's
+            pictures.
     """
-    pasters: dict[int, tuple[Track, Paster]] = {}
+    pasters: dict[int, Paster] = {}
     for each in shown:
         if each.index >= segment.stop:
             continue
         picture = each.picture.resized(settings.upscale)
-        edits: list[Edit] = []
+        now: dict[View, tuple[Box, NDArray[np.uint8]]] = {}
         for face in each.faces:
-            number = face.track.number
+            number, view = face.track.number, face.view
+            box = _times(view.box, settings.upscale)
             if number not in pasters:
-                track = enlarged(face.track, settings.upscale)
-                pasters[number] = track, new_paster(track)
-            track, paster = pasters[number]
+                placed = dataclasses.replace(face.track, factor=settings.upscale)
+                pasters[number] = new_paster(placed, box)
             if each.index < segment.start:
-                paster.observe(face.aligned, face.restored, each.index)
+                pasters[number].observe(face.aligned, face.restored, each.index)
                 continue
-            before = edits[-1][1] if edits else picture.rgb
-            after = paster.paste(before, face.aligned, face.restored, each.index)
-            side = len(face.aligned)
-            box = _box(track.affine(each.index, side), side, picture.size)
-            edits.append((before, after, box))
+            before = now[view][1] if view in now else picture.part(box).rgb
+            after = pasters[number].paste(before, face.aligned, face.restored, each.index)
+            now[view] = box, after
         if each.index >= segment.start:
-            after = picture.changed(edits)
-            each.result = beside(picture, after) if settings.side_by_side else after
+            edits = [(picture.part(box).rgb, after, box) for box, after in now.values()]
+            result = picture.changed(edits)
+            each.result = beside(picture, result) if settings.side_by_side else result
             yield each
         each.picture.forget_rgb()
 
 
-def enlarged(track: Track, factor: int) -> Track:
-    """The track in a film that is enlarged."""
-    if factor == 1:
-        return track
-    # Pixel centres move by the resize: i is at (i + ½) · factor - ½.
-    return dataclasses.replace(track, points=(track.points + 0.5) * factor - 0.5)
+def _corners(track: Track, index: int) -> NDArray[np.float64]:
+    """Corners of the square that is cut out, (4, 2) px."""
+    inverse = inverse_affine(track.affine(index, 1))
+    return np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]) @ inverse.T
 
 
-def _box(affine: NDArray[np.floating], side: int, shape: tuple[int, int]) -> Box:
-    """The part of a picture that an aligned face comes from, with a margin."""
-    inverse = inverse_affine(affine)
-    corners = np.array([[0, 0, 1], [side, 0, 1], [0, side, 1], [side, side, 1]]) @ inverse.T
-    low = np.floor(corners.min(0)).astype(int) - _MARGIN_PX
-    high = np.ceil(corners.max(0)).astype(int) + _MARGIN_PX
-    (left, top), (right, bottom) = low.clip(0), high.clip(0)
-    return slice(top, min(bottom, shape[0])), slice(left, min(right, shape[1]))
+def _overlap(one: Box, other: Box) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _around_both(one: Box, other: Box) -> Box:
+    rows, columns = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return rows, columns
+
+
+def _times(box: Box, factor: int) -> Box:
+    rows, columns = (slice(side.start * factor, side.stop * factor) for side in box)
+    return rows, columns
 
 
 def in_precision(

@@ -49,7 +49,7 @@ class Tools:
 
     Attributes:
         finder: Makes what finds people; it gets a file that remembers what a detector saw.
-        paster: Makes what pastes the faces of a track.
+        paster: Makes what pastes the faces of a track, whose pictures may be parts of the film's.
         memory: Frames that a paster looks back.
         facts: What decides the result, values of JSON.
     """
