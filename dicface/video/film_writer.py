@@ -188,6 +188,7 @@ def join(
             with av.open(str(parts[0])) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
             pictures.time_base = film.time_base
+            _look_like(pictures.codec_context, film)
             if np.ptp(np.diff(times)) <= 1 if len(times) > 2 else True:
                 pictures.codec_context.framerate = film.fps
             copies = {}
@@ -203,8 +204,19 @@ def join(
             _mux(out, _numbered(parts, pictures, times, film), others, copies)
 
 
+def _look_like(coder: av.VideoCodecContext, film: Film) -> None:
+    """Says what FFV1 does not say itself: the form of pixels, and how colours are coded."""
+    coder.sample_aspect_ratio = film.pixel_aspect
+    if coder.name == "ffv1" and film.colour is not None and not coder.format.is_rgb:
+        matrix, primaries, transfer, _ = film.colour.tags
+        coder.colorspace, coder.color_primaries, coder.color_trc = matrix, primaries, transfer
+        coder.color_range = 2 if film.colour.full_range else 1
+
+
 def _is_played(packet: av.Packet, lead_in: bool) -> bool:
     """Whether a packet is heard or seen, or makes the start of a sound right where that fits."""
+    if packet.size == 2 and _codec(packet.stream) == "mov_text":
+        return False  # a pause between words, which the muxer writes itself
     return not packet.is_discard or (lead_in and packet.pts is not None and packet.pts < 0)
 
 

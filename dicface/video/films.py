@@ -16,6 +16,7 @@ import av
 
 from dicface.base.errors import ClipError
 from dicface.video.clips import FOLDER_FPS
+from dicface.video.colour import Colour
 from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, frame_files, has_frames, is_video
 from dicface.video.pictures import read_picture
 from dicface.video.planes import Picture, picture_of, upright
@@ -42,6 +43,7 @@ class Film:
         start: Time of the first of them.
         stream: Index of its pictures among its streams; None for a folder.
         pixel_aspect: Width of a pixel over its height, of the upright picture.
+        colour: How its colours are coded; None for a folder.
         remarks: What a user should know of it.
     """
 
@@ -52,6 +54,7 @@ class Film:
     start: int = 0
     stream: int | None = None
     pixel_aspect: Fraction = Fraction(1)
+    colour: Colour | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -85,6 +88,7 @@ def look_at(path: Path) -> Film:
         start=int(facts.times[0]),
         stream=index,
         pixel_aspect=aspect,
+        colour=facts.colour,
         remarks=tuple(_remarks(facts)),
     )
 

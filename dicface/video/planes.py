@@ -282,6 +282,6 @@ def _part(plane: NDArray, luma: NDArray, box: Box) -> NDArray:
     """The samples of a plane that lie in a part of the picture."""
     rows, columns = (
         slice(side.start // by, -(-side.stop // by))
-        for side, by in zip(box, _steps(plane, luma), strict=True)
+        for side, by in zip(box, _steps(plane, luma), strict=False)
     )
     return plane[rows, columns]

@@ -7,6 +7,7 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -236,4 +237,4 @@ def _of(track: Track) -> str:
 
 def _of_faces(film: Film) -> Film:
     """What is said of clips of faces: their pixels are square."""
-    return dataclasses.replace(film, pixel_aspect=1)
+    return dataclasses.replace(film, pixel_aspect=Fraction(1), colour=None)

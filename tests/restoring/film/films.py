@@ -20,7 +20,7 @@ def still(number: int, sides=SIDES, name: str = "film") -> np.ndarray:
     y, x = np.mgrid[:height, :width]
     picture = np.stack([x * 200 // width + 20, y * 200 // height + 20, (x + y) % 200], -1)
     picture[20:50, 10 + number % 40 : 40 + number % 40] = (230, 180, 160)
-    grain = numpy_rng(name, number).integers(-6, 7, (height, width, 1))
+    grain = 0 if name == "clean" else numpy_rng(name, number).integers(-6, 7, (height, width, 1))
     return np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
@@ -68,7 +68,8 @@ def make_film(
             tracks.append(track)
         text = None
         if subtitles:
-            text = _subtitle_stream(out, subtitles)
+            text = out.add_mux_stream(subtitles, time_base=Fraction(1, 1000))
+            text.metadata["language"] = "ita"
         if attachment:
             out.add_attachment("font.ttf", "font/ttf", b"glyphs" * 50)
         if chapters:
@@ -95,19 +96,14 @@ def make_film(
         for number, track in enumerate(tracks):
             _sound(out, track, num_frames / fps, 220 * (number + 1))
         if text is not None:
-            _words(out, text)
+            _words(out, text, subtitles)
     return path
 
 
-def _subtitle_stream(out, codec: str):
-    stream = out.add_stream(codec)
-    stream.metadata["language"] = "ita"
-    return stream
-
-
-def _words(out, stream) -> None:
+def _words(out, stream, codec: str) -> None:
     for number in range(2):
-        packet = av.Packet(f"words {number}".encode())
+        text = f"words {number}".encode()
+        packet = av.Packet(len(text).to_bytes(2, "big") + text if codec == "mov_text" else text)
         packet.stream, packet.time_base = stream, Fraction(1, 1000)
         packet.pts = packet.dts = number * 500
         packet.duration = 400
