@@ -203,6 +203,13 @@ def find_places(
             track.num_interpolated,
             len(raw),
         )
+    if track.jumps:
+        logger.warning(
+            "%s: the face jumps at frame %s: a cut, or another person. What lies between is "
+            "smoothed alone; choice: nearest stays with one of several people",
+            clip,
+            ", ".join(map(str, track.jumps)),
+        )
     try:
         affines = np.stack([estimate_affine(points, settings.size) for points in track.points])
     except FaceError as error:
