@@ -146,8 +146,7 @@ def smooth_track(
         )
     starts = _jumps(raw, np.flatnonzero(detected))
     parts = [
-        _smoothed(part, sigma_frames, ends)
-        for part in np.split(raw.reshape(len(raw), 10), starts)
+        _smoothed(part, sigma_frames, ends) for part in np.split(raw.reshape(len(raw), 10), starts)
     ]
     return SmoothTrack(
         points=np.concatenate(parts).reshape(-1, 5, 2), detected=detected, jumps=tuple(starts)

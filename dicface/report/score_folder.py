@@ -17,6 +17,7 @@ from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
+from dicface.faces.misfits import read_left_out
 from dicface.faces.realign import Alignment
 from dicface.metrics import score_files
 from dicface.metrics.backbones import Prefer
@@ -238,6 +239,7 @@ def _align(
 ) -> tuple[Match, _Inputs, str]:
     """The same clips with their faces cut out, where the truth has them, and a word on it."""
     index = import_folder(truth_folder, folder / "truth", size=size)
+    match = _without_misfits(match, folder / "truth")
     alignment = Alignment(folder / "truth", size)
 
     def cut(clips: Mapping[str, Path], kind: str) -> dict[str, Path]:
@@ -263,7 +265,10 @@ def _align(
     aligned = replace(
         match,
         restored=cut(match.restored, "restored"),
-        truths={clip: folder / "truth" / f"{clip}.mkv" for clip in match.truths},
+        truths={
+            clip: folder / "truth" / f"{clip}.mkv" if clip in set(index["clip"]) else path
+            for clip, path in match.truths.items()
+        },
         notes=notes,
     )
     detectors = ", ".join(sorted(set(index["detector"])))
@@ -272,6 +277,16 @@ def _align(
         f"the true clips' landmarks give ({detectors})"
     )
     return aligned, _Inputs(clips=shown, missing=missing), setting
+
+
+def _without_misfits(match: Match, truth: Path) -> Match:
+    """The same clips without those whose truth could not be aligned, which count as unusable."""
+    why = {misfit.clip: f"truth: {misfit.kind}" for misfit in read_left_out(truth)}
+    return replace(
+        match,
+        restored={clip: path for clip, path in match.restored.items() if clip not in why},
+        unusable={**match.unusable, **why},
+    )
 
 
 def _write_page(

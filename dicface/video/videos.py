@@ -21,7 +21,7 @@ import numpy as np
 from av.filter import Graph
 from numpy.typing import NDArray
 
-from dicface.base.errors import ClipError
+from dicface.base.errors import ClipError, DamagedClipError
 from dicface.video.colour import Colour, Converter, colour_of
 from dicface.video.turn import Turn
 
@@ -372,24 +372,24 @@ class _Reading:
                 yield frame
 
     def require_whole(self, looks: Looks | None) -> None:
-        """Raises ClipError if the file was cut short or is damaged."""
+        """Raises DamagedClipError if the file was cut short or is damaged."""
         num_missing = 0
         if looks is not None and self._log is not None:
             num_missing = self._log.num_missing(self._log.times(looks), looks)
         if num_missing:
-            raise ClipError(
+            raise DamagedClipError(
                 f"{self._path}: holds {self._decoded} frames, its header announces "
                 f"{self._decoded + num_missing}. The file looks truncated; replace it by a whole "
                 "copy or remove it."
             )
         if self._damaged:
-            raise ClipError(
+            raise DamagedClipError(
                 f"{self._path}: {len(self._damaged)} of its frames are damaged, the first after "
                 f"{self._damaged[0]} good ones{self._why()}. Replace it by a whole copy or remove "
                 "it."
             )
         if self._broke_off:
-            raise ClipError(
+            raise DamagedClipError(
                 f"{self._path}: decoding breaks off after {self._decoded} frames{self._why()}. "
                 "The file looks truncated or damaged; replace it by a whole copy or remove it."
             )
