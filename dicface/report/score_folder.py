@@ -251,6 +251,8 @@ def _align(
 
     shown, missing = {}, dict(inputs.missing)
     for clip, path in inputs.clips.items():
+        if clip not in match.sizes:
+            continue
         try:
             shown |= cut({clip: path}, "input")
         except ClipError as error:
@@ -266,7 +268,7 @@ def _align(
         match,
         restored=cut(match.restored, "restored"),
         truths={
-            clip: folder / "truth" / f"{clip}.mkv" if clip in set(index["clip"]) else path
+            clip: folder / "truth" / f"{clip}.mkv" if clip in match.sizes else path
             for clip, path in match.truths.items()
         },
         notes=notes,
@@ -281,9 +283,12 @@ def _align(
 
 def _without_misfits(match: Match, truth: Path) -> Match:
     """The same clips without those whose truth could not be aligned, which count as unusable."""
-    why = {misfit.clip: f"truth: {misfit.kind}" for misfit in read_left_out(truth)}
+    why = {
+        misfit.clip: f"its truth cannot be used: {misfit.why}" for misfit in read_left_out(truth)
+    }
     return replace(
         match,
+        sizes={clip: size for clip, size in match.sizes.items() if clip not in why},
         restored={clip: path for clip, path in match.restored.items() if clip not in why},
         unusable={**match.unusable, **why},
     )
@@ -304,7 +309,7 @@ def _write_page(
     degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
     shown = TaskResults(
         id=task,
-        truths=match.truths,
+        truths={clip: path for clip, path in match.truths.items() if clip in match.sizes},
         systems=(degraded, result) if inputs.clips else (result,),
         absent={},
         remarks=tuple(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks),

@@ -62,7 +62,7 @@ def look(source: Path) -> SourceInfo:
     facts.require_readable(source)
     if facts.num_missing:
         raise DamagedClipError(
-            f"{source}: ends after {facts.num_frames} frames, its header announces "
+            f"{source}: ends after about {facts.num_frames} frames, its header announces "
             f"{facts.num_frames + facts.num_missing}; the file looks truncated; replace it by a "
             "whole copy or remove it"
         )
