@@ -59,7 +59,7 @@ def score(options: argparse.Namespace) -> None:
     """Scores the folder, prints the table, and says where it and the page lie."""
     from dicface.report.render.text import to_text
     from dicface.report.score_folder import score_folder
-    from dicface.video.clips import clip_name
+    from dicface.video.formats import clip_name
 
     if options.size and not options.align:
         raise ConfigError(

@@ -19,8 +19,7 @@ from dicface.metrics.outputs import join, metrics_table
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.scorer import measure, set_value
 from dicface.video.arrays import check_alike, check_same, path_of, read_given
-from dicface.video.clips import clip_name
-from dicface.video.formats import has_frames
+from dicface.video.formats import clip_name, has_frames
 
 if TYPE_CHECKING:
     from dicface.metrics.backbones import Prefer

@@ -17,6 +17,7 @@ from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
+from dicface.faces.misfits import read_left_out
 from dicface.faces.realign import Alignment
 from dicface.metrics import score_files
 from dicface.metrics.backbones import Prefer
@@ -238,6 +239,7 @@ def _align(
 ) -> tuple[Match, _Inputs, str]:
     """The same clips with their faces cut out, where the truth has them, and a word on it."""
     index = import_folder(truth_folder, folder / "truth", size=size)
+    match = _without_misfits(match, folder / "truth")
     alignment = Alignment(folder / "truth", size)
 
     def cut(clips: Mapping[str, Path], kind: str) -> dict[str, Path]:
@@ -249,6 +251,8 @@ def _align(
 
     shown, missing = {}, dict(inputs.missing)
     for clip, path in inputs.clips.items():
+        if clip not in match.sizes:
+            continue
         try:
             shown |= cut({clip: path}, "input")
         except ClipError as error:
@@ -263,7 +267,10 @@ def _align(
     aligned = replace(
         match,
         restored=cut(match.restored, "restored"),
-        truths={clip: folder / "truth" / f"{clip}.mkv" for clip in match.truths},
+        truths={
+            clip: folder / "truth" / f"{clip}.mkv" if clip in match.sizes else path
+            for clip, path in match.truths.items()
+        },
         notes=notes,
     )
     detectors = ", ".join(sorted(set(index["detector"])))
@@ -272,6 +279,19 @@ def _align(
         f"the true clips' landmarks give ({detectors})"
     )
     return aligned, _Inputs(clips=shown, missing=missing), setting
+
+
+def _without_misfits(match: Match, truth: Path) -> Match:
+    """The same clips without those whose truth could not be aligned, which count as unusable."""
+    why = {
+        misfit.clip: f"its truth cannot be used: {misfit.why}" for misfit in read_left_out(truth)
+    }
+    return replace(
+        match,
+        sizes={clip: size for clip, size in match.sizes.items() if clip not in why},
+        restored={clip: path for clip, path in match.restored.items() if clip not in why},
+        unusable={**match.unusable, **why},
+    )
 
 
 def _write_page(
@@ -289,7 +309,7 @@ def _write_page(
     degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
     shown = TaskResults(
         id=task,
-        truths=match.truths,
+        truths={clip: path for clip, path in match.truths.items() if clip in match.sizes},
         systems=(degraded, result) if inputs.clips else (result,),
         absent={},
         remarks=tuple(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks),

@@ -7,7 +7,6 @@ Folders of PNG or JPEG frames (the layout of VFHQ) and any other video can be re
 from __future__ import annotations
 
 import errno
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +20,7 @@ from dicface.base.files import atomic_path
 from dicface.video.formats import (
     FRAMES_WORDS,
     VIDEO_WORDS,
+    clip_name,
     frame_files,
     has_frames,
     is_video,
@@ -196,14 +196,6 @@ def require_apart(clips: Mapping[str, Path], out_folder: str | Path) -> None:
                 f"{path}: its result would take its place. Give another folder for results than "
                 f"{out_folder}."
             )
-
-
-def clip_name(path: Path) -> str:
-    """Returns what a clip is called: a video without its ending, or a folder of frames.
-
-    Letters with marks are one character each, as macOS writes them in file names in two.
-    """
-    return unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
 
 
 def _instead(folder: Path) -> str:

@@ -107,17 +107,17 @@ class Converter:
         if matrix in ("rgb", "grey") and bits <= 8 and same_size:
             rgb = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         else:
-            yuv = {
-                "src_colorspace": _SWSCALE[matrix],
-                "src_color_range": _FULL if self._colour.full_range else _LIMITED,
-            }
+            yuv = {}
+            if matrix in _SWSCALE:
+                yuv["src_colorspace"] = _SWSCALE[matrix]
+                yuv["src_color_range"] = _FULL if self._colour.full_range else _LIMITED
             rgb = self._reformatter.reformat(
                 frame,
                 format="gbrp",
                 interpolation=_CAREFUL,
                 threads=1,
                 **self._size,
-                **(yuv if matrix in _SWSCALE else {}),
+                **yuv,
             ).to_ndarray()
         if matrix == "grey" and not self._colour.full_range:
             return _STRETCHED[rgb]

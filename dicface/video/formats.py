@@ -47,6 +47,14 @@ def is_frame(path: str | Path) -> bool:
     return str(path).lower().endswith(FRAME_SUFFIXES)
 
 
+def clip_name(path: Path) -> str:
+    """Returns what a clip is called: a file without its ending, or a folder of frames.
+
+    Letters with marks are one character each, as macOS writes them in file names in two.
+    """
+    return unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
+
+
 def has_frames(folder: str | Path) -> bool:
     """Whether a folder holds frames, and so is a clip; hidden files are no frames."""
     return bool(_frame_names(folder))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dicface.base.errors import ClipError
+from dicface.base.errors import ClipError, DamagedClipError
 from dicface.video.clips import FOLDER_FPS
 from dicface.video.formats import (
     FRAMES_WORDS,
@@ -61,8 +61,8 @@ def look(source: Path) -> SourceInfo:
     facts = video_facts(source)
     facts.require_readable(source)
     if facts.num_missing:
-        raise ClipError(
-            f"{source}: ends after {facts.num_frames} frames, its header announces "
+        raise DamagedClipError(
+            f"{source}: ends after about {facts.num_frames} frames, its header announces "
             f"{facts.num_frames + facts.num_missing}; the file looks truncated; replace it by a "
             "whole copy or remove it"
         )

@@ -21,7 +21,8 @@ import numpy as np
 from av.filter import Graph
 from numpy.typing import NDArray
 
-from dicface.base.errors import ClipError
+from dicface.base.errors import ClipError, DamagedClipError
+from dicface.video.checksums import is_intact
 from dicface.video.colour import Colour, Converter, colour_of
 from dicface.video.turn import Turn
 
@@ -30,8 +31,9 @@ DEFAULT_FPS = Fraction(25)
 _INTERLACED_ORDERS = (2, 3, 4, 5)
 """FFmpeg's AVFieldOrder of interlaced streams."""
 
-_TOLD_BY_INDEX = ("mov", "mp4")
-_TOLD_BY_LENGTH = ("matroska", "webm", "avi", "flv")
+_LISTS_PACKETS = "mp4"
+_SLACK = {"matroska": 0.5, "avi": 0.5, "flv": 1.5, "asf": 1.5, "mxf": 0.5}
+"""Formats that say their length -> frames by which they may be wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +180,8 @@ def decode(
         stream.thread_type = "AUTO"
         reading = _Reading(path, container, stream)
         shown: _Shown | None = None
-        for frame in reading.frames(start):
+        seek = start is not None and video_facts(path).stamped
+        for frame in reading.frames(start if seek else None):
             if shown is None:
                 shown = _Shown(path, looks_of(stream, frame), square_pixels, start)
             yield from shown.add(frame)
@@ -326,6 +329,8 @@ class _Reading:
         self._decoded = 0
         self._damaged: list[int] = []
         self._broke_off = ""
+        self._checked = stream.codec_context.name == "ffv1"
+        self._intact: list[bool] = []
 
     def frames(self, start: int | None) -> Iterator[av.VideoFrame]:
         """Yields decoded frames, all or from the key frame before a time on."""
@@ -361,8 +366,14 @@ class _Reading:
                 self._log.add(packet)
             if packet.stream is not self._stream:
                 continue
+            if packet.is_corrupt:
+                self._damaged.append(self._decoded)
+            if self._checked and self._log is not None and packet.size:
+                self._intact.append(is_intact(bytes(packet)))
             try:
                 frames = packet.decode()
+            except av.error.EOFError:  # There was nothing left in the decoder.
+                continue
             except av.error.FFmpegError as error:
                 self._damaged.append(self._decoded)
                 self._broke_off = self._broke_off or error.strerror
@@ -374,24 +385,25 @@ class _Reading:
                 yield frame
 
     def require_whole(self, looks: Looks | None) -> None:
-        """Raises ClipError if the file was cut short or is damaged."""
-        num_missing = 0
+        """Raises DamagedClipError if the file was cut short or is damaged."""
         if looks is not None and self._log is not None:
-            num_missing = self._log.num_missing(self._log.times(looks), looks)
-        if num_missing:
-            raise ClipError(
-                f"{self._path}: holds {self._decoded} frames, its header announces "
-                f"{self._decoded + num_missing}. The file looks truncated; replace it by a whole "
-                "copy or remove it."
-            )
+            times = self._log.times(looks)
+            if num_missing := self._log.num_missing(times, looks):
+                raise DamagedClipError(
+                    f"{self._path}: holds {self._decoded} frames, its header announces "
+                    f"{len(times) + num_missing}. The file looks truncated; replace it by a whole "
+                    "copy or remove it."
+                )
+        if any(self._intact):  # Where none is, they have no checksums.
+            self._damaged += [n for n, intact in enumerate(self._intact) if not intact]
         if self._damaged:
-            raise ClipError(
-                f"{self._path}: {len(self._damaged)} of its frames are damaged, the first after "
-                f"{self._damaged[0]} good ones{self._why()}. Replace it by a whole copy or remove "
-                "it."
+            damaged = sorted(set(self._damaged))
+            raise DamagedClipError(
+                f"{self._path}: {len(damaged)} of its {self._decoded} frames are damaged, first "
+                f"frame {damaged[0]}{self._why()}. Replace it by a whole copy or remove it."
             )
         if self._broke_off:
-            raise ClipError(
+            raise DamagedClipError(
                 f"{self._path}: decoding breaks off after {self._decoded} frames{self._why()}. "
                 "The file looks truncated or damaged; replace it by a whole copy or remove it."
             )
@@ -409,6 +421,7 @@ class _PacketLog:
     count: int = 0
     cut: int = 0
     reached: Fraction = Fraction(0)
+    reached_by_any: Fraction = Fraction(0)
     first: Fraction = Fraction(0)
     key: int | None = None
     shown: list[int | None] = field(default_factory=list)
@@ -420,7 +433,10 @@ class _PacketLog:
         if stamp is not None:
             begin = stamp * packet.time_base
             self.first = min(self.first, begin)
-            self.reached = max(self.reached, begin + (packet.duration or 0) * packet.time_base)
+            end = begin + (packet.duration or 0) * packet.time_base
+            self.reached_by_any = max(self.reached_by_any, end)
+            if packet.stream is self.stream:
+                self.reached = max(self.reached, end)
         if packet.stream is not self.stream:
             return
         self.count += 1
@@ -441,22 +457,29 @@ class _PacketLog:
     def num_missing(self, times: NDArray[np.int64], looks: Looks) -> int:
         """About how many frames were cut off the end.
 
-        MP4 lists all packets, before and after edit lists; other files tell only their length,
-        which is that of the longest stream.
+        MP4 lists all packets, before and after edit lists. Other files tell only their length,
+        Matroska that of each stream and the others that of the longest.
         """
         formats = self.container.format.name.split(",")
-        if set(formats) & set(_TOLD_BY_INDEX):
+        if _LISTS_PACKETS in formats:
             return max(0, len(self.stream.index_entries) - self.count) + self.cut
-        if not (set(formats) & set(_TOLD_BY_LENGTH) and self.container.duration and len(times)):
-            return self.cut
+        slack = next((_SLACK[name] for name in formats if name in _SLACK), None)
+        if slack is None or not len(times):
+            return 0
+        length, reached = _seconds(self.stream.metadata.get("DURATION", "")), self.reached
+        if not length:
+            length = (self.container.duration or 0) / av.time_base
+            reached = self.reached_by_any
         steps = np.diff(times) if len(times) > 1 else np.array([0])
         usual = float(np.median(steps) * looks.time_base)
         usual = usual or float(1 / (self.stream.average_rate or DEFAULT_FPS))
-        # Where the rate varies, the last frame may be shown as long as any other.
-        slack = usual / 2 if _is_steady(steps) else max(usual, float(steps.max() * looks.time_base))
-        length = self.container.duration / av.time_base
-        gap = length - float(self.reached - self.first)
-        return max(self.cut, round(gap / usual)) if gap > slack else self.cut
+        slack *= usual
+        if not _is_steady(steps):  # The last frame may be shown as long as any other.
+            slack = max(slack, float(steps.max() * looks.time_base))
+        gap = length - float(reached - self.first)
+        # The length of a cut AVI is a guess by its size; its number of frames is not.
+        announced = self.stream.frames if "avi" in formats else 0
+        return max(round(gap / usual), announced - self.count) if gap > slack else 0
 
     def _is_no_picture(self, packet: av.Packet) -> bool:
         """VP8 has packets that only other frames are made from."""
@@ -478,6 +501,19 @@ def _rate(times: NDArray[np.int64], looks: Looks, stream: av.VideoStream) -> tup
         return announced, False
     seconds = int(times[-1] - times[0]) * looks.time_base
     return (len(steps) / seconds).limit_denominator(1001) if seconds else announced, True
+
+
+def _seconds(clock: str) -> float:
+    """Reads hours, minutes and seconds; 0 if they are none.
+
+    >>> _seconds("00:01:02.500000000")
+    62.5
+    """
+    parts = clock.split(":")
+    try:
+        return sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
+    except ValueError:
+        return 0
 
 
 def _is_steady(steps: NDArray[np.int64]) -> bool:
