@@ -171,7 +171,7 @@ def segments_of(times: NDArray[np.int64], time_base: Fraction, cuts: Iterable[in
         if stop < len(times):
             # A segment that begins with a shot needs nothing of the one before.
             half = int(np.searchsorted(times, int(times[start] + most / 2)))
-            near = cuts[(cuts > half) & (cuts <= stop)]
+            near = cuts[(cuts >= half) & (cuts <= stop)]
             stop = int(near[-1]) if len(near) else stop
         stop = max(stop, start + 1)
         segments.append(range(start, stop))

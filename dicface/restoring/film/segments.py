@@ -347,7 +347,7 @@ def pasted(
         if each.index >= segment.start:
             edits = [(picture.part(box).rgb, after, box) for box, after in now.values()]
             result = picture.changed(edits)
-            each.result = beside(picture, result) if settings.side_by_side else result
+            each.result = beside(picture, result) if settings.shows_both else result
             yield each
         each.picture.forget_rgb()
 

@@ -85,6 +85,11 @@ class FilmSettings:
             )
 
     @property
+    def shows_both(self) -> bool:
+        """Whether the input is shown beside the result."""
+        return self.side_by_side or self.preview is not None
+
+    @property
     def coding(self) -> Coding:
         """How the pictures are encoded."""
         return "ffv1" if self.lossless else "h264_10" if self.ten_bit else "h264"

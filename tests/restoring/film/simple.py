@@ -15,7 +15,7 @@ from dicface.methods import Method, MethodFacts
 from dicface.restoring.film.tools import Tools
 from dicface.restoring.runner import per_frame
 
-SIDE = 32
+SIDE = 40
 
 
 @dataclass(kw_only=True)

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import re
 import shutil
+import sys
 import weakref
 from fractions import Fraction
 
@@ -21,7 +22,7 @@ from dicface.restoring.film.settings import FilmSettings
 from dicface.video import film_writer
 from dicface.video.clips import read_clip, read_frames
 from tests.restoring.film.films import make_film, times_of
-from tests.restoring.film.simple import Chunks, Finder, Invert, MeanOf3, Paster, tools, track
+from tests.restoring.film.simple import SIDE, Chunks, Finder, Invert, MeanOf3, Paster, tools, track
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_faces_of_several_tracks_share_batches(plain, restored):
 
 
 def test_memory_does_not_grow_with_a_film(tmp_path, restored, monkeypatch):
-    film = make_film(tmp_path / "a.mp4", 120)
+    film = make_film(tmp_path / "a.mp4", 80)
     alive, most = [0], [0]
     read = making.read_pictures
 
@@ -119,7 +120,7 @@ def test_memory_does_not_grow_with_a_film(tmp_path, restored, monkeypatch):
             yield picture
 
     monkeypatch.setattr(making, "read_pictures", counted)
-    restored(film, track(first=60, num=30), shots=[range(120)], method=MeanOf3())
+    restored(film, track(first=50, num=20), shots=[range(80)], method=MeanOf3())
     assert most[0] < 40
 
 
@@ -130,7 +131,7 @@ def test_people_and_sizes_are_chosen(plain, restored):
     def changed(**settings):
         result, readme = restored(plain, *two, lossless=True, **settings)
         change = np.abs(frames(result) - before).max(axis=(0, 3)) > 30
-        return bool(change[20:50, 40:60].any()), bool(change[50:70, 80:100].any()), readme
+        return bool(change[20:50, 40:60].any()), bool(change[64:74, 86:102].any()), readme
 
     assert changed()[:2] == (True, True)
     assert changed(faces="largest")[:2] == (True, False)
@@ -145,12 +146,12 @@ def test_people_and_sizes_are_chosen(plain, restored):
 
 
 def test_faces_larger_than_the_network_are_left_alone_and_said(plain, restored, caplog):
-    large = track(side=60, step=0)
-    with pytest.raises(FaceError, match="larger than the network's 32 px; --force restores it"):
+    large = track(side=64, step=0)
+    with pytest.raises(FaceError, match="larger than the network's 40 px; --force restores it"):
         restored(plain, large)
     two = (large, track(2, side=40, at=(60, 40), step=0))
     restored(plain, *two)
-    assert "1 of 2 faces are left alone: face 1 (larger than the network's 32 px" in caplog.text
+    assert "1 of 2 faces are left alone: face 1 (larger than the network's 40 px" in caplog.text
     assert restored(plain, large, force=True)
 
 
@@ -176,7 +177,7 @@ def test_only_faces(plain, restored):
         "a.README.md",
     ]
     clip, fps = read_clip(files[1])
-    assert clip.shape == (10, 32, 32, 3)
+    assert clip.shape == (10, SIDE, SIDE, 3)
     assert fps == 25
     assert times_of(files[1])[0] == 0
 
@@ -212,17 +213,18 @@ def test_dry_run_lists_faces_and_cost_and_its_work_is_kept(plain, tmp_path, rest
     assert not finder.seen
 
 
-def test_dry_run_says_what_is_missing(plain, tmp_path):
-    method = dicface.methods.create("codeformer_trained", weights=tmp_path / "none.safetensors")
+def test_dry_run_says_what_is_missing(plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["dicface.methods.method"], "find", lambda name: None)
+    method = dicface.methods.create("dicface")
     (text,) = describe_films(
         [plain], method, out=tmp_path / "out", tools=tools(track()), progress=False
     )
     assert "cannot be restored yet: " in text
-    assert "none.safetensors: no such file" in text
+    assert "not on this machine" in text
 
 
 def test_missing_weights_are_told_with_the_command(plain, restored, monkeypatch):
-    monkeypatch.setattr("dicface.methods.method.find", lambda name: None)
+    monkeypatch.setattr(sys.modules["dicface.methods.method"], "find", lambda name: None)
     with pytest.raises(MethodError, match=r"cannot restore .*a\.mp4: weights file.*; run `"):
         restored(plain, method=dicface.methods.create("dicface"))
 
@@ -235,8 +237,8 @@ def test_a_mask_is_filled_in(plain, tmp_path, restored):
     change = np.abs(frames(result) - frames(plain)).max(axis=(0, 3))
     # Pure white, inverted.
     assert frames(result)[:, 32:38, 42:48].max() < 40
-    assert (change[:24] <= 2).all()
-    assert (change[:, 56:] <= 2).all()
+    assert (change[:20] <= 2).all()
+    assert (change[:, 60:] <= 2).all()
 
 
 def test_reduced_precision_is_near(plain, restored):
@@ -244,7 +246,7 @@ def test_reduced_precision_is_near(plain, restored):
         def restore(self, frames, *, clip=""):
             import torch
 
-            weight = torch.eye(32) * 0.5
+            weight = torch.eye(SIDE) * 0.5
             for frame in frames:
                 assert torch.is_autocast_enabled("cpu") == (len(self.batches) > 0)
                 yield (frame @ weight).float()
@@ -252,7 +254,7 @@ def test_reduced_precision_is_near(plain, restored):
     exact, _ = restored(plain, method=Linear(), precision="float32", lossless=True)
     near, _ = restored(plain, method=Linear(batches=[1]), precision="bf16", lossless=True, out="b")
     error = np.abs(frames(exact) - frames(near))
-    assert 0 < error.max() <= 3
+    assert 0 < error.max() <= 6
 
 
 # Bad input: a sentence each, and nothing lost.

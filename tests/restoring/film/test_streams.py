@@ -180,10 +180,9 @@ def test_what_is_pasted_is_what_the_method_made(tmp_path, restored):
     film = make_film(tmp_path / "a.mkv", 6, layout="yuv444p", codec="ffv1")
     result, _ = restored(
         film,
-        track(num=6, at=(20, 12), side=32, step=0),
+        track(num=6, at=(20, 12), side=40, step=0),
         shots=[range(6)],
         lossless=True,
-        min_face=8,
     )
     before, after = (np.stack(list(read_frames(path))) for path in (film, result))
     inside = (slice(None), slice(14, 42), slice(22, 50))
