@@ -34,7 +34,6 @@ Coding = Literal["h264", "h264_10", "ffv1"]
 CRF = 16
 _THREADS = 4
 _KEY_FRAME_EVERY_S = 2
-_CONTAINERS = {"h264": ("mp4", "mkv", "mov"), "ffv1": ("mkv",)}
 _FORMATS = {"mp4": "mp4", "mkv": "matroska", "mov": "mov"}
 # What a demuxer says of the file, and a muxer of what it wrote: no longer true of the new one.
 _OF_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
@@ -128,7 +127,10 @@ class Container:
 
 def container_for(film: Film, coding: Coding) -> Container:
     """The first container that holds the pictures and most of what else is in a film."""
-    kinds = _CONTAINERS["ffv1" if coding == "ffv1" else "h264"]
+    kinds = ("mp4", "mkv", "mov")
+    if coding == "ffv1":
+        # Of FFV1 in MKV, PyAV cannot say that pixels are not square.
+        kinds = ("mkv",) if film.pixel_aspect == 1 else ("mp4",)
     if film.stream is None:
         return Container(suffix=kinds[0])
     with open_container(film.path) as source:
@@ -175,11 +177,7 @@ def join(
         full_disk_as_oserror(),
         _source(film, alone) as source,
     ):
-        said = dict(source.metadata) if source else {}
-        said = {key: text for key, text in said.items() if key.lower() not in _OF_FILE}
-        said |= {
-            key: "\n".join(filter(None, (said.get(key), text))) for key, text in metadata.items()
-        }
+        said = _said(dict(source.metadata) if source else {}, metadata)
         options = _muxer_options(container.suffix, film, source, said)
         with av.open(
             str(temporary), "w", format=_FORMATS[container.suffix], container_options=options
@@ -202,6 +200,15 @@ def join(
             lead_in = container.suffix != "mkv"
             others = (p for p in others if p.size and _is_played(p, lead_in))
             _mux(out, _numbered(parts, pictures, times, film), others, copies)
+
+
+def _said(before: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """What is said of a film, with more below it; containers write keys in small or in capitals."""
+    said = {key: text for key, text in before.items() if key.lower() not in _OF_FILE}
+    for key, text in more.items():
+        known = next((k for k in said if k.lower() == key), key)
+        said[known] = "\n".join(filter(None, (said.get(known), text)))
+    return said
 
 
 def _look_like(coder: av.VideoCodecContext, film: Film) -> None:
