@@ -76,6 +76,8 @@ def score(options: argparse.Namespace) -> None:
         task=options.task,
         input_folder=options.input,
         align=(options.size or FULL_SIZE) if options.align else None,
+        choice=run.config.data.choice if run else "largest",
+        smoothing_ends=run.config.data.smoothing_ends if run else "reflect",
         prefer=run.config.metrics.backbones if run else "auto",
         workers=options.workers,
         device=require_device(options.device),

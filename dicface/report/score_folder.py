@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pandas as pd
+
 from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
 from dicface.faces.misfits import read_left_out
 from dicface.faces.realign import Alignment
+from dicface.faces.track import Choice, Ends
 from dicface.metrics import score_files
 from dicface.metrics.backbones import Prefer
 from dicface.metrics.matching import Match, match_folders
@@ -79,6 +82,8 @@ def score_folder(
     task: str = BLIND.id,
     input_folder: str | Path | None = None,
     align: int | None = None,
+    choice: Choice = "largest",
+    smoothing_ends: Ends = "reflect",
     prefer: Prefer = "auto",
     workers: int = 1,
     device: str = "cpu",
@@ -100,6 +105,8 @@ def score_folder(
         align: Side in px of the faces that are cut out of whole frames: found and aligned in the
             true clips as by `dicface data align`, and cut out of the others at the same places;
             None takes frames as they are.
+        choice: Which face of several is aligned.
+        smoothing_ends: How its track continues beyond its ends.
         prefer: Which backbones measure.
         workers: Processes.
         device: torch device of the networks.
@@ -119,11 +126,21 @@ def score_folder(
     remarks = match.sentences()
     setting = _frames_as_they_are(match)
     if align is not None:
-        match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
+        folder = out_folder / "aligned"
+        index = import_folder(
+            truth_folder,
+            folder / "truth",
+            size=align,
+            choice=choice,
+            smoothing_ends=smoothing_ends,
+        )
+        match, inputs, setting = _align(match, inputs, index, folder, align)
     files: dict[str, Path] = {}
     results = Results(folder=out_folder)
     scores = [out_folder / name for name in score_files()]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
+    if align is not None:
+        settings |= {"choice": choice, "smoothing_ends": smoothing_ends}
     made = Artefact(
         path=out_folder / "tables" / "row.md",
         kind="scores",
@@ -235,10 +252,9 @@ def _frames_as_they_are(match: Match) -> str:
 
 
 def _align(
-    match: Match, inputs: _Inputs, truth_folder: str | Path, folder: Path, size: int
+    match: Match, inputs: _Inputs, index: pd.DataFrame, folder: Path, size: int
 ) -> tuple[Match, _Inputs, str]:
     """The same clips with their faces cut out, where the truth has them, and a word on it."""
-    index = import_folder(truth_folder, folder / "truth", size=size)
     match = _without_misfits(match, folder / "truth")
     alignment = Alignment(folder / "truth", size)
 

@@ -86,12 +86,16 @@ def frame_files(folder: str | Path) -> list[Path]:
 
 
 def gaps(files: Sequence[Path]) -> str:
-    """Says which numbers of a folder's frames are missing; "" if none is, or files have none."""
-    numbers = [int(runs[-1]) for file in files if (runs := re.findall(r"\d+", file.stem))]
-    if len(numbers) != len(files) or len(files) < 2:
+    """Says which numbers of a folder's frames are missing; "" if none is.
+
+    Frames that differ in more than their last number have no order that could have gaps.
+    """
+    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.stem, re.DOTALL) for file in files]
+    if None in found or len({(each[1], each[3]) for each in found}) != 1:
         return ""
-    missing = max(numbers) - min(numbers) + 1 - len(set(numbers))
-    if missing <= 0:
+    numbers = {int(each[2]) for each in found}
+    missing = max(numbers) - min(numbers) + 1 - len(numbers)
+    if not missing:
         return ""
     return f"frames {min(numbers)} to {max(numbers)} with {missing} missing between"
 

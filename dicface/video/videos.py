@@ -463,6 +463,8 @@ class _PacketLog:
         formats = self.container.format.name.split(",")
         if _LISTS_PACKETS in formats:
             return max(0, len(self.stream.index_entries) - self.count) + self.cut
+        if "avi" in formats and _is_cut_riff(Path(self.container.name)):
+            return max(1, self.stream.frames - self.count)
         slack = next((_SLACK[name] for name in formats if name in _SLACK), None)
         if slack is None or not len(times):
             return 0
@@ -477,9 +479,7 @@ class _PacketLog:
         if not _is_steady(steps):  # The last frame may be shown as long as any other.
             slack = max(slack, float(steps.max() * looks.time_base))
         gap = length - float(reached - self.first)
-        # The length of a cut AVI is a guess by its size; its number of frames is not.
-        announced = self.stream.frames if "avi" in formats else 0
-        return max(round(gap / usual), announced - self.count) if gap > slack else 0
+        return round(gap / usual) if gap > slack else 0
 
     def _is_no_picture(self, packet: av.Packet) -> bool:
         """VP8 has packets that only other frames are made from."""
@@ -501,6 +501,13 @@ def _rate(times: NDArray[np.int64], looks: Looks, stream: av.VideoStream) -> tup
         return announced, False
     seconds = int(times[-1] - times[0]) * looks.time_base
     return (len(steps) / seconds).limit_denominator(1001) if seconds else announced, True
+
+
+def _is_cut_riff(path: Path) -> bool:
+    """Whether an AVI is shorter than it says; FFmpeg guesses the length of such a file."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+    return path.stat().st_size < 8 + int.from_bytes(head[4:], "little")
 
 
 def _seconds(clock: str) -> float:

@@ -100,6 +100,11 @@ def grey(folder: Path) -> Made:
     return video(folder / "a.mkv", frames, ("ffv1", "gray", {})), frames, 0
 
 
+def deep_grey(folder: Path) -> Made:
+    frames = np.repeat(smooth()[..., :1], 3, axis=3)
+    return video(folder / "a.mkv", frames, ("ffv1", "gray16le", {})), frames, 0.6
+
+
 def of_sixteen_bits(folder: Path) -> Made:
     frames = smooth()
     return video(folder / "a.mkv", frames, ("ffv1", "gbrp16le", {})), frames, 0.6
@@ -201,8 +206,8 @@ KINDS: dict[str, Callable[[Path], Made]] = {
     )},
     **{make.__name__.replace("_", " "): make for make in (
         with_sound, at_varying_times, trimmed, wide_pixels, of_ten_bits, of_sixteen_bits, grey,
-        see_through_video, animation, without_times, photographs, deep_pictures, with_twins,
-        unpadded, named_in_japanese,
+        deep_grey, see_through_video, animation, without_times, photographs, deep_pictures,
+        with_twins,        unpadded, named_in_japanese,
     )},
 }  # fmt: skip
 
