@@ -173,6 +173,7 @@ class PeopleFinder:
         self._waiting: deque[_Waiting] = deque()
         self._frame = 0
         self._shot_start = 0
+        self._last_lost = -(10**9)
         self._reduction = 1.0
         self._luma: NDArray[np.uint8] | None = None
         self._live: list[Trail] = []
@@ -211,9 +212,12 @@ class PeopleFinder:
         self._luma = luma
         age = self._frame - self._shot_start
         contested = self._contested()
-        if age % self._settings.look_every == 0:
+        # A face that was lost is likely to come back soon.
+        recent = self._frame - self._last_lost < 2 * self._settings.look_every
+        look_every = self._settings.every if recent else self._settings.look_every
+        if age % look_every == 0:
             self._match(
-                self._look(waiting, thorough=age % (4 * self._settings.look_every) == 0), waiting
+                self._look(waiting, thorough=age % (8 * self._settings.look_every) == 0), waiting
             )
         elif age % self._settings.every == 0 or contested:
             found = [face for trail in self._live for face in self._look_near(waiting, trail)]
@@ -281,6 +285,7 @@ class PeopleFinder:
         return identity_embedding(waiting.large, marks)
 
     def _end(self, trail: Trail) -> None:
+        self._last_lost = self._frame
         self._live.remove(trail)
         trail.cut(trail.last_measured)
         self._done.append(trail)
