@@ -79,7 +79,9 @@ def _poses(name: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     shots = []
     for level in (0.0, 0.5):
         wall = np.full_like(around.backdrop, level)
-        clip = stage.shoot(moves, replace(around, backdrop=wall), _TILE, aligned=False, supersample=2)
+        clip = stage.shoot(
+            moves, replace(around, backdrop=wall), _TILE, aligned=False, supersample=2
+        )
         shots.append((clip.frames.astype(np.float32) / 255) ** _GAMMA)
     dark, bright = shots
     # A corner shows the wall alone.
@@ -141,7 +143,9 @@ def _shoot(
 
 
 def _display(linear: NDArray[np.floating], noise: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(255 * linear.clip(0, 1) ** (1 / _GAMMA) + noise, 0, 255)).astype(np.uint8)
+    return np.rint(np.clip(255 * linear.clip(0, 1) ** (1 / _GAMMA) + noise, 0, 255)).astype(
+        np.uint8
+    )
 
 
 def _skin(who: str) -> NDArray[np.float32]:
@@ -195,7 +199,9 @@ def _joined(*parts: Film) -> Film:
         shots.append(range(start, start + len(part.frames)))
         for actor in part.actors:
             for what in ("landmarks", "cover", "seen"):
-                getattr(actors[actor.name], what)[shots[-1].start : shots[-1].stop] = getattr(actor, what)
+                getattr(actors[actor.name], what)[shots[-1].start : shots[-1].stop] = getattr(
+                    actor, what
+                )
         start = shots[-1].stop
     arrays = (np.concatenate([getattr(p, n) for p in parts]) for n in ("frames", "hand", "clean"))
     frames, hand, clean = arrays

@@ -92,11 +92,11 @@ class Blender:
             restored: (S, S, 3) in the same range.
             frame_index: Number of the frame in the film.
         """
-        face = self._face(aligned_input, restored, frame_index)
-        change = low_pass(aligned_input) - low_pass(restored)
-        offset = colour_offset(change, face)
-        matched = change - offset if self._match_colours else change
-        hidden = occluded(matched, face) if self._keep_occluders else np.zeros_like(face)
+        face = self._face(restored, frame_index)
+        before, after = low_pass(aligned_input), low_pass(restored)
+        offset = colour_offset(before - after, face)
+        matched = after + offset if self._match_colours else after
+        hidden = occluded(before, matched, face) if self._keep_occluders else np.zeros_like(face)
         self._seen.append(_Seen(face, hidden, offset))
 
     def paste(
@@ -139,12 +139,13 @@ class Blender:
         ends = [since] * track.enters + [until] * track.leaves
         return min(1.0, *(end / (_FADE + 1) for end in ends), 1.0)
 
-    def _face(
-        self, aligned_input: NDArray, restored: NDArray, frame_index: int
-    ) -> NDArray[np.float32]:
-        """(128, 128) soft mask of the face; it falls to zero inside the square."""
+    def _face(self, restored: NDArray, frame_index: int) -> NDArray[np.float32]:
+        """(128, 128) soft mask of the face; it falls to zero inside the square.
+
+        It is the restored face's: a hand before the input's would mislead.
+        """
         if self._parser is None:
-            mask = _hull(aligned_input)
+            mask = _hull(restored)
         else:
             due = (frame_index - self._track.first) % _PARSE_EVERY == 0
             if due or self._parsed is None:
