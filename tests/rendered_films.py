@@ -223,10 +223,10 @@ def crossing() -> Film:
 
 @cache
 def cuts() -> Film:
-    """Finn, then Eve elsewhere, then Finn again: two hard cuts."""
+    """Finn, then Hana elsewhere, then Finn again: two hard cuts."""
     return _joined(
         _shoot("kitchen", 14, [("finn", lambda t: (150 + t, 146, 1.1))]),
-        _shoot("garden", 14, [("eve", lambda t: (180 - 0.5 * t, 148, 1.05))]),
+        _shoot("garden", 14, [("hana", lambda t: (180 - 0.5 * t, 148, 1.05))]),
         _shoot("kitchen", 14, [("finn", lambda t: (170 - t, 152, 1.0))]),
     )
 

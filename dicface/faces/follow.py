@@ -9,10 +9,12 @@ flow. Steady motion is thus followed without lag, and noise of the detector is a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from dicface.faces.detect import Face
 from dicface.faces.dlib_models import Box
@@ -93,10 +95,23 @@ class Trail:
         if motion is None:
             motion = np.eye(2, 3)
         self.carried.append(_moved(self.carried[-1], motion))
-        x, y = _moved(np.array([self.box.centre]), motion)[0]
-        growth = float(np.hypot(motion[0, 0], motion[1, 0]))
-        half_width, half_height = self.box.width * growth / 2, self.box.height * growth / 2
-        self.box = Box(x - half_width, y - half_height, x + half_width, y + half_height)
+        self.box = _moved_box(self.box, motion)
+
+    def follow_back(self, lumas: list[NDArray[np.uint8]]) -> None:
+        """Goes back from its first frame for as long as the motion is known.
+
+        Args:
+            lumas: (H, W) uint8 of the first frame, of the one before it, and so on.
+        """
+        now_at = self.box
+        for now, before in pairwise(lumas):
+            motion = self._motion(now, before)
+            if motion is None:
+                break
+            self.carried.insert(0, _moved(self.carried[0], motion))
+            self.box = _moved_box(self.box, motion)
+            self.first -= 1
+        self.box, self._features = now_at, None
 
     def cut(self, last: int) -> None:
         """Forgets the frames after `last`."""
@@ -105,8 +120,9 @@ class Trail:
     def points(self, sigma_frames: float = SMOOTHING_SIGMA_FRAMES) -> NDArray[np.float64]:
         """(T, 5, 2) px: the carried points, moved by their smoothed distance to the measured."""
         raw = np.full((len(self.carried), 5, 2), np.nan)
-        for frame, offset in self.offsets.items():
-            raw[frame - self.first] = offset
+        # A detector's slip is alone: the middle one of three neighbours is none.
+        offsets = median_filter(list(self.offsets.values()), size=(3, 1, 1), mode="nearest")
+        raw[np.array(list(self.offsets)) - self.first] = offsets
         smooth = smooth_track(raw, "trail", sigma_frames=sigma_frames, ends="extrapolate")
         return np.array(self.carried) + smooth.points
 
@@ -115,7 +131,7 @@ class Trail:
     ) -> NDArray[np.float64] | None:
         """Similarity (2, 3) from the last frame's px to the next one's; None if it is not known."""
         # A face moves little from frame to frame: what is near is all that is looked at.
-        left, top, right, bottom = _region(self.box, 0.5, *before.shape)
+        left, top, right, bottom = region(self.box, 0.5, *before.shape)
         if right - left < 16 or bottom - top < 16:
             return None
         corner = np.array([left, top])
@@ -150,7 +166,7 @@ class Trail:
 
 def _features(luma: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
     """(N, 2) places of the face that can be found again in the next frame."""
-    left, top, right, bottom = _region(box, -0.08, *luma.shape)
+    left, top, right, bottom = region(box, -0.08, *luma.shape)
     if right - left < 8 or bottom - top < 8:
         return np.empty((0, 2), np.float32)
     apart = max(3.0, (right - left) / 16)
@@ -160,7 +176,7 @@ def _features(luma: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
     return found[:, 0] + np.float32([left, top])
 
 
-def _region(box: Box, grown: float, height: int, width: int) -> tuple[int, int, int, int]:
+def region(box: Box, grown: float, height: int, width: int) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of a box grown by a share of its size, inside the frame."""
     x, y = grown * box.width, grown * box.height
     return (
@@ -169,6 +185,13 @@ def _region(box: Box, grown: float, height: int, width: int) -> tuple[int, int, 
         int(np.clip(box.right + x, 0, width)),
         int(np.clip(box.bottom + y, 0, height)),
     )
+
+
+def _moved_box(box: Box, motion: NDArray[np.floating]) -> Box:
+    x, y = _moved(np.array([box.centre]), motion)[0]
+    growth = float(np.hypot(motion[0, 0], motion[1, 0]))
+    half_width, half_height = box.width * growth / 2, box.height * growth / 2
+    return Box(x - half_width, y - half_height, x + half_width, y + half_height)
 
 
 def _moved(points: NDArray[np.floating], motion: NDArray[np.floating]) -> NDArray[np.float64]:

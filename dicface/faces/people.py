@@ -8,25 +8,19 @@ when one face passes another; who continues whom is decided at the end, by ident
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import linear_sum_assignment
 
-from dicface.faces.align import estimate_affine, template
 from dicface.faces.detect import Detector, Face
 from dicface.faces.dlib_models import Box, identity_embedding, landmarks_68
-from dicface.faces.follow import Trail, _region
+from dicface.faces.film_tracks import Found, Track
+from dicface.faces.follow import Trail, region
 from dicface.faces.shots import ShotFinder
-from dicface.faces.track import SMOOTHING_SIGMA_FRAMES
 
-_TEMPLATE_SIZE = 512
 _SAME_FACE = 0.25
 """Overlap (IoU) from which a detection can be the face that was followed there."""
 _CONTESTED = 0.1
@@ -61,95 +55,6 @@ class PeopleSettings:
     patience: int = 4
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Track:
-    """One face in one shot.
-
-    Attributes:
-        number: 1, 2, …: tracks are sorted by size times time on screen.
-        person: Number of the person, 1, 2, …, in the same order; the same over all shots.
-        shot: Number of the shot, from 0.
-        first: First frame.
-        points: (T, 5, 2) float64, smoothed, px of the film's frames.
-        detected: (T,) bool, whether a detector found the face in that frame; elsewhere it was
-            followed.
-        enters: Whether it appears within its shot, and not with its first frame.
-        leaves: Whether it goes within its shot.
-    """
-
-    number: int
-    person: int
-    shot: int
-    first: int
-    points: NDArray[np.float64]
-    detected: NDArray[np.bool_]
-    enters: bool = False
-    leaves: bool = False
-
-    @property
-    def frames(self) -> range:
-        """The frames it is seen in."""
-        return range(self.first, self.first + len(self.points))
-
-    @property
-    def face_px(self) -> float:
-        """Median side of the square that is cut out, px of the film."""
-        scales = np.hypot(self._affines[:, 0, 0], self._affines[:, 1, 0])
-        return float(_TEMPLATE_SIZE / np.median(scales))
-
-    def affine(self, frame_index: int, size: int = _TEMPLATE_SIZE) -> NDArray[np.float64]:
-        """(2, 3) float64, px of frame `frame_index` of the film → px of the aligned face.
-
-        Raises:
-            IndexError: The face is not in that frame.
-        """
-        if frame_index not in self.frames:
-            raise IndexError(f"track {self.number}: no frame {frame_index}, it has {self.frames}")
-        return self._affines[frame_index - self.first] * (size / _TEMPLATE_SIZE)
-
-    @cached_property
-    def _affines(self) -> NDArray[np.float64]:
-        """(T, 2, 3) similarities to the template of 512 px.
-
-        `estimate_affine` drops a point that does not fit, now this one, now that. The change it
-        makes to the least-squares similarity is therefore smoothed; that one is as smooth as the
-        points.
-        """
-        plain = np.stack([_least_squares(points) for points in self.points])
-        robust = np.stack([estimate_affine(points) for points in self.points])
-        change = _compose(robust, _inverse(plain))
-        change = gaussian_filter1d(change, SMOOTHING_SIGMA_FRAMES, axis=0, mode="nearest")
-        return _compose(change, plain)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The track in types of JSON."""
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "points": self.points.tolist(),
-            "detected": self.detected.tolist(),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Track:
-        """The track that `to_dict` gave, bit for bit."""
-        arrays = {
-            "points": np.array(values["points"], np.float64).reshape(-1, 5, 2),
-            "detected": np.array(values["detected"], bool),
-        }
-        return cls(**{name: values[name] for name in _PLAIN}, **arrays)
-
-
-_PLAIN = ("number", "person", "shot", "first", "enters", "leaves")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What `PeopleFinder` found: the shots, which together are all frames, and the tracks."""
-
-    shots: list[range]
-    tracks: list[Track]
-
-
 @dataclass(eq=False)
 class _Waiting:
     """A frame of which it is not yet known whether a shot starts with it."""
@@ -173,8 +78,10 @@ class PeopleFinder:
         self._waiting: deque[_Waiting] = deque()
         self._frame = 0
         self._shot_start = 0
+        self._last_lost = -(10**9)
         self._reduction = 1.0
-        self._luma: NDArray[np.uint8] | None = None
+        # Of the newest frame and those before it in the shot.
+        self._lumas: deque[NDArray[np.uint8]] = deque(maxlen=self._settings.look_every + 1)
         self._live: list[Trail] = []
         self._done: list[Trail] = []
 
@@ -200,6 +107,7 @@ class PeopleFinder:
             if self._frame in self._shots.starts:
                 self._end_all()
                 self._shot_start = self._frame
+                self._lumas.clear()
             self._take(waiting)
             self._frame += 1
 
@@ -207,13 +115,16 @@ class PeopleFinder:
         """Follows all faces into the next frame, and looks for faces when it is time."""
         luma = cv2.cvtColor(waiting.small, cv2.COLOR_RGB2GRAY)
         for trail in self._live:
-            trail.follow(self._luma, luma)
-        self._luma = luma
+            trail.follow(self._lumas[0], luma)
+        self._lumas.appendleft(luma)
         age = self._frame - self._shot_start
         contested = self._contested()
-        if age % self._settings.look_every == 0:
+        # A face that was lost is likely to come back soon.
+        recent = self._frame - self._last_lost < 2 * self._settings.look_every
+        look_every = self._settings.every if recent else self._settings.look_every
+        if age % look_every == 0:
             self._match(
-                self._look(waiting, thorough=age % (4 * self._settings.look_every) == 0), waiting
+                self._look(waiting, thorough=age % (8 * self._settings.look_every) == 0), waiting
             )
         elif age % self._settings.every == 0 or contested:
             found = [face for trail in self._live for face in self._look_near(waiting, trail)]
@@ -227,7 +138,7 @@ class PeopleFinder:
 
     def _look_near(self, waiting: _Waiting, trail: Trail) -> list[Face]:
         """Faces about where one was followed to, at the size that detectors see best."""
-        left, top, right, bottom = _region(trail.box, 0.6, *waiting.small.shape[:2])
+        left, top, right, bottom = region(trail.box, 0.6, *waiting.small.shape[:2])
         if min(right - left, bottom - top) < 8:
             return []
         crop = waiting.small[top:bottom, left:right]
@@ -237,12 +148,13 @@ class PeopleFinder:
     def _match(self, faces: list[Face], waiting: _Waiting, *, new: bool = True) -> None:
         """Gives detections to trails; begins new ones, and ends those that are lost."""
         contested = self._contested()
-        embeddings = [self._embed(waiting, f) if contested else None for f in faces]
+        doubtful = [trail for trail in self._live if trail in contested or trail.adrift]
+        embeddings = [self._embed(waiting, face) if doubtful else None for face in faces]
         cost = np.ones((len(self._live), len(faces)))
         for i, trail in enumerate(self._live):
             for j, face in enumerate(faces):
                 cost[i, j] = 1 - _overlap(trail.box, face.box)
-                if trail in contested and trail.identity is not None:
+                if trail in doubtful and trail.identity is not None:
                     away = float(np.linalg.norm(trail.identity - embeddings[j]))
                     cost[i, j] += max(away - _SAME_PERSON, 0) * 10
         rows, columns = linear_sum_assignment(cost)
@@ -265,6 +177,8 @@ class PeopleFinder:
         for j in set(range(len(faces))) - taken if new or contested else ():
             trail = Trail.begin(self._frame, faces[j])
             trail.embeddings.append(self._embed(waiting, faces[j]))
+            # It came after the last search; where from can still be seen.
+            trail.follow_back(list(self._lumas))
             self._live.append(trail)
 
     def _contested(self) -> list[Trail]:
@@ -281,6 +195,7 @@ class PeopleFinder:
         return identity_embedding(waiting.large, marks)
 
     def _end(self, trail: Trail) -> None:
+        self._last_lost = self._frame
         self._live.remove(trail)
         trail.cut(trail.last_measured)
         self._done.append(trail)
@@ -297,7 +212,11 @@ class PeopleFinder:
         for trail in self._done:
             shot = int(np.searchsorted(starts, trail.first, side="right")) - 1
             frames = range(trail.first, trail.last + 1)
-            if len(frames) < min(self._settings.fewest_frames, len(shots[shot])):
+            length = len(shots[shot])
+            times_searched = -(-length // self._settings.every)
+            if len(frames) < min(self._settings.fewest_frames, length) or len(trail.offsets) < min(
+                2, times_searched
+            ):
                 continue
             track = Track(
                 number=0,
@@ -377,23 +296,3 @@ def _reduced(frame: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:
         return frame
     size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
     return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-
-
-def _least_squares(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The similarity (2, 3) that takes all five points to the template best."""
-    source = points[:, 0] + 1j * points[:, 1]
-    target = template() @ np.array([1, 1j])
-    a, b = source - source.mean(), target - target.mean()
-    turn = (np.conj(a) @ b) / (np.conj(a) @ a).real
-    shift = target.mean() - turn * source.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-
-
-def _inverse(affines: NDArray[np.float64]) -> NDArray[np.float64]:
-    linear = np.linalg.inv(affines[..., :2])
-    return np.concatenate([linear, -linear @ affines[..., 2:]], axis=-1)
-
-
-def _compose(second: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[np.float64]:
-    linear = second[..., :2] @ first[..., :2]
-    return np.concatenate([linear, second[..., :2] @ first[..., 2:] + second[..., 2:]], axis=-1)

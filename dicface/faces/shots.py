@@ -19,7 +19,7 @@ LOOK_AHEAD = 4
 _LOOK_BACK = 8
 _FLASH = 3
 """Longest flash in frames: a picture that returns within it was not cut."""
-_SMALLEST_STEP, _STANDS_OUT = 0.22, 3.0
+_SMALLEST_STEP, _STANDS_OUT = 0.15, 4.0
 _FLAT = 3.0
 """Standard deviation of the luma of a picture that shows nothing: black, white or any colour."""
 _WIDTH, _HEIGHT, _SHIFT = 48, 27, 3
@@ -102,17 +102,9 @@ def _thumb(picture: NDArray[np.uint8]) -> _Thumb:
 def _distance(a: _Thumb, b: _Thumb) -> float:
     """0 for the same picture, about 1 for unrelated ones; small shifts and fades count little."""
     inside = b.luma[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
-    same = max(
-        _similarity(a.luma[y : y + inside.shape[0], x : x + inside.shape[1]], inside)
-        for y in range(0, 2 * _SHIFT + 1, _SHIFT)
-        for x in range(0, 2 * _SHIFT + 1, _SHIFT)
-    )
-    colours = 1.0 - float(np.minimum(a.colours, b.colours).sum())
-    return 0.7 * (1.0 - same) + 0.3 * colours
-
-
-def _similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Correlation of two pictures, and 1 where both are flat."""
-    a, b = a - a.mean(), b - b.mean()
+    shared = cv2.matchTemplate(a.luma, inside, cv2.TM_CCOEFF).max() / inside.size
     little = _FLAT**2
-    return float(((a * b).mean() + little) / (np.sqrt((a * a).mean() * (b * b).mean()) + little))
+    spread = a.luma[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT].std() * inside.std()
+    same = (shared + little) / (spread + little)
+    colours = 1.0 - float(np.minimum(a.colours, b.colours).sum())
+    return 0.7 * max(0.0, 1.0 - float(same)) + 0.3 * colours
