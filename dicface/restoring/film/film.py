@@ -113,7 +113,8 @@ def _plans(
     tools: Tools | None,
 ) -> list[Plan]:
     settings = settings or FilmSettings()
-    return plan_films(films_of(paths), method, settings, tools or default_tools(settings), out)
+    tools = tools or default_tools(settings, getattr(method, "task", "bfr"))
+    return plan_films(films_of(paths), method, settings, tools, out)
 
 
 def _restored(plan: Plan, progress: bool) -> list[Path]:

@@ -60,8 +60,13 @@ class Tools:
     facts: Mapping[str, Any]
 
 
-def default_tools(settings: FilmSettings) -> Tools:
+def default_tools(settings: FilmSettings, task: str = "bfr") -> Tools:
     """The tools that settings ask for.
+
+    Args:
+        settings: Of the film.
+        task: Of the method: one that gives colours keeps its own, and one that fills in covers what
+            stands before a face.
 
     Raises:
         ConfigError: There is no detector of that name.
@@ -71,7 +76,13 @@ def default_tools(settings: FilmSettings) -> Tools:
     parser = parsenet_parser() if registry.find("parsenet") else None
     return Tools(
         finder=lambda log: PeopleFinder(Remembering(detector, log)),
-        paster=lambda track: Blender(track, parser=parser, strength=settings.strength),
+        paster=lambda track: Blender(
+            track,
+            parser=parser,
+            strength=settings.strength,
+            match_colours=task != "colorization",
+            keep_occluders=task != "inpainting",
+        ),
         memory=Blender.memory,
         facts={
             "detector": detector.name,

@@ -396,7 +396,7 @@ def test_wrong_settings(settings, said):
 
 
 def test_from_python(plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "default_tools", lambda settings: tools(track()))
+    monkeypatch.setattr(engine, "default_tools", lambda settings, task: tools(track()))
     result, _ = dicface.restore(plain, "input", film=dicface.FilmSettings(), out=tmp_path / "out")
     assert result == tmp_path / "out" / "a.mp4"
     with pytest.raises(ClipError, match="expected the path of a video"):
