@@ -86,7 +86,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     add_number(group, "--upscale", metavar="TIMES", help="enlarge the film, bicubically (up to 4)")
     _add_flag(group, "--side-by-side", "show the input to the left of the result")
     _add_flag(group, "--only-faces", "write the restored faces as aligned clips, and no film")
-    _add_flag(group, "--lossless", "FFV1 in .mkv in place of H.264")
+    _add_flag(group, "--lossless", "encode without a loss, for work that goes on")
     _add_flag(group, "--10bit", "H.264 in 10 bits", dest="ten_bit")
     at = "only the shot at this time, side by side, each face, and what the whole film will take"
     group.add_argument("--preview", type=clock, metavar="H:M:S", help=at)

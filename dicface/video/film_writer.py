@@ -29,7 +29,12 @@ from dicface.video.h264 import REPEATABLE
 from dicface.video.planes import Picture, frame_of, planes_of, reformatted, untyped
 from dicface.video.videos import open_container
 
-Coding = Literal["h264", "h264_10", "ffv1"]
+Coding = Literal["h264", "h264_10", "lossless"]
+
+LOSSLESS_H264 = tuple(
+    f"yuv{colours}p{bits}" for bits in ("", "10le") for colours in (420, 422, 444)
+)
+"""Formats of pictures that lossless H.264 keeps; all others are FFV1."""
 
 CRF = 16
 _THREADS = 4
@@ -52,7 +57,8 @@ class PartWriter:
         path: The file, of suffix .nut, which keeps any time base.
         film: The film; its time base counts the pictures' times.
         coding: "h264": 8 bits, 4:2:0, what plays everywhere. "h264_10": the same in 10 bits.
-            "ffv1": lossless, in the pictures' own format.
+            "lossless": the pictures' own format, bit for bit: H.264 that few browsers play, FFV1
+            for pictures that H.264 does not know (RGB, 12 bits).
 
     """
 
@@ -92,18 +98,19 @@ class PartWriter:
             self._container.close()
 
     def _new_stream(self, frame: av.VideoFrame) -> av.VideoStream:
-        lossless = self._coding == "ffv1"
-        options = {"level": "3", "slicecrc": "1"} if lossless else {"crf": str(CRF), **REPEATABLE}
+        ffv1 = self._coding == "lossless" and frame.format.name not in LOSSLESS_H264
+        quality = {"qp": "0"} if self._coding == "lossless" else {"crf": str(CRF)}
+        options = {"level": "3", "slicecrc": "1"} if ffv1 else {**quality, **REPEATABLE}
         rate = self._film.fps.limit_denominator(1001)
-        name = "ffv1" if lossless else "libx264"
+        name = "ffv1" if ffv1 else "libx264"
         stream = self._container.add_stream(name, rate=rate, options=options)
         coder = stream.codec_context
         coder.width, coder.height, coder.pix_fmt = frame.width, frame.height, frame.format.name
         coder.time_base = stream.time_base = self._film.time_base
-        coder.thread_count = 1 if lossless else _THREADS
+        coder.thread_count = 1 if ffv1 else _THREADS
         # Without B-frames packets are in the order of their times, whatever these are.
         coder.max_b_frames = 0
-        coder.gop_size = max(1, round(rate * _KEY_FRAME_EVERY_S)) if not lossless else 1
+        coder.gop_size = 1 if ffv1 else max(1, round(rate * _KEY_FRAME_EVERY_S))
         coder.sample_aspect_ratio = self._film.pixel_aspect
         for tag in ("colorspace", "color_range", "color_trc", "color_primaries"):
             setattr(coder, tag, getattr(frame, tag))
@@ -127,10 +134,8 @@ class Container:
 
 def container_for(film: Film, coding: Coding) -> Container:
     """The first container that holds the pictures and most of what else is in a film."""
-    kinds = ("mp4", "mkv", "mov")
-    if coding == "ffv1":
-        # Of FFV1 in MKV, PyAV cannot say that pixels are not square.
-        kinds = ("mkv",) if film.pixel_aspect == 1 else ("mp4",)
+    ffv1 = coding == "lossless" and film.layout not in LOSSLESS_H264
+    kinds = ("mkv",) if ffv1 else ("mp4", "mkv", "mov")
     if film.stream is None:
         return Container(suffix=kinds[0])
     with open_container(film.path) as source:
@@ -186,7 +191,6 @@ def join(
             with av.open(str(parts[0])) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
             pictures.time_base = film.time_base
-            _look_like(pictures.codec_context, film)
             if np.ptp(np.diff(times)) <= 1 if len(times) > 2 else True:
                 pictures.codec_context.framerate = film.fps
             copies = {}
@@ -209,15 +213,6 @@ def _said(before: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
         known = next((k for k in said if k.lower() == key), key)
         said[known] = "\n".join(filter(None, (said.get(known), text)))
     return said
-
-
-def _look_like(coder: av.VideoCodecContext, film: Film) -> None:
-    """Says what FFV1 does not say itself: the form of pixels, and how colours are coded."""
-    coder.sample_aspect_ratio = film.pixel_aspect
-    if coder.name == "ffv1" and film.colour is not None and not coder.format.is_rgb:
-        matrix, primaries, transfer, _ = film.colour.tags
-        coder.colorspace, coder.color_primaries, coder.color_trc = matrix, primaries, transfer
-        coder.color_range = 2 if film.colour.full_range else 1
 
 
 def _is_played(packet: av.Packet, lead_in: bool) -> bool:
@@ -344,7 +339,9 @@ def _holds(kind: str, stream: av.stream.Stream) -> bool:
 def _as_coded(picture: Picture, coding: Coding) -> av.VideoFrame:
     """The picture in the format of its coding, of even sides where that halves the colours."""
     frame = picture.frame
-    if coding == "ffv1":
+    if coding == "lossless":
+        if frame.format.name in LOSSLESS_H264:
+            return frame
         known = {layout.name for layout in Codec("ffv1", "w").video_formats}
         name = "bgr0" if picture.is_rgb else frame.format.name
         return reformatted(frame, format=name if name in known else "yuv444p16le")

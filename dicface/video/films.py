@@ -16,10 +16,9 @@ import av
 
 from dicface.base.errors import ClipError
 from dicface.video.clips import FOLDER_FPS
-from dicface.video.colour import Colour
 from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, frame_files, has_frames, is_video
 from dicface.video.pictures import read_picture
-from dicface.video.planes import Picture, picture_of, upright
+from dicface.video.planes import RGB, Picture, layout_of, picture_of, upright
 from dicface.video.videos import (
     Deinterlacer,
     VideoFacts,
@@ -43,7 +42,7 @@ class Film:
         start: Time of the first of them.
         stream: Index of its pictures among its streams; None for a folder.
         pixel_aspect: Width of a pixel over its height, of the upright picture.
-        colour: How its colours are coded; None for a folder.
+        layout: Format of its upright pictures, in FFmpeg's words.
         remarks: What a user should know of it.
     """
 
@@ -54,7 +53,7 @@ class Film:
     start: int = 0
     stream: int | None = None
     pixel_aspect: Fraction = Fraction(1)
-    colour: Colour | None = None
+    layout: str = RGB
     remarks: tuple[str, ...] = ()
 
 
@@ -76,7 +75,7 @@ def look_at(path: Path) -> Film:
                 f"{path}: its pictures are of a codec that cannot be read here. Convert it to "
                 "H.264 first."
             )
-        index = stream.index
+        index, coded = stream.index, stream.codec_context.format
     facts = video_facts(path)
     facts.require_readable(path)
     aspect = 1 / facts.pixel_aspect if facts.turn.transposed else facts.pixel_aspect
@@ -88,7 +87,7 @@ def look_at(path: Path) -> Film:
         start=int(facts.times[0]),
         stream=index,
         pixel_aspect=aspect,
-        colour=facts.colour,
+        layout=layout_of(coded, facts.turn),
         remarks=tuple(_remarks(facts)),
     )
 

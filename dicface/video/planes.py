@@ -156,17 +156,14 @@ def picture_of(rgb: NDArray[np.uint8], pts: int) -> Picture:
 
 def upright(frame: av.VideoFrame, looks: Looks, pts: int) -> Picture:
     """A decoded frame as it is shown; planes of YUV are turned as they are, without a loss."""
-    layout = frame.format
-    if not _is_planar_yuv(layout):
+    layout = layout_of(frame.format, looks.turn)
+    if layout == RGB:
         coded = Converter(looks.colour, frame.width, frame.height).to_rgb(frame)
         frame = av.VideoFrame.from_ndarray(coded, RGB)
-    elif looks.turn.transposed and "422" in layout.name:
-        # Turned, its colours would be halved along the other side, which few codecs know.
-        frame = reformatted(frame, format=layout.name.replace("422", "444"))
-    if looks.turn != Turn() or frame.format.name.startswith("yuvj"):
-        # An old name for the same planes in full range.
-        name = frame.format.name.replace("yuvj", "yuv")
-        frame = frame_of([looks.turn.apply(plane) for plane in planes_of(frame)], frame, name)
+    elif "444" in layout and "444" not in frame.format.name:
+        frame = reformatted(frame, format=frame.format.name.replace("422", "444"))
+    if looks.turn != Turn() or frame.format.name != layout:
+        frame = frame_of([looks.turn.apply(plane) for plane in planes_of(frame)], frame, layout)
         frame.color_range = ColorRange.JPEG if looks.colour.full_range else frame.color_range
     colour = _OF_RGB if frame.format.name == RGB else looks.colour
     return Picture(frame, pts, colour, (looks.height, looks.width))
@@ -195,6 +192,16 @@ def box_around(points: NDArray[np.floating], margin: int, size: tuple[int, int])
 def whole(size: tuple[int, int]) -> Box:
     """The part that is all of a picture of a height and width."""
     return slice(0, size[0]), slice(0, size[1])
+
+
+def layout_of(coded: av.VideoFormat, turn: Turn) -> str:
+    """The format of upright pictures of frames that are coded in a format."""
+    if not _is_planar_yuv(coded):
+        return RGB
+    # An old name for the same planes in full range.
+    name = coded.name.replace("yuvj", "yuv")
+    # Turned, colours that are halved across would be halved down, which few codecs know.
+    return name.replace("422", "444") if turn.transposed else name
 
 
 def beside(left: Picture, right: Picture) -> Picture:

@@ -201,7 +201,7 @@ def _encode(
             if name not in writers:
                 film, coding = plan.film, plan.settings.coding
                 if name != _FILM:
-                    film, coding = _of_faces(film), "ffv1"
+                    film, coding = _of_faces(film), "lossless"
                 opened = PartWriter(folder / f"{name}.nut", film, coding)
                 writers[name] = stack.enter_context(opened)
             return writers[name]
@@ -237,4 +237,4 @@ def _of(track: Track) -> str:
 
 def _of_faces(film: Film) -> Film:
     """What is said of clips of faces: their pixels are square."""
-    return dataclasses.replace(film, pixel_aspect=Fraction(1), colour=None)
+    return dataclasses.replace(film, pixel_aspect=Fraction(1))

@@ -33,8 +33,8 @@ class FilmSettings:
             (inpainting).
         preview: Seconds from the start: only the shot at this time is restored, side by side, with
             a clip of each face.
-        lossless: Writes FFV1 in MKV, the pictures' own format; the picture outside of pasted faces
-            is the input's bit for bit.
+        lossless: Writes the pictures' own format without a loss, so that outside of pasted faces
+            each sample is the input's: H.264 where that knows the format, else FFV1 in MKV.
         ten_bit: Writes H.264 in 10 bits.
         precision: Of the network: "float32", "bf16" or "fp16" where sums do not need more, or
             "auto": bf16 on a GPU that has it, else float32.
@@ -92,7 +92,7 @@ class FilmSettings:
     @property
     def coding(self) -> Coding:
         """How the pictures are encoded."""
-        return "ffv1" if self.lossless else "h264_10" if self.ten_bit else "h264"
+        return "lossless" if self.lossless else "h264_10" if self.ten_bit else "h264"
 
     @property
     def people(self) -> tuple[int, ...] | None:

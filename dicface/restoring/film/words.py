@@ -8,6 +8,7 @@ from datetime import timedelta
 from dicface.base import __version__
 from dicface.restoring.film.finding import NOT_ASKED, Choice, FoundPeople
 from dicface.restoring.film.plan import Plan
+from dicface.video.film_writer import LOSSLESS_H264
 
 CAUTION = "Restored detail is invented by a network and is no evidence of who a person is."
 
@@ -123,7 +124,8 @@ def container_in_words(plan: Plan) -> str:
     """What is to be said where the result is no MP4, or streams cannot be copied; else nothing."""
     suffix, parts = plan.container.suffix, []
     if suffix != "mp4" and plan.has_film:
-        why = "lossless pictures" if plan.settings.lossless else "all of its streams"
+        known = not plan.settings.lossless or plan.film.layout in LOSSLESS_H264
+        why = "all of its streams" if known else "its pictures without a loss"
         parts.append(f"{plan.target.name} is {suffix.upper()}, for MP4 does not hold {why}")
     if plan.container.left_out and plan.has_film:
         parts.append(f"{', '.join(plan.container.left_out)} cannot be copied and are left out")

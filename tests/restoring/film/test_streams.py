@@ -160,14 +160,18 @@ def test_ten_bits_stay_ten_bits(tmp_path, restored):
     assert np.abs(planes(film)[0][0] - planes(result)[0][0].astype(float)).mean() < 12
 
 
-@pytest.mark.parametrize("layout", ["yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuv420p10le"])
+@pytest.mark.parametrize(
+    "layout", ["yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuv420p10le", "gbrp"]
+)
 def test_what_is_not_a_face_keeps_its_bits(tmp_path, restored, layout):
     codec = "mjpeg" if layout.startswith("yuvj") else "ffv1"
     film = make_film(tmp_path / "a.mkv", 6, layout=layout, codec=codec)
     face = track(num=4, at=(20, 12), side=48, step=0)
     result, _ = restored(film, face, shots=[range(6)], lossless=True)
+    assert result.suffix == (".mkv" if layout == "gbrp" else ".mp4")
     for number, (before, after) in enumerate(zip(planes(film), planes(result), strict=True)):
         luma = before[0] == after[0]
+        luma = luma.all(axis=2) if layout == "gbrp" else luma
         assert luma[:10].all()
         assert luma[64:].all()
         assert luma[:, 72:].all()
