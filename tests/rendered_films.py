@@ -1,7 +1,7 @@
 """Short films by our own renderer, with exact truth: where each face is, and what stands before it.
 
-A person is rendered before a black and a white wall: the two pictures tell colour and cover of each
-pixel exactly. People are then moved, laid over each other from back to front, and hands before them.
+A person is rendered before a black and a grey wall: the two pictures tell colour and cover of each
+pixel. People are then moved, laid over each other from back to front, and a hand before them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Actor:
     Attributes:
         name: Name of the identity.
         landmarks: (T, 68, 2) float64 px; NaN in frames without the person.
-        cover: (T, H, W) float32, how much of each pixel the person covers, before anything hides it.
+        cover: (T, H, W) float32, how much of each pixel the person covers, hidden or not.
         seen: (T, H, W) float32, how much of it is seen.
     """
 

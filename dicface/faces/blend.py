@@ -119,8 +119,9 @@ class Blender:
         change = restored.astype(np.float32) - aligned_input.astype(np.float32)
         if self._match_colours:
             change += np.mean([seen.offset for seen in self._seen], axis=0)
-        mask = cv2.resize(self.mask(frame_index), (size, size), interpolation=cv2.INTER_LINEAR)
-        return _add(frame, change * mask[..., None], self._track.affine(frame_index, size))
+        small = self.mask(frame_index)
+        mask = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
+        return _add(frame, change * mask[..., None], self._track.affine(frame_index, size), small)
 
     def mask(self, frame_index: int) -> NDArray[np.float32]:
         """(128, 128) in [0, 1]: the share of the restored face at the frame given last."""
@@ -191,25 +192,33 @@ def _bytes(face: NDArray) -> NDArray[np.uint8]:
 
 
 def _add(
-    frame: NDArray[np.uint8], layer: NDArray[np.float32], affine: NDArray[np.float64]
+    frame: NDArray[np.uint8],
+    layer: NDArray[np.float32],
+    affine: NDArray[np.float64],
+    mask: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    """The frame plus a layer of the aligned square; the same bits where the layer is zero."""
-    height, width = frame.shape[:2]
-    size = layer.shape[0]
+    """The frame plus a layer of the aligned square; the same bits where the mask is zero."""
+    out = frame.copy()
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return out
     # As `align.warp` does where it reduces: pixels are averaged, not skipped.
+    side = layer.shape[0]
     factor = max(1, round(float(np.hypot(affine[0, 0], affine[1, 0]))))
     if factor > 1:
-        side = size // factor
+        scale = (side // factor) / side
+        side //= factor
         layer = cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA)
-        affine = affine * (side / size)
-        affine[:, 2] += 0.5 * side / size - 0.5
-        size = side
+        affine = affine * scale
+        affine[:, 2] += 0.5 * scale - 0.5
     inverse = cv2.invertAffineTransform(affine)
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ inverse[:, :2].T
-    corners += inverse[:, 2]
+    # Only the part of the frame that the mask reaches.
+    x = np.array([columns[0] - 1, columns[-1] + 2]) * (side / MAP)
+    y = np.array([rows[0] - 1, rows[-1] + 2]) * (side / MAP)
+    corners = np.array([(u, v) for u in x for v in y]) @ inverse[:, :2].T + inverse[:, 2]
+    height, width = frame.shape[:2]
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width, height]).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, [width, height]).tolist()
-    out = frame.copy()
     if right > left and bottom > top:
         inverse[:, 2] -= (left, top)
         moved = cv2.warpAffine(layer, inverse, (right - left, bottom - top))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -64,8 +65,7 @@ class ShotFinder:
         """All shots, in order; together they are all frames."""
         while self.settled < self._num_frames:
             self._settle()
-        ends = [*self.starts[1:], self._num_frames]
-        return [range(*edges) for edges in zip(self.starts, ends, strict=True) if self._num_frames]
+        return [range(*edges) for edges in pairwise([*self.starts, self._num_frames])]
 
     def _settle(self) -> None:
         """Decides about the next frame."""
@@ -94,7 +94,9 @@ class ShotFinder:
 def _thumb(picture: NDArray[np.uint8]) -> _Thumb:
     small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    bins = (small >> 6).astype(np.int64) @ np.array([16, 4, 1])
+    # Of one mean brightness, so that a fade changes nothing.
+    level = np.clip(small * (96 / max(float(luma.mean()), 8.0)), 0, 255)
+    bins = (level // 64).astype(np.int64) @ np.array([16, 4, 1])
     colours = np.bincount(bins.ravel(), minlength=64) / bins.size
     return _Thumb(cv2.GaussianBlur(luma, (0, 0), 1.0), colours, float(luma.std()) < _FLAT)
 
