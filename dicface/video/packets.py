@@ -29,6 +29,7 @@ class PacketLog:
         reached: End of the pictures, s.
         reached_by_any: End of any stream, s.
         first: Start of the first packet of all, s; 0 if that is later.
+        timed: Whether every picture says how long it is shown.
         key: Time of the first key frame, ticks.
         shown: Times of the frames that are shown, ticks, as they are stored.
     """
@@ -40,6 +41,7 @@ class PacketLog:
     reached: Fraction = Fraction(0)
     reached_by_any: Fraction = Fraction(0)
     first: Fraction = Fraction(0)
+    timed: bool = True
     key: int | None = None
     shown: list[int | None] = field(default_factory=list)
 
@@ -58,6 +60,7 @@ class PacketLog:
         if packet.stream is not self.stream:
             return
         self.count += 1
+        self.timed = self.timed and bool(packet.duration)
         self.cut += packet.is_corrupt
         if self.key is None and packet.is_keyframe and packet.pts is not None:
             self.key = packet.pts
@@ -95,7 +98,7 @@ class PacketLog:
         steps = np.diff(times) if len(times) > 1 else np.array([0])
         usual = float(np.median(steps) * looks.time_base)
         usual = usual or float(1 / header_rate(self.stream))
-        slack *= usual
+        slack = (slack if self.timed else slack + 1) * usual
         if not is_steady(steps):  # The last frame may be shown as long as any other.
             slack = max(slack, float(steps.max() * looks.time_base))
         gap = length - float(reached - self.first)
