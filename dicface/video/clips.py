@@ -26,8 +26,9 @@ from dicface.video.formats import (
     is_video,
     one_deeper,
 )
+from dicface.video.looks import DEFAULT_FPS
 from dicface.video.pictures import read_picture
-from dicface.video.videos import DEFAULT_FPS, decode, video_facts
+from dicface.video.videos import decode, video_facts
 
 FOLDER_FPS = DEFAULT_FPS
 

@@ -17,12 +17,11 @@ import av
 from dicface.base.errors import ClipError
 from dicface.video.clips import FOLDER_FPS
 from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, frame_files, has_frames, is_video
+from dicface.video.looks import Deinterlacer, looks_of
 from dicface.video.pictures import read_picture
 from dicface.video.planes import RGB, Picture, layout_of, picture_of, upright
 from dicface.video.videos import (
-    Deinterlacer,
     VideoFacts,
-    looks_of,
     open_container,
     picture_stream,
     remarks,

@@ -54,7 +54,8 @@ def picture_size(path: Path) -> tuple[int, int]:
             with Image.open(stream) as image:
                 _require_one(path, image)
                 width, height = image.size
-                turned = image.getexif().get(_ORIENTATION) in _TURNED
+                # Pillow changes the sides of a TIFF itself.
+                turned = image.getexif().get(_ORIENTATION) in _TURNED and image.format != "TIFF"
             stream.seek(0, 2)
             stream.seek(max(0, stream.tell() - 64))
             tail = stream.read()
@@ -63,14 +64,28 @@ def picture_size(path: Path) -> tuple[int, int]:
         return height, width
     except (OSError, SyntaxError, ValueError) as error:
         raise _unreadable(path, error) from error
-    if _ENDS.get(path.suffix.lower(), b"no known end") not in tail:
-        try:
-            read_picture(path)
-        except ClipError as error:
-            raise ClipError(
-                f"{path}: the image is cut short; replace it by a whole copy"
-            ) from error
+    if _is_cut_short(path, tail):
+        raise ClipError(f"{path}: the image is cut short; replace it by a whole copy")
     return (width, height) if turned else (height, width)
+
+
+def _is_cut_short(path: Path, tail: bytes) -> bool:
+    """Whether a picture lacks its end; what programs add behind it is no harm.
+
+    Args:
+        path: The picture.
+        tail: Its last bytes.
+    """
+    end = _ENDS.get(path.suffix.lower())
+    if end is not None and end in tail:
+        return False
+    if path.suffix.lower() == ".png":  # Pillow does not miss it.
+        return end not in path.read_bytes()
+    try:
+        read_picture(path)
+    except ClipError:
+        return True
+    return False
 
 
 def _require_one(path: Path, image: Image.Image) -> None:

@@ -19,8 +19,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from dicface.video.colour import Colour, Converter
+from dicface.video.looks import Looks
 from dicface.video.turn import Turn
-from dicface.video.videos import Looks
 
 Box = tuple[slice, slice]
 """Rows and columns of a part of a picture, of whole samples of colour (`box_around`)."""

@@ -51,7 +51,7 @@ def test_a_jump_splits_the_track_and_a_fast_face_does_not():
     np.testing.assert_allclose(found.points[12:], still + 300)
     larger = np.concatenate([still, still * 2])
     assert track.smooth_track(larger, "clip").jumps == (12,)
-    fast = still + np.arange(12)[:, None, None] * 30
+    fast = still + np.arange(12)[:, None, None] * 15
     assert track.smooth_track(fast, "clip").jumps == ()
     alone = np.full((9, 5, 2), np.nan)
     alone[4] = align_points(100)

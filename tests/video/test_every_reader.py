@@ -129,18 +129,22 @@ def without_times(folder: Path) -> Made:
     return video(folder / "a.h264", frames), frames, 0
 
 
-def photographs(folder: Path) -> Made:
+def photographs(suffix: str) -> Callable[[Path], Made]:
     """Two EXIF orientations, as a phone that is turned writes them."""
-    frames = smooth(2)
-    (folder / "a").mkdir(parents=True)
-    for number, (frame, orientation, how) in enumerate(
-        zip(frames, (6, 5), (Image.Transpose.ROTATE_90, Image.Transpose.TRANSPOSE), strict=True)
-    ):
-        exif = Image.Exif()
-        exif[274] = orientation
-        stored = Image.fromarray(frame).transpose(how)
-        stored.save(folder / "a" / f"{number}.jpg", exif=exif, quality=100, subsampling=0)
-    return folder / "a", frames, 1
+
+    def make(folder: Path) -> Made:
+        frames = smooth(2)
+        (folder / "a").mkdir(parents=True)
+        stored = (6, Image.Transpose.ROTATE_90), (5, Image.Transpose.TRANSPOSE)
+        for number, (orientation, how) in enumerate(stored):
+            exif = Image.Exif()
+            exif[274] = orientation
+            picture = Image.fromarray(frames[number]).transpose(how)
+            options = {"quality": 100} if suffix == ".jpg" else {}
+            picture.save(folder / "a" / f"{number}{suffix}", exif=exif, **options)
+        return folder / "a", frames, 1.5 if suffix == ".jpg" else 0
+
+    return make
 
 
 def deep_pictures(folder: Path) -> Made:
@@ -199,6 +203,7 @@ KINDS: dict[str, Callable[[Path], Made]] = {
     **{f"turn {number}": turned(turn) for number, turn in enumerate(TURNS)},
     "turned mov": turned(TURNS[5], ".mov"),
     "turned mkv": turned(TURNS[6], ".mkv"),
+    **{f"turned {suffix}": photographs(suffix) for suffix in (".jpg", ".png", ".tif")},
     **{f"{mode} {suffix}": plain_pictures(mode, suffix) for mode, suffix in (
         ("RGB", ".webp"), ("RGB", ".bmp"), ("RGB", ".tif"), ("RGB", ".ppm"), ("RGB", ".tga"),
         ("RGBA", ".png"), ("RGBA", ".webp"), ("LA", ".png"), ("L", ".png"), ("P", ".png"),
@@ -206,8 +211,8 @@ KINDS: dict[str, Callable[[Path], Made]] = {
     )},
     **{make.__name__.replace("_", " "): make for make in (
         with_sound, at_varying_times, trimmed, wide_pixels, of_ten_bits, of_sixteen_bits, grey,
-        deep_grey, see_through_video, animation, without_times, photographs, deep_pictures,
-        with_twins,        unpadded, named_in_japanese,
+        deep_grey, see_through_video, animation, without_times, deep_pictures, with_twins,
+               unpadded, named_in_japanese,
     )},
 }  # fmt: skip
 
