@@ -6,7 +6,6 @@ Clips are read by `dicface.video.clips`, as RGB; here pictures keep their planes
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -110,8 +109,11 @@ def read_pictures(film: Film, start: int | None = None) -> Iterator[Picture]:
     with open_container(film.path) as container:
         stream = container.streams[film.stream]
         stream.thread_type = "AUTO"
+        if start is not None and _can_be_entered(film, start):
+            # Earlier by a tick: a field needs the frames around it.
+            container.seek(start - 1, stream=stream, backward=True)
         looks = None
-        for number, (frame, time) in enumerate(_decoded(container, stream, start)):
+        for number, (frame, time) in enumerate(_decoded(container, stream)):
             looks = looks or looks_of(stream, frame)
             if (frame.width, frame.height) != (looks.coded_width, looks.coded_height):
                 raise ClipError(
@@ -157,12 +159,12 @@ def _remarks(facts: VideoFacts) -> Iterator[str]:
 
 
 def _decoded(
-    container: av.container.InputContainer, stream: av.VideoStream, start: int | None
+    container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[tuple[av.VideoFrame, int | None]]:
     """Decoded frames without combs, with their times."""
     times: list[int | None] = []
     deinterlacer, looks = None, None
-    for frame in _entered(container, stream, start):
+    for frame in _frames(container, stream):
         looks = looks or looks_of(stream, frame)
         if not looks.interlaced:
             yield frame, frame.pts
@@ -176,22 +178,16 @@ def _decoded(
             yield progressive, times.pop(0)
 
 
-def _entered(
-    container: av.container.InputContainer, stream: av.VideoStream, start: int | None
-) -> Iterator[av.VideoFrame]:
-    """Decoded frames, from a key frame on that is shown no later than a time."""
-    if start is not None:
-        with contextlib.suppress(av.error.FFmpegError):
-            # A field needs the frames around it.
+def _can_be_entered(film: Film, start: int) -> bool:
+    """Whether reading can begin at a key frame that is shown no later than a time."""
+    with open_container(film.path) as container:
+        stream = container.streams[film.stream]
+        try:
             container.seek(start - 1, stream=stream, backward=True)
-        frames = _frames(container, stream)
-        first = next(frames, None)
-        if first is not None and first.pts is not None and first.pts <= start:
-            yield from itertools.chain((first,), frames)
-            return
-        # Not every file can be entered where it should be; the start is always before.
-        container.seek(min(stream.start_time or 0, 0), stream=stream, backward=True)
-    yield from _frames(container, stream)
+        except av.error.FFmpegError:
+            return False
+        first = next(_frames(container, stream), None)
+        return first is not None and first.pts is not None and first.pts <= start
 
 
 def _frames(
