@@ -43,9 +43,10 @@ def make_film(
     tags: dict[str, int] | None = None,
     metadata: dict[str, str] | None = None,
     pictures=still,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Writes a film; returns its path."""
-    options = {"crf": "10"} if codec == "libx264" else {}
+    options = options or ({"crf": "10"} if codec == "libx264" else {})
     with av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=fps, options=options)
         coder = video.codec_context

@@ -238,3 +238,22 @@ def test_reading_begins_in_the_middle(tmp_path, name):
         assert [p.pts for p in rest] == [p.pts for p in everything[number:]]
         for one, other in zip(rest, everything[number:], strict=True):
             assert (planes_of(one.frame)[0] == planes_of(other.frame)[0]).all()
+
+
+def test_interlaced_films_lose_their_combs_and_that_is_said(tmp_path, restored, caplog):
+    rows = np.arange(96)[:, None, None] % 2
+
+    def woven(number, sides):
+        """Two fields, half a frame's motion apart."""
+        odd, even = (still(n, sides, "clean") for n in (2 * number, 2 * number + 1))
+        return np.where(rows == 0, odd, even)
+
+    options = {"x264-params": "tff=1", "crf": "5"}
+    film = make_film(tmp_path / "a.mp4", 8, pictures=woven, options=options)
+    result, _ = restored(film, track(first=4, num=4), shots=[range(8)], lossless=True)
+    assert "it is interlaced; its frames are deinterlaced" in caplog.text
+    assert times_of(result) == times_of(film)
+    for before, after in list(zip(read_frames(film), read_frames(result), strict=True))[:4]:
+        assert np.abs(before.astype(int) - after).max() <= 2
+    with av.open(str(result)) as container:
+        assert not next(container.decode(video=0)).interlaced_frame
