@@ -136,6 +136,12 @@ class TestSet(ClipSet):
     )
     photo: Flag = setting("Whether the rendered split holds the animated photograph.")
     max_frames: Count = setting("Frames taken of each clip of a folder; 0 takes all.")
+    min_frames: Count = setting("Clips of a folder with fewer frames are misfits.", 1)
+    on_misfit: Literal["drop", "stop"] = setting(
+        "What clips do that are unreadable, damaged, too short or without a face: `drop` goes on "
+        "without them, and tables say how many of how many clips there are; `stop` is an error.",
+        "drop",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +156,16 @@ class DataSettings(Settings):
     detector: Literal[DETECTORS] = setting(
         "Face detector for imported clips; `auto` takes RetinaFace where its weights are on this "
         "machine."
+    )
+    choice: Literal["largest", "nearest"] = setting(
+        "Face that is followed where several are in view: the `largest`, as in the release, or the "
+        "`nearest` to that of the frame before.",
+        "largest",
+    )
+    smoothing_ends: Literal["reflect", "extrapolate"] = setting(
+        "How the landmarks' track continues beyond its ends; `reflect` is the release's, "
+        "`extrapolate` does not hold a moving face back (docs/faces.md).",
+        "reflect",
     )
 
 

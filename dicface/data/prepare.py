@@ -21,7 +21,7 @@ def import_test_clips(config: Config, out: Path) -> None:
 
     Raises:
         ClipError: The folder is missing, empty or of another layout, or a clip is unreadable.
-        FaceError: A clip has no face, or its landmarks do not fit.
+        FaceError: No clip has a face, or landmarks do not fit.
         WeightsError: The detector's weights are missing or damaged.
         DicfaceError: The disk is full.
     """
@@ -38,6 +38,10 @@ def import_test_clips(config: Config, out: Path) -> None:
         size=size,
         detector=config.data.detector,
         max_frames=test.max_frames or None,
+        choice=config.data.choice,
+        smoothing_ends=config.data.smoothing_ends,
+        min_frames=test.min_frames,
+        on_misfit=test.on_misfit,
     )
 
 

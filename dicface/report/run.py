@@ -11,6 +11,7 @@ from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, averaged
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network
+from dicface.faces.misfits import counted, read_left_out
 from dicface.methods import TRAINED, create
 from dicface.metrics import feature_sets
 from dicface.provenance.manifest import sidecar
@@ -25,6 +26,7 @@ from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import read_table
 from dicface.runs.folder import Run
 from dicface.runs.results import read_index
+from dicface.video.clips import list_clips
 from dicface.weights.registry import SEEDED, is_seeded
 
 SEEDED_NOTE = (
@@ -57,7 +59,7 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         noise_floor=run.noise_floor,
         setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
-        notes=_notes(config),
+        notes=_notes(run),
     )
     table = build_table(spec, rows, conditions)
     folder = table_folder(run, name, undone=undone)
@@ -196,9 +198,16 @@ def failure(run: Run, method: str, task: str) -> str:
     return "its jobs were not started"
 
 
-def _notes(config: Config) -> list[str]:
+def _notes(run: Run) -> list[str]:
     """What a reader must know of all rows."""
+    config = run.config
     notes = [config.remark] if config.remark else []
+    if left_out := read_left_out(run.truth):
+        used = len(list_clips(run.truth))
+        notes.append(
+            f"{used} of {used + len(left_out)} test clips are used; the others are left out "
+            f"({counted(left_out)})."
+        )
     if is_papers_protocol(config) and not config.takes_released_inputs:
         notes.append(
             "The inputs were degraded here by the paper's recipe (data.test.test_set: "
