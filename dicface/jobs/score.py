@@ -42,7 +42,19 @@ class Score(Job):
 
     def depends_on(self) -> dict[str, Any]:
         """What measures."""
-        return {"task": self.task, "method": self.method, "metrics": self.run.raw["metrics"]}
+        facts = {"task": self.task, "method": self.method, "metrics": self.run.raw["metrics"]}
+        return facts | ({"measured": self.measured} if self.run.is_wild else {})
+
+    @property
+    def measured(self) -> list[str]:
+        """Metrics: the paper's, or without a truth those that can be measured here."""
+        from dicface.metrics import METRICS, WITHOUT_TRUTH
+        from dicface.metrics.backbones import unmeasured
+
+        if not self.run.is_wild:
+            return list(METRICS)
+        absent = unmeasured(WITHOUT_TRUTH, self.run.config.metrics.backbones)
+        return [name for name in WITHOUT_TRUTH if name not in absent]
 
     def work(self) -> None:
         """See `score_set`."""
@@ -64,7 +76,10 @@ class Score(Job):
             match,
             folder,
             analysis_folder=self.run.analysis,
-            protocol=EvaluationProtocol.resolve(config.metrics.backbones, device=config.device),
+            protocol=EvaluationProtocol.resolve(
+                config.metrics.backbones, device=config.device, metrics=self.measured
+            ),
+            metrics=self.measured,
             workers=self.workers,
         )
 
@@ -75,7 +90,7 @@ class Score(Job):
             "restored": [*restored(folder), folder / "index.json"],
             "clips": true_clips(self.run.truth),
             "analysis": found(self.run.analysis, "*.npz"),
-            "weights": measuring_weights(self.run.config),
+            "weights": measuring_weights(self.run.config, self.measured),
         }
 
     @property
@@ -83,4 +98,4 @@ class Score(Job):
         """Numbers, features and landmarks."""
         from dicface.metrics import score_files
 
-        return score_files()
+        return score_files(self.measured)

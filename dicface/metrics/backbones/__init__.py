@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -100,6 +100,24 @@ class Backbones:
         return {kind: f"{info.name} {info.sha256}" for kind, info in infos.items()}
 
 
+def unmeasured(metrics: Iterable[str], prefer: Prefer) -> dict[str, str]:
+    """Returns metric -> why nothing measures it here: no file of its network, and no other one.
+
+    None where official networks are asked for: there a missing file is an error (`resolve`).
+    """
+    reasons = {}
+    for name in metrics if prefer != "official" else ():
+        for facts in metric_class(name).needs:
+            if facts.offline or (prefer == "auto" and registry.here(facts.file)):
+                continue
+            reasons[name] = (
+                registry.where_to_get(facts.file)
+                if prefer == "auto"
+                else f"metrics.backbones is '{prefer}', and nothing stands for it offline"
+            )
+    return reasons
+
+
 def _resolve_again(
     prefer: Prefer,
     device: str,
@@ -113,6 +131,8 @@ def _choose(facts: BackboneFacts, prefer: Prefer, device: str) -> Any:  # noqa: 
     path = _official_file(facts.file, prefer) if facts.file else None
     if path:
         return _network(facts.official, path, device)
+    if not facts.offline:
+        raise WeightsError(f"{registry.where_to_get(facts.file)}; nothing stands for it offline.")
     chosen = facts.random if prefer == "random" and facts.random else facts.offline
     return _network(chosen, device, _why_offline(facts.file, prefer))
 
@@ -143,4 +163,4 @@ def _why_offline(name: str, prefer: Prefer) -> str:
     return f"{registry.entry(name).file} is not on this machine"
 
 
-__all__ = ["BackboneInfo", "Backbones", "Prefer"]
+__all__ = ["BackboneInfo", "Backbones", "Prefer", "unmeasured"]
