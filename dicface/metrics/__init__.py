@@ -9,7 +9,7 @@ reading the facts of a metric, loads no network and no torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dicface.metrics.facts import FACE_SIZE, BackboneFacts, MetricFacts, load_class
@@ -69,23 +69,23 @@ def metric_class(name: str) -> type[Metric]:
 class _Metrics(Mapping[str, MetricFacts]):
     """Facts of listed metrics; the file of a metric is imported when they are read."""
 
-    def __init__(self, listed: Mapping[str, str]) -> None:
+    def __init__(self, listed: Callable[[], Mapping[str, str]]) -> None:
         self._listed = listed
 
     def __getitem__(self, name: str) -> MetricFacts:
-        return load_class(self._listed[name]).facts
+        return load_class(self._listed()[name]).facts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._listed)
+        return iter(self._listed())
 
     def __len__(self) -> int:
-        return len(self._listed)
+        return len(self._listed())
 
 
-METRICS: Mapping[str, MetricFacts] = _Metrics(LISTED)
+METRICS: Mapping[str, MetricFacts] = _Metrics(lambda: LISTED)
 """Metric -> its facts, in the order of the paper's columns."""
 
-WITHOUT_TRUTH: Mapping[str, MetricFacts] = _Metrics(LISTED_WITHOUT_TRUTH)
+WITHOUT_TRUTH: Mapping[str, MetricFacts] = _Metrics(lambda: LISTED_WITHOUT_TRUTH)
 """Metric -> its facts, of those that need no truth; their reference is the input, or nothing."""
 
 

@@ -13,6 +13,7 @@ from dicface.metrics.facts import FACE_SIZE, MetricFacts
 from dicface.metrics.high_pass import MIN_FRAMES
 from dicface.metrics.metric import FrameMetric
 from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.tracks import check_square
 from dicface.metrics.truth import TruthAnalysis
 from dicface.metrics.view import FrameView
 
@@ -39,7 +40,11 @@ def region_luma(frame: NDArray[np.uint8], region: str) -> float:
 
     Returns:
         Levels of 0..255.
+
+    Raises:
+        MetricError: The frame is not square, hence no aligned face.
     """
+    check_square(frame)
     left, top, right, bottom = (round(edge * len(frame) / FACE_SIZE) for edge in REGIONS[region])
     inside = frame[top:bottom, left:right]
     colour = inside.sum(axis=(0, 1), dtype=np.float64)

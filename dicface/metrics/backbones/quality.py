@@ -5,11 +5,15 @@ pyiqa would download what it lacks; here each is given its file, so that no netw
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import packaging.version
 import torch
 from numpy.typing import NDArray
 
@@ -50,6 +54,10 @@ class _Quality:
     def _network(self) -> nn.Module:
         try:
             return self._build().eval().requires_grad_(False).to(self._device)
+        except ImportError as error:
+            raise WeightsError(
+                f"{self.name}: pyiqa lacks a package ({error}). Install it."
+            ) from error
         except Exception as error:  # whatever an unknown file makes pyiqa say
             raise WeightsError(
                 f"{self._path}: is not what {self.name} is computed with ({error}). Delete it and "
@@ -96,8 +104,15 @@ class ClipIqaQuality(_Quality):
     name = "clipiqa-rn50"
 
     def _build(self) -> nn.Module:
-        from pyiqa.archs.clipiqa_arch import CLIPIQA
-
+        # openai-clip takes `packaging` from setuptools' pkg_resources, which newer ones lack.
+        stands_in = importlib.util.find_spec("pkg_resources") is None
+        if stands_in:
+            sys.modules["pkg_resources"] = SimpleNamespace(packaging=packaging)
+        try:
+            from pyiqa.archs.clipiqa_arch import CLIPIQA
+        finally:
+            if stands_in:
+                del sys.modules["pkg_resources"]
         return CLIPIQA(backbone=str(self._path))
 
 
