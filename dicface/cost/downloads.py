@@ -79,7 +79,7 @@ def _trains_with_lpips(resolved: Network) -> bool:
 def _optional_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
     files = {}
     if plan.config.metrics.backbones == "auto" and _has(jobs, "score"):
-        files = dict.fromkeys(official_files(), "official metrics; offline networks without it")
+        files = dict.fromkeys(_measuring(plan), "official metrics; offline networks without it")
     looks_for_faces = _has(jobs, "import_clips", "import_wild", "training_landmarks")
     # The smaller RetinaFace does too.
     if looks_for_faces and plan.config.data.detector != "dlib" and _missing("retinaface_mobilenet"):

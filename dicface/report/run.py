@@ -83,7 +83,8 @@ def summary(run: Run, made: Sequence[str]) -> str:
     if len(made) != 1:
         return where
     (name,) = made
-    paths = [run.tables / f"{name}.md", run.figures / "comparison.png"]
+    seen = run.report / "index.html" if run.is_wild else run.figures / "comparison.png"
+    paths = [run.tables / f"{name}.md", seen]
     try:
         return to_screen(read_table(run.tables / f"{name}.json"), paths)
     except MetricError as error:  # what the jobs made stands all the same
