@@ -10,7 +10,7 @@ from dicface.base.errors import WeightsError
 from dicface.config.networks import Network, network
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rates
-from dicface.metrics import official_files
+from dicface.metrics import METRICS, WITHOUT_TRUTH, official_files
 from dicface.weights import registry
 from dicface.workflow.plan import Plan
 
@@ -66,7 +66,7 @@ def _required_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
             elif _trains_with_lpips(resolved):
                 files.setdefault("vgg16", []).append("training with LPIPS")
     if plan.config.metrics.backbones == "official" and _has(jobs, "score"):
-        for name in official_files():
+        for name in _measuring(plan):
             files.setdefault(name, []).append("official metrics")
     return {name: ", ".join(dict.fromkeys(reasons)) for name, reasons in files.items()}
 
@@ -74,6 +74,11 @@ def _required_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
 def _trains_with_lpips(resolved: Network) -> bool:
     s = resolved.train
     return s.lpips_weight > 0 and s.perceptual == "lpips_vgg" and resolved.stage != "codeformer"
+
+
+def _measuring(plan: Plan) -> list[str]:
+    """Files of the networks that the run's metrics may be computed with."""
+    return official_files(WITHOUT_TRUTH if plan.run.is_wild else METRICS)
 
 
 def _optional_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:

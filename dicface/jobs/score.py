@@ -47,14 +47,10 @@ class Score(Job):
 
     @property
     def measured(self) -> list[str]:
-        """Metrics: the paper's, or without a truth those that can be measured here."""
-        from dicface.metrics import METRICS, WITHOUT_TRUTH
-        from dicface.metrics.backbones import unmeasured
+        """Names of the metrics."""
+        from dicface.metrics.backbones import metrics_of
 
-        if not self.run.is_wild:
-            return list(METRICS)
-        absent = unmeasured(WITHOUT_TRUTH, self.run.config.metrics.backbones)
-        return [name for name in WITHOUT_TRUTH if name not in absent]
+        return metrics_of(self.run.config)
 
     def work(self) -> None:
         """See `score_set`."""

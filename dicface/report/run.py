@@ -12,8 +12,8 @@ from dicface.base.names import BLIND, WILD, control_kind, controlled
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network, wild_rows
 from dicface.methods import TRAINED, create
-from dicface.metrics import METRICS, WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
-from dicface.metrics.backbones import unmeasured
+from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
+from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
 from dicface.report.render.screen import to_screen
@@ -56,7 +56,7 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
     conditions = Conditions(
         title=f"{spec.title}: {run.folder.name}, {config.data.size} px",
-        metrics=metrics_of(config),
+        metrics=measured(config),
         noise_floor=None if run.is_wild else run.noise_floor,
         setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
@@ -105,7 +105,7 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
             continue
-        features = feature_sets(facts.id for facts in metrics_of(run.config))
+        features = feature_sets(metrics_of(run.config))
         files += [results.metrics, *(results.folder / f"{each}.npz" for each in features)]
         if row.group == declared.ELSEWHERE:
             files.append(results.index)
@@ -126,7 +126,7 @@ def declare(config: Config, name: str) -> TableSpec:
         return declared.table1(rows)
     if name == WILD:
         rows = [*_declared(config, wild_rows(config)), *_made_elsewhere(config, BLIND.id)]
-        return declared.wild(rows, [facts.id for facts in metrics_of(config)])
+        return declared.wild(rows, metrics_of(config))
     if name == "table2":
         tasks = config.table2.items()
         return declared.table2(
@@ -153,12 +153,9 @@ def is_papers_protocol(config: Config) -> bool:
     return config.protocol_is_paper and not config.own_clips and config.budget == "full"
 
 
-def metrics_of(config: Config) -> list[MetricFacts]:
-    """The metrics of a run: the paper's, or those that need no truth and can be measured here."""
-    if not config.wild_clips:
-        return list(METRICS.values())
-    absent = unmeasured(WITHOUT_TRUTH, config.metrics.backbones)
-    return [facts for name, facts in WITHOUT_TRUTH.items() if name not in absent]
+def measured(config: Config) -> list[MetricFacts]:
+    """Facts of the metrics of a run."""
+    return [metric_class(name).facts for name in metrics_of(config)]
 
 
 def describe_test_set(config: Config) -> str:
@@ -207,7 +204,7 @@ def _notes(config: Config) -> list[str]:
 def _wild_notes(run: Run) -> list[str]:
     """What the numbers of a table without a truth are and are not, and what is missing."""
     absent = unmeasured(WITHOUT_TRUTH, run.config.metrics.backbones)
-    shown = [facts for facts in metrics_of(run.config) if facts.id in declared.WILD_SHOWN]
+    shown = [facts for facts in measured(run.config) if facts.id in declared.WILD_SHOWN]
     left_out = json.loads(run.left_out.read_text(encoding="utf-8"))
     return [
         *(f"{facts.name}: {metric_class(facts.id).says}." for facts in shown),

@@ -10,7 +10,7 @@ import pytest
 
 from dicface.config.load import load
 from dicface.metrics import WITHOUT_TRUTH
-from dicface.report.run import metrics_of, table_inputs, write_run_table
+from dicface.report.run import measured, table_inputs, write_run_table
 from dicface.report.site import write_report
 from dicface.report.tables.table import read_table
 from dicface.runs.folder import Run
@@ -37,7 +37,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     config = replace(CONFIG, wild_clips="films", table1=tuple(LEVELS)[:4])
     folder = tmp_path / "demo-wild-films"
     run = Run(config=config, raw={}, folder=folder, train_folder=tmp_path / "demo")
-    measured = [facts.id for facts in metrics_of(config)]
+    metrics = [facts.id for facts in measured(config)]
     for method, level in LEVELS.items():
         results = run.results("bfr", method)
         for number, clip in enumerate(CLIPS):
@@ -46,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         rows = [
             {"clip": clip, "metric": metric, "value": level + 0.01 * number}
             for number, clip in enumerate(CLIPS)
-            for metric in measured
+            for metric in metrics
         ]
         scores = pd.DataFrame(rows).assign(task="bfr", method=method, num_frames=6, num_missing=0)
         scores = scores.assign(backbone="pixels", backbone_sha256="", official=True, note="")
@@ -88,10 +88,10 @@ def test_controls_take_no_rank_and_notes_say_what_each_number_is_and_is_not(run:
     assert "64-px faces in degraded videos of the user" in words
     assert "Noise floor" not in words
     csv = pd.read_csv(run.tables / "wild.csv")
-    assert set(csv["metric"]) == {facts.id for facts in metrics_of(run.config)}
+    assert set(csv["metric"]) == {facts.id for facts in measured(run.config)}
     assert set(csv["metric"]) > {"flicker_slow", "flicker_eyes"}
     assert run.left_out in table_inputs(run, "wild")
-    assert len(WITHOUT_TRUTH) == len(metrics_of(run.config)) + 4
+    assert len(WITHOUT_TRUTH) == len(measured(run.config)) + 4
 
 
 def test_pages_show_the_input_and_methods_and_no_truth(run: Run) -> None:

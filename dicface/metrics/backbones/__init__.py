@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dicface.base.errors import ConfigError, WeightsError
-from dicface.metrics import BackboneFacts, load_class, metric_class, needed_backbones
+from dicface.config.settings import Config
+from dicface.metrics import (
+    METRICS,
+    WITHOUT_TRUTH,
+    BackboneFacts,
+    load_class,
+    metric_class,
+    needed_backbones,
+)
 from dicface.metrics.backbones.info import PIXELS, BackboneInfo
 from dicface.weights import registry
 
@@ -118,6 +126,14 @@ def unmeasured(metrics: Iterable[str], prefer: Prefer) -> dict[str, str]:
     return reasons
 
 
+def metrics_of(config: Config) -> list[str]:
+    """Returns a run's metrics: the paper's, or those that need no truth and can be had here."""
+    if not config.wild_clips:
+        return list(METRICS)
+    absent = unmeasured(WITHOUT_TRUTH, config.metrics.backbones)
+    return [name for name in WITHOUT_TRUTH if name not in absent]
+
+
 def _resolve_again(
     prefer: Prefer,
     device: str,
@@ -163,4 +179,4 @@ def _why_offline(name: str, prefer: Prefer) -> str:
     return f"{registry.entry(name).file} is not on this machine"
 
 
-__all__ = ["BackboneInfo", "Backbones", "Prefer", "unmeasured"]
+__all__ = ["BackboneInfo", "Backbones", "Prefer", "metrics_of", "unmeasured"]

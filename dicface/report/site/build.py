@@ -16,7 +16,7 @@ from PIL import Image
 
 from dicface.base.errors import DicfaceError
 from dicface.metrics import METRICS, MetricFacts
-from dicface.report.run import metrics_of
+from dicface.report.run import measured
 from dicface.report.site import cost, training
 from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
@@ -113,7 +113,7 @@ def write_report(
         provenance=read_provenance(run.folder),
         remark=run.config.remark,
     )
-    metrics = metrics_of(run.config) if metrics is None else metrics
+    metrics = measured(run.config) if metrics is None else metrics
     return write_pages(contents, out or run.report, crf=crf, metrics=metrics)
 
 
