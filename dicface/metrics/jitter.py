@@ -10,7 +10,7 @@ from dicface.metrics.high_pass import MIN_FRAMES, high_pass, low_pass
 from dicface.metrics.metric import FrameMetric
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.truth import TruthAnalysis
-from dicface.metrics.view import FrameView, LandmarkView
+from dicface.metrics.view import FrameView
 
 
 def landmark_jitter(
@@ -61,10 +61,10 @@ class Jitter(FrameMetric):
         self._restored: list[NDArray[np.floating]] = []
         self._degraded: list[NDArray[np.floating]] = []
 
-    def update(self, view: FrameView | LandmarkView) -> None:
+    def update(self, view: FrameView) -> None:
         """Looks at the clip's next frame."""
-        self._restored.append(view.landmarks)
-        self._degraded.append(view.true_landmarks)
+        self._restored.append(view.steady_landmarks)
+        self._degraded.append(view.true_steady_landmarks)
 
     def values(self) -> NDArray[np.float64]:
         """Pixels of a 512-px face."""

@@ -97,6 +97,13 @@ def test_a_set_is_scored_with_its_inputs_in_the_place_of_the_truth(fake, folders
     assert kept.features == {}
 
 
+def test_a_box_that_trembles_is_no_jitter(fake, monkeypatch) -> None:
+    boxes = itertools.cycle([100, 103])
+    _scoring.find_everywhere(monkeypatch, lambda face: _scoring.Box(next(boxes), 100, 300, 300))
+    # The stand-in's landmarks hang on the left edge of the box.
+    assert functional.jitter(np.full((12, 32, 32, 3), 90, np.uint8)) == 0
+
+
 def test_a_clip_too_short_to_be_split_has_no_jitter_and_says_so(fake) -> None:
     short = np.zeros((4, 32, 32, 3), np.uint8)
     for name in ("jitter", "shape_flicker", "flicker_slow"):

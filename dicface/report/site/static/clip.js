@@ -291,7 +291,9 @@
   function choose() {
     for (const canvas of canvases) {
       const side = canvas.dataset.shows;
-      if (tileOf(side)) canvas.setAttribute("aria-label", `${side}: ${tileOf(side).label}`);
+      if (!tileOf(side)) continue;
+      const label = tileOf(side).label;
+      canvas.setAttribute("aria-label", side[0] === "=" ? label : `${side}: ${label}`);
     }
     drawSlices();
     drawCurves();
