@@ -76,8 +76,8 @@ Budget = Annotated[
     Text,
     matches(
         r"(?!seed|clips|wild)[a-z0-9_]+",
-        "lower-case letters, digits and _, and not seed…, clips… or wild…, which other runs are "
-        "called; rename its file",
+        "lower-case letters, digits and _, and neither seed…, clips… nor wild…, which other runs "
+        "are called; rename its file",
     ),
 ]
 
