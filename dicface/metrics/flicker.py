@@ -117,33 +117,33 @@ class FlickerFast(FrameMetric):
 class FlickerMiddle(FlickerFast):
     """The same of changes that come again after four to eight frames."""
 
-    facts = replace(FlickerFast.facts, id="flicker_middle", name="Flicker, middle")
+    facts = replace(FlickerFast.facts, id="flicker_middle", name="Flicker middle")
     band = "middle"
 
 
 class FlickerSlow(FlickerFast):
     """The same of changes that come again after eight frames or more, as of true light."""
 
-    facts = replace(FlickerFast.facts, id="flicker_slow", name="Flicker, slow")
+    facts = replace(FlickerFast.facts, id="flicker_slow", name="Flicker slow")
     band = "slow"
 
 
 class FlickerEyes(FlickerFast):
     """Fast flicker of the eyes."""
 
-    facts = replace(FlickerFast.facts, id="flicker_eyes", name="Flicker, eyes")
+    facts = replace(FlickerFast.facts, id="flicker_eyes", name="Flicker eyes")
     region = "eyes"
 
 
 class FlickerMouth(FlickerFast):
     """Fast flicker of the mouth."""
 
-    facts = replace(FlickerFast.facts, id="flicker_mouth", name="Flicker, mouth")
+    facts = replace(FlickerFast.facts, id="flicker_mouth", name="Flicker mouth")
     region = "mouth"
 
 
 class FlickerBackground(FlickerFast):
     """Fast flicker around the face."""
 
-    facts = replace(FlickerFast.facts, id="flicker_background", name="Flicker, background")
+    facts = replace(FlickerFast.facts, id="flicker_background", name="Flicker background")
     region = "background"

@@ -20,7 +20,7 @@ class IdentitySteps(FrameMetric):
 
     facts = MetricFacts(
         id="identity_steps",
-        name="IDS, steps",
+        name="IDS steps",
         unit="",
         higher_is_better=True,
         level="clip",
