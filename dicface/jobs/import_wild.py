@@ -20,7 +20,7 @@ class ImportWild(Job):
 
     name = "import_wild"
     kind = "inputs"
-    leaves = ("index.parquet", "left_out.json", "*.mkv")
+    leaves = ("index.parquet", "not_used.json", "*.mkv")
 
     def waits_for(self) -> list[Path]:
         """The user's clips, so that a new or changed video is noticed.

@@ -204,7 +204,7 @@ class Run:
     @property
     def left_out(self) -> Path:
         """Which of the user's degraded videos cannot be used, and why; JSON."""
-        return self.inputs(BLIND.id) / "left_out.json"
+        return self.inputs(BLIND.id) / "not_used.json"
 
     def clips(self, split: str) -> Path:
         """Folder of the clips, or of the index, of "train", "images" or "test"."""

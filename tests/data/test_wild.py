@@ -38,8 +38,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 def imported(config: Config, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     out = tmp_path / "out"
-    wild.import_wild_clips(config, out, out / "left_out.json")
-    return out, json.loads((out / "left_out.json").read_text())
+    wild.import_wild_clips(config, out, out / "not_used.json")
+    return out, json.loads((out / "not_used.json").read_text())
 
 
 def test_clips_are_aligned_and_as_long_as_the_configuration_takes(
