@@ -75,9 +75,9 @@ SafePath = Annotated[
 Budget = Annotated[
     Text,
     matches(
-        r"(?!seed|clips)[a-z0-9_]+",
-        "lower-case letters, digits and _, and neither seed… nor clips…, which other runs are "
-        "called; rename its file",
+        r"(?!seed|clips|wild)[a-z0-9_]+",
+        "lower-case letters, digits and _, and neither seed…, clips… nor wild…, which other runs "
+        "are called; rename its file",
     ),
 ]
 
@@ -212,6 +212,7 @@ class Resources(Settings):
     render_clips: Changes[RuleResources] = _of_rule("Rendering a split.")
     render_stills: Changes[RuleResources] = _of_rule("Rendering single frames.")
     import_clips: Changes[RuleResources] = _of_rule("Aligning test clips.")
+    import_wild: Changes[RuleResources] = _of_rule("Aligning degraded videos of your own.")
     training_landmarks: Changes[RuleResources] = _of_rule("Landmarks of one shard.")
     training_index: Changes[RuleResources] = _of_rule("Listing a training set.")
     degrade: Changes[RuleResources] = _of_rule("Making a task's inputs.")
@@ -309,6 +310,10 @@ class Config(Settings):
     test_clips: Text = setting(
         'Folder of your own videos to test on instead of the scale\'s test set; "" for none.'
     )
+    wild_clips: Text = setting(
+        "Folder of your own degraded videos, which are restored as they are, without a truth "
+        '(docs/wild.md); "" for none.'
+    )
     results: SafePath = setting("Folder that all results go to.")
     device: Device = setting("Where networks run.")
     threads: Processors = setting(
@@ -335,6 +340,11 @@ class Config(Settings):
     ablations: dict[TableName, Ablation] = setting("Tables of variants, by name.")
 
     @property
+    def own_clips(self) -> str:
+        """Folder of the user's clips, with a truth or without; "" for none."""
+        return self.test_clips or self.wild_clips
+
+    @property
     def seed_name(self) -> str:
         """What every seed of the run starts from, for example "demo-0"."""
         return f"{self.scale}-{self.seed}"
@@ -347,4 +357,4 @@ class Config(Settings):
     @property
     def takes_released_inputs(self) -> bool:
         """Whether the test inputs are those of the DicFace authors, and are not made here."""
-        return not self.test_clips and self.data.test.test_set == "released"
+        return not self.own_clips and self.data.test.test_set == "released"

@@ -61,8 +61,8 @@ class Sizes:
         if index.is_file():
             frames = _column(index, "num_frames")
             return Count(len(frames), sum(frames), str(index))
-        folder = Path(config.test_clips or test.folder)
-        if not folder.exists() and not config.test_clips:
+        folder = Path(config.own_clips or test.folder)
+        if not folder.exists() and not config.own_clips:
             return Count(
                 NUM_TEST_CLIPS,
                 NUM_TEST_CLIPS * min(FRAMES_OF_A_VFHQ_CLIP, test.max_frames or 10**9),
@@ -70,7 +70,7 @@ class Sizes:
                 f"{FRAMES_OF_A_VFHQ_CLIP} frames, the mean over 20 clips' names",
                 assumed=True,
             )
-        if test.layout and not config.test_clips:
+        if test.layout and not config.own_clips:
             clips = read_layout(test.layout, folder).require().clips.values()
             paths = [clip.source for clip in clips]
         else:
