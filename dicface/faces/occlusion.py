@@ -31,8 +31,8 @@ _TO_PARTS = np.float32([[0.299, 0.587, 0.114], [0.701, -0.587, -0.114], [-0.299,
 
 def low_pass(face: NDArray) -> NDArray[np.float32]:
     """(128, 128, 3) float32 of an (S, S, 3) face: what survives most damage."""
-    small = cv2.resize(face.astype(np.float32), (MAP, MAP), interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(small, (0, 0), _BLUR)
+    small = cv2.resize(face, (MAP, MAP), interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small.astype(np.float32), (0, 0), _BLUR)
 
 
 def colour_offset(change: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ _CONTESTED = 0.1
 """Overlap of two followed faces from which identity has a say in whose a detection is."""
 _SAME_PERSON = 0.5
 """Distance of the mean embeddings of one person; dlib's threshold for two pictures is 0.6."""
-_SEARCH_FACE_PX = 110
+_SEARCH_FACE_PX = 100
 """Size that a followed face is searched at; dlib's detector sees faces of 80 px and more."""
 _MAX_EMBEDDINGS = 5
 
@@ -47,7 +47,7 @@ class PeopleSettings:
     """
 
     every: int = 4
-    look_every: int = 12
+    look_every: int = 16
     search_px: int = 540
     min_face: float = 0.0
     max_face: float = float("inf")
@@ -138,7 +138,7 @@ class PeopleFinder:
 
     def _look_near(self, waiting: _Waiting, trail: Trail) -> list[Face]:
         """Faces about where one was followed to, at the size that detectors see best."""
-        left, top, right, bottom = region(trail.box, 0.6, *waiting.small.shape[:2])
+        left, top, right, bottom = region(trail.box, 0.4, *waiting.small.shape[:2])
         if min(right - left, bottom - top) < 8:
             return []
         crop = waiting.small[top:bottom, left:right]
