@@ -20,7 +20,7 @@ from dicface.faces.detect import Face
 from dicface.faces.dlib_models import Box
 from dicface.faces.track import SMOOTHING_SIGMA_FRAMES, smooth_track
 
-_MAX_POINTS = 60
+_MAX_POINTS = 40
 _FEWEST_POINTS = 8
 _SMALLEST_SHARE = 0.35
 """Share of the points that must agree on the motion of a face."""
@@ -123,7 +123,8 @@ class Trail:
         # A detector's slip is alone: the middle one of three neighbours is none.
         offsets = median_filter(list(self.offsets.values()), size=(3, 1, 1), mode="nearest")
         raw[np.array(list(self.offsets)) - self.first] = offsets
-        smooth = smooth_track(raw, "trail", sigma_frames=sigma_frames, ends="extrapolate")
+        # Motion is in the carried points: here, the ends need no extrapolation of noise.
+        smooth = smooth_track(raw, "trail", sigma_frames=sigma_frames, ends="reflect")
         return np.array(self.carried) + smooth.points
 
     def _motion(
@@ -141,7 +142,7 @@ class Trail:
         if len(self._features) < _FEWEST_POINTS:
             return None
         points = (self._features - corner).astype(np.float32)[:, None]
-        how = {"winSize": (15, 15), "maxLevel": 3}
+        how = {"winSize": (15, 15), "maxLevel": 2}
         there, found, _ = cv2.calcOpticalFlowPyrLK(old, new, points, None, **how)
         back, returned, _ = cv2.calcOpticalFlowPyrLK(new, old, there, None, **how)
         error = np.linalg.norm(back - points, axis=2)[:, 0]
