@@ -22,7 +22,7 @@ from dicface.faces.track import SMOOTHING_SIGMA_FRAMES, smooth_track
 
 _MAX_POINTS = 40
 _FEWEST_POINTS = 8
-_SMALLEST_SHARE = 0.35
+_SMALLEST_SHARE = 0.5
 """Share of the points that must agree on the motion of a face."""
 _LARGEST_ERROR_PX = 1.0
 _MOST_GROWTH = 1.15
