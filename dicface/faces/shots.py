@@ -1,8 +1,8 @@
 """Cuts of a film, found on small pictures while it streams.
 
 A cut is a step that stands out from the steps around it and that no frame takes back: fast motion
-makes all steps large, and after a flash the old picture returns. Pictures are compared block by block,
-so that the light may change and people move, and by their colours.
+makes all steps large, and after a flash the old picture returns. Pictures are compared block by
+block, so that the light may change and people move, and by their colours.
 """
 
 from __future__ import annotations
