@@ -166,8 +166,8 @@ class Blender:
 
 
 def _inside() -> NDArray[np.float32]:
-    """(128, 128): 0 at the rim of the square, 1 farther in."""
-    ramp = np.clip((np.minimum(np.arange(MAP), np.arange(MAP)[::-1])) / _RIM, 0, 1)
+    """(128, 128): 0 in the two outermost px of the square, 1 farther in."""
+    ramp = np.clip((np.minimum(np.arange(MAP), np.arange(MAP)[::-1]) - 1) / _RIM, 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return np.outer(ramp, ramp).astype(np.float32)
 
