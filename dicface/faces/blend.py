@@ -24,14 +24,18 @@ _OCCLUDED = np.float32([0.6, 0.25, 0.15])
 """Weights of what hides the face now, a frame ago, two frames ago: hands are quick."""
 _FADE = 6
 """Frames in which a face comes or goes that enters or leaves within its shot."""
-_PARSE_EVERY = 4
+_MASK_EVERY = 3
+"""The outline of a face is found in each so many frames."""
+_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U}
 _LANDMARKS_PX = 256
 _FACE_BOX = (0.27, 0.33, 0.73, 0.79)
 """Where dlib's detector sees the face in an aligned square, as shares of its side."""
-_FOREHEAD = 0.45
+_FOREHEAD = 0.75
 """How far above the brows the mask reaches, as a share of the way from brows to nose base."""
 _EDGE = 4.0
 """Deviation of the mask's soft edge, px of a map."""
+_DRAWN_IN = 2
+"""How far the mask is drawn in before its edge is made soft, px of a map."""
 _RIM = 10
 """Width of the rim of the square in which the mask falls to zero, px of a map."""
 
@@ -68,7 +72,7 @@ class Blender:
             after which all is the same bits as if the track had been given from its first frame on.
     """
 
-    memory = _WINDOW + _PARSE_EVERY
+    memory = _WINDOW + _MASK_EVERY
 
     def __init__(
         self,
@@ -82,7 +86,7 @@ class Blender:
         self._track, self._parser, self._strength = track, parser, strength
         self._match_colours, self._keep_occluders = match_colours, keep_occluders
         self._seen: deque[_Seen] = deque(maxlen=_WINDOW + 1)
-        self._parsed: NDArray[np.float32] | None = None
+        self._outline: NDArray[np.float32] | None = None
 
     def observe(self, aligned_input: NDArray, restored: NDArray, frame_index: int) -> None:
         """Takes a frame into mask and colours only, as `paste` does too.
@@ -115,13 +119,22 @@ class Blender:
             frame_index: Number of the frame in the film.
         """
         self.observe(aligned_input, restored, frame_index)
+        mask = self.mask(frame_index)
         size = restored.shape[0]
-        change = restored.astype(np.float32) - aligned_input.astype(np.float32)
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return frame.copy()
+        # Only what the mask reaches, which ends inside the square.
+        top, left = (each[0] * size // MAP for each in (rows, columns))
+        bottom, right = (-(-(each[-1] + 1) * size // MAP) for each in (rows, columns))
+        part = np.s_[top:bottom, left:right]
+        layer = cv2.subtract(restored[part], aligned_input[part], dtype=cv2.CV_32F)
         if self._match_colours:
-            change += np.mean([seen.offset for seen in self._seen], axis=0)
-        small = self.mask(frame_index)
-        mask = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
-        return _add(frame, change * mask[..., None], self._track.affine(frame_index, size), small)
+            layer += np.mean([seen.offset for seen in self._seen], axis=0)
+        layer *= cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)[part][..., None]
+        affine = self._track.affine(frame_index, size)
+        affine[:, 2] -= (left, top)
+        return _add(frame, layer, affine)
 
     def mask(self, frame_index: int) -> NDArray[np.float32]:
         """(128, 128) in [0, 1]: the share of the restored face at the frame given last."""
@@ -145,19 +158,16 @@ class Blender:
 
         It is the restored face's: a hand before the input's would mislead.
         """
-        if self._parser is None:
-            mask = _hull(restored)
-        else:
-            due = (frame_index - self._track.first) % _PARSE_EVERY == 0
-            if due or self._parsed is None:
-                self._parsed = _parsed(restored, self._parser)
-            mask = self._parsed
-        return cv2.GaussianBlur(mask * _INSIDE, (0, 0), _EDGE) * _INSIDE
+        if self._outline is None or (frame_index - self._track.first) % _MASK_EVERY == 0:
+            parser = self._parser
+            outline = _hull(restored) if parser is None else _parsed(restored, parser)
+            self._outline = cv2.GaussianBlur(outline * _INSIDE, (0, 0), _EDGE) * _INSIDE
+        return self._outline
 
 
 def _inside() -> NDArray[np.float32]:
-    """(128, 128): 0 at the rim of the square, 1 farther in."""
-    ramp = np.clip((np.minimum(np.arange(MAP), np.arange(MAP)[::-1])) / _RIM, 0, 1)
+    """(128, 128): 0 in the two outermost px of the square, 1 farther in."""
+    ramp = np.clip((np.minimum(np.arange(MAP), np.arange(MAP)[::-1]) - 1) / _RIM, 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return np.outer(ramp, ramp).astype(np.float32)
 
@@ -176,15 +186,18 @@ def _hull(face: NDArray) -> NDArray[np.float32]:
     hull = cv2.convexHull((((outline + 0.5) * MAP / side) - 0.5).astype(np.float32))
     mask = np.zeros((MAP, MAP), np.uint8)
     cv2.fillConvexPoly(mask, np.rint(hull * 16).astype(np.int32), 255, cv2.LINE_AA, shift=4)
-    drawn_in = np.ones((2 * round(_EDGE) + 1,) * 2, np.uint8)
-    return cv2.erode(mask, drawn_in).astype(np.float32) / 255
+    return _drawn_in(mask.astype(np.float32) / 255)
 
 
 def _parsed(face: NDArray, parser: Parser) -> NDArray[np.float32]:
     classes = parser(cv2.resize(_bytes(face), (512, 512), interpolation=cv2.INTER_LINEAR))
     mask = np.where(np.isin(classes, NON_FACE_CLASSES), 0, 1).astype(np.float32)
     mask = cv2.resize(mask, (MAP, MAP), interpolation=cv2.INTER_AREA)
-    return cv2.erode(mask, np.ones((2 * round(_EDGE) + 1,) * 2, np.uint8))
+    return _drawn_in(mask)
+
+
+def _drawn_in(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cv2.erode(mask, np.ones((2 * _DRAWN_IN + 1,) * 2, np.uint8))
 
 
 def _bytes(face: NDArray) -> NDArray[np.uint8]:
@@ -192,37 +205,36 @@ def _bytes(face: NDArray) -> NDArray[np.uint8]:
 
 
 def _add(
-    frame: NDArray[np.uint8],
-    layer: NDArray[np.float32],
-    affine: NDArray[np.float64],
-    mask: NDArray[np.float32],
+    frame: NDArray[np.uint8], layer: NDArray[np.float32], affine: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """The frame plus a layer of the aligned square; the same bits where the mask is zero."""
-    out = frame.copy()
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return out
+    """The frame plus a layer; the same bits where the layer is zero or does not reach.
+
+    Args:
+        frame: (H, W, 3) uint8 or uint16.
+        layer: (h, w, 3) in 0…255 of the frame's range.
+        affine: (2, 3) frame px → layer px.
+    """
     # As `align.warp` does where it reduces: pixels are averaged, not skipped.
-    side = layer.shape[0]
     factor = max(1, round(float(np.hypot(affine[0, 0], affine[1, 0]))))
     if factor > 1:
-        scale = (side // factor) / side
-        side //= factor
-        layer = cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA)
-        affine = affine * scale
+        before = np.array(layer.shape[1::-1])
+        after = np.maximum(1, np.rint(before / factor)).astype(int)
+        layer = cv2.resize(layer, after.tolist(), interpolation=cv2.INTER_AREA)
+        scale = after / before
+        affine = affine * scale[:, None]
         affine[:, 2] += 0.5 * scale - 0.5
     inverse = cv2.invertAffineTransform(affine)
-    # Only the part of the frame that the mask reaches.
-    x = np.array([columns[0] - 1, columns[-1] + 2]) * (side / MAP)
-    y = np.array([rows[0] - 1, rows[-1] + 2]) * (side / MAP)
+    x, y = (np.array([-1, side]) for side in layer.shape[1::-1])
     corners = np.array([(u, v) for u in x for v in y]) @ inverse[:, :2].T + inverse[:, 2]
-    height, width = frame.shape[:2]
-    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width, height]).tolist()
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, [width, height]).tolist()
+    most = frame.shape[1::-1]
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, most).tolist()
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, most).tolist()
+    out = frame.copy()
     if right > left and bottom > top:
         inverse[:, 2] -= (left, top)
         moved = cv2.warpAffine(layer, inverse, (right - left, bottom - top))
-        most = np.iinfo(frame.dtype).max
+        deep = frame.dtype == np.uint16
         part = out[top:bottom, left:right]
-        part[:] = np.clip(np.rint(part + moved * np.float32(most / 255)), 0, most)
+        # OpenCV adds in float and rounds once.
+        part[:] = cv2.add(part, moved * 257 if deep else moved, dtype=_DEPTHS[frame.dtype])
     return out

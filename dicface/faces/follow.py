@@ -20,9 +20,11 @@ from dicface.faces.detect import Face
 from dicface.faces.dlib_models import Box
 from dicface.faces.track import SMOOTHING_SIGMA_FRAMES, smooth_track
 
-_MAX_POINTS = 60
+_CARRIED_SIGMA = 1.2
+"""Smoothing of the flow's own noise, frames; little, so that quick motion stays."""
+_MAX_POINTS = 40
 _FEWEST_POINTS = 8
-_SMALLEST_SHARE = 0.35
+_SMALLEST_SHARE = 0.5
 """Share of the points that must agree on the motion of a face."""
 _LARGEST_ERROR_PX = 1.0
 _MOST_GROWTH = 1.15
@@ -117,14 +119,18 @@ class Trail:
         """Forgets the frames after `last`."""
         del self.carried[last - self.first + 1 :]
 
-    def points(self, sigma_frames: float = SMOOTHING_SIGMA_FRAMES) -> NDArray[np.float64]:
+    def points(self) -> NDArray[np.float64]:
         """(T, 5, 2) px: the carried points, moved by their smoothed distance to the measured."""
         raw = np.full((len(self.carried), 5, 2), np.nan)
         # A detector's slip is alone: the middle one of three neighbours is none.
         offsets = median_filter(list(self.offsets.values()), size=(3, 1, 1), mode="nearest")
         raw[np.array(list(self.offsets)) - self.first] = offsets
-        smooth = smooth_track(raw, "trail", sigma_frames=sigma_frames, ends="extrapolate")
-        return np.array(self.carried) + smooth.points
+        # Motion is in the carried points: here, the ends need no extrapolation of noise.
+        smooth = smooth_track(raw, "trail", sigma_frames=SMOOTHING_SIGMA_FRAMES, ends="reflect")
+        carried = smooth_track(
+            np.array(self.carried), "trail", sigma_frames=_CARRIED_SIGMA, ends="extrapolate"
+        )
+        return carried.points + smooth.points
 
     def _motion(
         self, before: NDArray[np.uint8], now: NDArray[np.uint8]
@@ -141,7 +147,7 @@ class Trail:
         if len(self._features) < _FEWEST_POINTS:
             return None
         points = (self._features - corner).astype(np.float32)[:, None]
-        how = {"winSize": (15, 15), "maxLevel": 3}
+        how = {"winSize": (15, 15), "maxLevel": 2}
         there, found, _ = cv2.calcOpticalFlowPyrLK(old, new, points, None, **how)
         back, returned, _ = cv2.calcOpticalFlowPyrLK(new, old, there, None, **how)
         error = np.linalg.norm(back - points, axis=2)[:, 0]

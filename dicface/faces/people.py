@@ -27,8 +27,10 @@ _CONTESTED = 0.1
 """Overlap of two followed faces from which identity has a say in whose a detection is."""
 _SAME_PERSON = 0.5
 """Distance of the mean embeddings of one person; dlib's threshold for two pictures is 0.6."""
-_SEARCH_FACE_PX = 110
+_SEARCH_FACE_PX = 100
 """Size that a followed face is searched at; dlib's detector sees faces of 80 px and more."""
+_SMALLEST_SEARCH_PX = 400
+"""Smaller pictures are enlarged to this short side for the search."""
 _MAX_EMBEDDINGS = 5
 
 
@@ -47,7 +49,7 @@ class PeopleSettings:
     """
 
     every: int = 4
-    look_every: int = 12
+    look_every: int = 16
     search_px: int = 540
     min_face: float = 0.0
     max_face: float = float("inf")
@@ -132,18 +134,25 @@ class PeopleFinder:
 
     def _look(self, waiting: _Waiting, *, thorough: bool) -> list[Face]:
         """Faces of the whole picture; small ones too where the search is thorough."""
-        small = waiting.small
-        scale = max(1.0, 400 / min(small.shape[:2]))
-        return self._detector.search(small, scale * 2 if thorough else scale)
+        scale = max(1.0, _SMALLEST_SEARCH_PX / min(waiting.small.shape[:2]))
+        return self._search(waiting, 2 * scale if thorough else scale)
 
     def _look_near(self, waiting: _Waiting, trail: Trail) -> list[Face]:
         """Faces about where one was followed to, at the size that detectors see best."""
-        left, top, right, bottom = region(trail.box, 0.6, *waiting.small.shape[:2])
-        if min(right - left, bottom - top) < 8:
-            return []
-        crop = waiting.small[top:bottom, left:right]
-        faces = self._detector.search(crop, _SEARCH_FACE_PX / max(trail.box.width, 1.0))
-        return [_shifted(face, left, top) for face in faces]
+        return self._search(waiting, _SEARCH_FACE_PX / max(trail.box.width, 1.0), trail.box)
+
+    def _search(self, waiting: _Waiting, scale: float, about: Box | None = None) -> list[Face]:
+        """Faces of a picture, or about a box in it, at `scale` times its small version."""
+        small, large = waiting.small, waiting.large
+        zoom = large.shape[0] / small.shape[0] if scale > 1 else 1.0
+        picture, left, top = (large if scale > 1 else small), 0, 0
+        if about is not None:
+            left, top, right, bottom = region(about.scaled(zoom), 0.4, *picture.shape[:2])
+            if min(right - left, bottom - top) < 8:
+                return []
+            picture = picture[top:bottom, left:right]
+        faces = self._detector.search(picture, scale / zoom)
+        return [_placed(face, left, top, zoom) for face in faces]
 
     def _match(self, faces: list[Face], waiting: _Waiting, *, new: bool = True) -> None:
         """Gives detections to trails; begins new ones, and ends those that are lost."""
@@ -284,9 +293,12 @@ def _distinct(faces: list[Face]) -> list[Face]:
     return kept
 
 
-def _shifted(face: Face, x: float, y: float) -> Face:
-    box = Box(face.box.left + x, face.box.top + y, face.box.right + x, face.box.bottom + y)
-    return Face(box=box, score=face.score, points=face.points + np.array([x, y]))
+def _placed(face: Face, left: int, top: int, zoom: float) -> Face:
+    """A face of a part that begins at `left`, `top` of a picture `zoom` times the small one."""
+    box = face.box
+    edges = (box.left + left, box.top + top, box.right + left, box.bottom + top)
+    points = (face.points + (left, top) + 0.5) / zoom - 0.5
+    return Face(box=Box(*edges).scaled(1 / zoom), score=face.score, points=points)
 
 
 def _reduced(frame: NDArray[np.uint8], short_side_px: int) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
 """Cuts of a film, found on small pictures while it streams.
 
 A cut is a step that stands out from the steps around it and that no frame takes back: fast motion
-makes all steps large, and after a flash the old picture returns. Pictures are compared by structure
-first, which a fade leaves as it is, and by their colours.
+makes all steps large, and after a flash the old picture returns. Pictures are compared block by
+block, so that the light may change and people move, and by their colours.
 """
 
 from __future__ import annotations
@@ -23,15 +23,19 @@ _FLASH = 3
 _SMALLEST_STEP, _STANDS_OUT = 0.15, 4.0
 _FLAT = 3.0
 """Standard deviation of the luma of a picture that shows nothing: black, white or any colour."""
-_WIDTH, _HEIGHT, _SHIFT = 48, 27, 3
+_OTHER_COLOURS = 64.0
+"""Grey levels by which the colours of two pictures differ that have nothing in common."""
+_WIDTH, _HEIGHT, _SHIFT, _BLOCK = 64, 36, 3, 10
+"""Size of the small pictures, how far their blocks may move, side of a block, px."""
+_COLUMNS = range(_SHIFT, _WIDTH - _BLOCK, _BLOCK)
 
 
 @dataclass(frozen=True)
 class _Thumb:
-    """What is compared of a frame: blurred luma, its colours' histogram, whether it is flat."""
+    """What is compared of a frame: blurred luma, each channel's sorted values, flatness."""
 
     luma: NDArray[np.float32]
-    colours: NDArray[np.float64]
+    colours: NDArray[np.float32]
     flat: bool
 
 
@@ -94,19 +98,28 @@ class ShotFinder:
 def _thumb(picture: NDArray[np.uint8]) -> _Thumb:
     small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # Of one mean brightness, so that a fade changes nothing.
-    level = np.clip(small * (96 / max(float(luma.mean()), 8.0)), 0, 255)
-    bins = (level // 64).astype(np.int64) @ np.array([16, 4, 1])
-    colours = np.bincount(bins.ravel(), minlength=64) / bins.size
-    return _Thumb(cv2.GaussianBlur(luma, (0, 0), 1.0), colours, float(luma.std()) < _FLAT)
+    return _Thumb(
+        cv2.GaussianBlur(luma, (0, 0), 1.0),
+        np.sort(small.reshape(-1, 3), axis=0).astype(np.float32),
+        float(luma.std()) < _FLAT,
+    )
 
 
 def _distance(a: _Thumb, b: _Thumb) -> float:
     """0 for the same picture, about 1 for unrelated ones; small shifts and fades count little."""
-    inside = b.luma[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
-    shared = cv2.matchTemplate(a.luma, inside, cv2.TM_CCOEFF).max() / inside.size
-    little = _FLAT**2
-    spread = a.luma[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT].std() * inside.std()
-    same = (shared + little) / (spread + little)
-    colours = 1.0 - float(np.minimum(a.colours, b.colours).sum())
-    return 0.7 * max(0.0, 1.0 - float(same)) + 0.3 * colours
+    places = [(y, x) for y in range(_SHIFT, _HEIGHT - _BLOCK, _BLOCK) for x in _COLUMNS]
+    structure = float(np.mean([_block_distance(a.luma, b.luma, *place) for place in places]))
+    colours = min(1.0, float(np.abs(a.colours - b.colours).mean()) / _OTHER_COLOURS)
+    return structure + 0.4 * colours
+
+
+def _block_distance(a: NDArray[np.float32], b: NDArray[np.float32], y: int, x: int) -> float:
+    """1 - the best correlation of a block of `b` with places about it in `a`; 0 if both are flat.
+
+    Blocks may move apart: people do not stand still.
+    """
+    block = b[y : y + _BLOCK, x : x + _BLOCK]
+    around = a[y - _SHIFT : y + _BLOCK + _SHIFT, x - _SHIFT : x + _BLOCK + _SHIFT]
+    same = float(cv2.matchTemplate(around, block, cv2.TM_CCOEFF_NORMED).max())
+    contrast = max(float(around.var()), float(block.var()))
+    return (1.0 - same) * contrast / (contrast + _FLAT**2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -103,6 +102,8 @@ def _is_deep_colour(image: Image.Image) -> bool:
 
 
 def _read_deep(path: Path, orientation: int) -> NDArray[np.uint8]:
+    import cv2  # Few pictures need it, and planning a run loads this module.
+
     stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype not in (np.uint8, np.uint16):
         raise _unreadable(path, "expected 8 or 16 bits a channel")

@@ -73,7 +73,7 @@ def test_the_mask_yields_to_a_hand(film, pasted):
 def test_a_face_with_nothing_before_it_is_pasted_whole(pasted):
     masks = [mask for _, _, mask in pasted]
     for mask in (*masks[:5], *masks[-3:]):
-        assert mask[48:96, 48:80].min() > 0.9
+        assert mask[48:86, 52:76].min() > 0.9
 
 
 def test_the_restored_face_is_seen(film, pasted):
@@ -105,7 +105,7 @@ def test_no_edge_is_seen(film):
     """A restored face that is 60 levels brighter, at the steepest place of the rim."""
     track = track_of(film)
     blender = Blender(track, match_colours=False, keep_occluders=False)
-    frame = film.clean[0]
+    frame = film.clean[0] // 2
     face = aligned(frame, track, 0).astype(np.float32)
     change = blender.paste(frame, face, face + 60, 0).astype(float) - frame
     steps = max(np.abs(np.diff(change, axis=axis)).max() for axis in (0, 1))
@@ -130,13 +130,14 @@ def test_part_of_a_film_gives_the_same_bits(film, pasted):
 
 def test_strength_reaches_from_the_input_to_the_restored_face(film):
     track, frame = track_of(film), film.clean[0]
-    face, better = aligned(frame, track, 0), restored(film, track, 0)
+    face = aligned(frame, track, 0)
+    better = (0.5 * face + 60).astype(np.uint8)
 
     def paste(strength: float) -> np.ndarray:
         return Blender(track, strength=strength).paste(frame, face, better, 0).astype(float) - frame
 
     assert not paste(0.0).any()
-    assert np.abs(2 * paste(0.5) - paste(1.0)).max() <= 2 or frame.max() == 255
+    assert np.abs(2 * paste(0.5) - paste(1.0)).max() <= 2
 
 
 def test_faces_that_come_and_go_fade(film):
@@ -174,8 +175,8 @@ def test_a_parser_gives_the_mask(film):
         blender.observe(face, face, t)
     assert asked == [(512, 512, 3)] * 2
     mask = blender.mask(4)
-    assert mask[60:80, 50:65].min() > 0.95
-    assert mask[:, 80:].max() == 0 or mask[:, 85:].max() < 0.01
+    assert mask[60:80, 50:65].min() > 0.9
+    assert mask[:, 90:].max() < 0.01
 
 
 def test_a_face_beyond_the_border_and_one_that_is_reduced(film):

@@ -49,10 +49,10 @@ def test_a_picture_that_is_gone_leaves_a_trail_adrift():
 
 
 def test_fast_motion_comes_from_the_flow_and_place_from_the_detector():
-    """Noise of the detector is averaged out; a jolt stays as sharp as it was."""
+    """Noise of the detector is averaged out; a shake of the head stays as quick as it was."""
     noise = np.random.default_rng(0)
-    jolt = np.where(np.arange(60) >= 30, 10.0, 0.0)[:, None, None]
-    true = np.full((60, 5, 2), 50.0) + jolt
+    shake = 10 * np.sin(2 * np.pi * np.arange(60) / 24)[:, None, None]
+    true = np.full((60, 5, 2), 50.0) + shake
     trail = Trail(first=0, box=Box(0, 0, 100, 100))
     drift = np.linspace(0, 3, 60)[:, None, None]
     for t, points in enumerate(true + drift):
@@ -61,5 +61,5 @@ def test_fast_motion_comes_from_the_flow_and_place_from_the_detector():
             measured = true[t] + noise.normal(0, 1.0, (5, 2))
             trail.measure(t, Face(box=trail.box, score=1.0, points=measured))
     error = trail.points() - true
-    assert np.abs(error).mean() < 0.5
-    assert np.abs(np.diff(error, axis=0)).max() < 0.3
+    assert np.abs(error).mean() < 0.6
+    assert np.abs(np.diff(error, axis=0)).max() < 0.5
