@@ -1,6 +1,7 @@
 """Shots, tracks and persons of rendered films, against their exact truth."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,17 +86,23 @@ def test_no_track_crosses_a_cut(seen):
         assert track.leaves == (track.frames.stop < shot.stop)
 
 
-def test_alignment_is_steady(seen):
-    """Corners of the square move as smoothly as heads do: little change of speed."""
-    _, found = seen
+def _unrest(track: Track) -> float:
+    """Mean change of speed of the square's corners, px of a face of 128 px, a frame squared."""
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * 128
+    places = []
+    for frame in track.frames:
+        affine = track.affine(frame, 128)
+        places.append((corners - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T)
+    return float(np.abs(np.diff(places, n=2, axis=0)).mean() * 128 / track.face_px)
+
+
+def test_alignment_is_steadier_than_the_truth(seen):
+    """Heads move, and expressions change; the found alignment adds no jitter to that."""
+    film, found = seen
     for track in found.tracks:
-        places = []
-        for frame in track.frames:
-            affine = track.affine(frame, 128)
-            places.append((corners - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T)
-        jerk = np.abs(np.diff(places, n=2, axis=0)) * 128 / track.face_px
-        assert jerk.mean() < 0.6
+        truth = actor_of(track, film).points[track.first : track.frames.stop]
+        if np.isfinite(truth).all():
+            assert _unrest(track) < _unrest(replace(track, points=truth)) + 0.05
 
 
 def test_tracks_survive_the_working_folder(seen):
