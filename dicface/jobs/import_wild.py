@@ -20,7 +20,7 @@ class ImportWild(Job):
 
     name = "import_wild"
     kind = "inputs"
-    leaves = ("index.parquet", "not_used.json", "*.mkv")
+    leaves = ("index.parquet", "*.mkv", "faces.parquet", "left_out.json")
 
     def waits_for(self) -> list[Path]:
         """The user's clips, so that a new or changed video is noticed.
@@ -42,14 +42,17 @@ class ImportWild(Job):
             "files": stamp_of_folder(config.wild_clips),
             "size": config.data.size,
             "detector": config.data.detector,
+            "choice": config.data.choice,
+            "smoothing_ends": config.data.smoothing_ends,
             "max_frames": config.data.test.max_frames,
+            "min_frames": config.data.test.min_frames,
         }
 
     def work(self) -> None:
         """See `import_wild_clips`."""
-        from dicface.data.wild import import_wild_clips
+        from dicface.data.prepare import import_wild_clips
 
-        import_wild_clips(self.run.config, self.run.inputs(BLIND.id), self.run.left_out)
+        import_wild_clips(self.run.config, self.run.inputs(BLIND.id))
 
     def reads(self) -> Mapping[str, Iterable[Path]]:
         """The clips as they are."""

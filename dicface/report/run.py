@@ -11,6 +11,7 @@ from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, WILD, control_kind, controlled
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network, wild_rows
+from dicface.faces.misfits import FILE as LEFT_OUT
 from dicface.faces.misfits import counted, read_left_out
 from dicface.methods import TRAINED, create
 from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
@@ -122,7 +123,9 @@ def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
 
 def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> list[Path]:
     """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
-    files = [run.left_out if run.is_wild else run.noise_floor]
+    left_out = run.inputs(BLIND.id) / LEFT_OUT
+    files = [left_out] if run.is_wild and left_out.is_file() else []
+    files += [] if run.is_wild else [run.noise_floor]
     for row in declare(run.config, name).rows:
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
@@ -234,11 +237,11 @@ def _wild_notes(run: Run) -> list[str]:
     """What the numbers of a table without a truth are and are not, and what is missing."""
     absent = unmeasured(WITHOUT_TRUTH, run.config.metrics.backbones)
     shown = [facts for facts in measured(run.config) if facts.id in declared.WILD_SHOWN]
-    left_out = json.loads(run.left_out.read_text(encoding="utf-8"))
+    left_out = read_left_out(run.inputs(BLIND.id))
     return [
         *(f"{facts.name}: {metric_class(facts.id).says}." for facts in shown),
         *(f"{WITHOUT_TRUTH[name].name} is not measured: {why}." for name, why in absent.items()),
-        *(f"{named([clip])} is left out: {why}" for clip, why in left_out.items()),
+        *(f"{named([misfit.clip])} is left out: {misfit.why}" for misfit in left_out),
     ]
 
 

@@ -201,11 +201,6 @@ class Run:
         """What says that the true clips are all there."""
         return self.truth / "index.parquet"
 
-    @property
-    def left_out(self) -> Path:
-        """Which of the user's degraded videos cannot be used, and why; JSON."""
-        return self.inputs(BLIND.id) / "not_used.json"
-
     def clips(self, split: str) -> Path:
         """Folder of the clips, or of the index, of "train", "images" or "test"."""
         return self.train_folder / "clips" / split

@@ -1,6 +1,5 @@
 """Degraded videos of the user: aligned, left as they are, and misfits named while others go on."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dicface.base.errors import ClipError, FaceError
+from dicface.base.errors import ClipError
 from dicface.config.load import load
 from dicface.config.settings import Config
-from dicface.data import wild
+from dicface.data.prepare import WILD_MIN_FRAMES, import_wild_clips
+from dicface.faces import importer
+from dicface.faces.misfits import read_left_out
 from dicface.video.clips import list_clips, read_clip, write_clip
 from tests.faces._faces import FixedDetector, picture
 
@@ -28,18 +29,18 @@ class FindsPictures(FixedDetector):
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setattr(wild, "default_detector", lambda name: FindsPictures())
+    monkeypatch.setattr(importer, "default_detector", lambda name: FindsPictures())
     folder = tmp_path / "films"
     write_clip(folder / "long.mkv", [picture(64, 64)] * 60, 30)
-    write_clip(folder / "least.mkv", [picture(101, 77)] * wild.WINDOW, 25)
+    write_clip(folder / "least.mkv", [picture(101, 77)] * WILD_MIN_FRAMES, 25)
     test = replace(CONFIG.data.test, max_frames=8)
     return replace(CONFIG, wild_clips=str(folder), data=replace(CONFIG.data, size=32, test=test))
 
 
 def imported(config: Config, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     out = tmp_path / "out"
-    wild.import_wild_clips(config, out, out / "not_used.json")
-    return out, json.loads((out / "not_used.json").read_text())
+    import_wild_clips(config, out)
+    return out, {misfit.clip: misfit.why for misfit in read_left_out(out)}
 
 
 def test_clips_are_aligned_and_as_long_as_the_configuration_takes(
@@ -48,7 +49,7 @@ def test_clips_are_aligned_and_as_long_as_the_configuration_takes(
     out, left_out = imported(config, tmp_path)
     assert left_out == {}
     index = pd.read_parquet(out / "index.parquet").set_index("clip")
-    assert index["num_frames"].to_dict() == {"least": wild.WINDOW, "long": 8}
+    assert index["num_frames"].to_dict() == {"least": WILD_MIN_FRAMES, "long": 8}
     frames, fps = read_clip(out / "long.mkv")
     assert (frames.shape, fps) == ((8, 32, 32, 3), 30)
     before = (out / "long.mkv").stat().st_mtime_ns
@@ -61,7 +62,7 @@ def test_what_does_not_fit_is_left_out_with_its_reason_and_the_others_go_on(
 ) -> None:
     imported(config, tmp_path)
     folder = Path(config.wild_clips)
-    write_clip(folder / "short.mkv", [picture(64, 64)] * (wild.WINDOW - 1), 25)
+    write_clip(folder / "short.mkv", [picture(64, 64)] * (WILD_MIN_FRAMES - 1), 25)
     write_clip(folder / "faceless.mkv", [BLACK] * 9, 25)
     (folder / "broken.mp4").write_bytes(b"no video")
     write_clip(folder / "least.mkv", [BLACK] * 9, 25)
@@ -69,7 +70,7 @@ def test_what_does_not_fit_is_left_out_with_its_reason_and_the_others_go_on(
     assert list(list_clips(out)) == ["long"]
     assert list(pd.read_parquet(out / "index.parquet")["clip"]) == ["long"]
     assert sorted(left_out) == ["broken", "faceless", "least", "short"]
-    assert "short.mkv: found 4 frames, expected 5 or more" in left_out["short"]
+    assert "short.mkv: holds 4 frames; expected at least 5" in left_out["short"]
     assert "no face found in any of its 8 frames" in left_out["faceless"]
 
 
@@ -81,6 +82,6 @@ def test_a_folder_of_which_nothing_can_be_used_names_it_all(config: Config, tmp_
         imported(config, tmp_path)
     write_clip(folder / "a.mkv", [BLACK] * 6, 25)
     write_clip(folder / "b.mkv", [BLACK], 25)
-    with pytest.raises(FaceError, match=r"none of its clips can be used:\n.*a.mkv.*\n.*b.mkv"):
+    with pytest.raises(ClipError, match=r"2 of 2 clips cannot be used:\n.*b.mkv.*\n.*a.mkv"):
         imported(config, tmp_path)
     assert not (tmp_path / "out" / "index.parquet").exists()

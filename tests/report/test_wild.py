@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dicface.config.load import load
+from dicface.faces.misfits import Misfit, write_left_out
 from dicface.metrics import WITHOUT_TRUTH
 from dicface.report.run import measured, table_inputs, write_run_table
 from dicface.report.site import write_report
@@ -27,7 +28,7 @@ LEVELS = {
     "input_mean5": 0.5,
     "input_frozen": 0.1,
 }
-LEFT_OUT = {"d": "films/d.mp4: no face found in any of its 9 frames"}
+LEFT_OUT = Misfit(clip="d", kind="faceless", why="films/d.mp4: no face found in any of 9 frames")
 
 
 @pytest.fixture
@@ -50,10 +51,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         ]
         scores = pd.DataFrame(rows).assign(task="bfr", method=method, num_frames=6, num_missing=0)
         scores = scores.assign(backbone="pixels", backbone_sha256="", official=True, note="")
-        scores.assign(protocol="dicface-1").to_parquet(results.metrics)
+        scores.assign(protocol="dicface-2").to_parquet(results.metrics)
         if method != "input":
             results.index.write_text(json.dumps({"method": method, "clips": CLIPS}))
-    run.left_out.write_text(json.dumps(LEFT_OUT))
+    write_left_out(run.inputs("bfr"), [LEFT_OUT])
     stages = {"vqgan": "", "codeformer": "vqgan", "fusion": "codeformer", "dicface": "codeformer"}
     for name, start in stages.items():
         path = run.network(name).training
@@ -90,7 +91,7 @@ def test_controls_take_no_rank_and_notes_say_what_each_number_is_and_is_not(run:
     csv = pd.read_csv(run.tables / "wild.csv")
     assert set(csv["metric"]) == {facts.id for facts in measured(run.config)}
     assert set(csv["metric"]) > {"flicker_slow", "flicker_eyes"}
-    assert run.left_out in table_inputs(run, "wild")
+    assert run.inputs("bfr") / "left_out.json" in table_inputs(run, "wild")
     assert len(WITHOUT_TRUTH) == len(measured(run.config)) + 4
 
 
