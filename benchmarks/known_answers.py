@@ -1,8 +1,10 @@
 """What every metric says of changes whose answer is known, on clips that are rendered here.
 
     python benchmarks/known_answers.py [--clips 20] [--frames 24] [--size 128] [--write]
+    python benchmarks/known_answers.py --without-truth …
 
-Prints the table of docs/metrics/known_answers.md; `--write` puts it there.
+Prints a table of docs/metrics/known_answers.md; `--write` puts it there. Without a truth the
+unchanged clip is the input that a metric may look at.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,8 +22,9 @@ import numpy as np
 from dicface.base.files import atomic_path
 from dicface.base.seeds import numpy_rng
 from dicface.data.render import render_set
-from dicface.metrics import METRICS, MetricFacts, features_of, metric_class
+from dicface.metrics import METRICS, WITHOUT_TRUTH, MetricFacts, features_of, metric_class
 from dicface.metrics.analysis import analyse_truth
+from dicface.metrics.backbones import unmeasured
 from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.scorer import score_frames
@@ -29,6 +32,10 @@ from dicface.video.clips import list_clips, read_frames
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics" / "known_answers.md"
 MARKS = ("<!-- written by benchmarks/known_answers.py -->", "<!-- end -->")
+MARKS_WITHOUT_TRUTH = (
+    "<!-- written by benchmarks/known_answers.py --without-truth -->",
+    "<!-- end without truth -->",
+)
 
 Frames = np.ndarray
 Change = Callable[[Frames, np.random.Generator], Frames]
@@ -92,16 +99,17 @@ def value(facts: MetricFacts, scores: list[ClipScore]) -> float:
     )
 
 
-def measure(num_clips: int, num_frames: int, size: int) -> list[str]:
-    """The page's lines."""
-    protocol = EvaluationProtocol.resolve("offline")
+def measure(num_clips: int, num_frames: int, size: int, metrics: Sequence[str]) -> list[str]:
+    """The lines of a table."""
+    protocol = EvaluationProtocol.resolve("offline", metrics=metrics)
     with tempfile.TemporaryDirectory() as folder:
         names = [(f"clip_{i:02d}", f"known-answers-{i:02d}") for i in range(num_clips)]
         render_set(folder, clips=names, num_frames=num_frames, size=size, fps=25, workers=2)
         truths = {name: np.stack(list(read_frames(p))) for name, p in list_clips(folder).items()}
         analyses = {name: analyse_truth(p, protocol) for name, p in list_clips(folder).items()}
-    backbones = {name: protocol.backbones.of(name).name for name in METRICS}
-    heads = [f"{facts.name} ({backbones[facts.id]})" for facts in METRICS.values()]
+    backbones = {name: protocol.backbones.of(name).name for name in metrics}
+    measured = [metric_class(name).facts for name in metrics]
+    heads = [f"{facts.name} ({backbones[facts.id]})" for facts in measured]
     lines = [
         f"{num_clips} rendered clips of {num_frames} frames, {size} px, offline backbones.",
         "",
@@ -112,8 +120,9 @@ def measure(num_clips: int, num_frames: int, size: int) -> list[str]:
         scores = []
         for clip, truth in truths.items():
             changed = apply(truth, numpy_rng("known answers", change, clip))
-            scores.append(score_frames(clip, changed, truth, analyses[clip], protocol))
-        values = (f"{value(facts, scores):.4g}" for facts in METRICS.values())
+            score = score_frames(clip, changed, truth, analyses[clip], protocol, metrics=metrics)
+            scores.append(score)
+        values = (f"{value(facts, scores):.4g}" for facts in measured)
         lines.append(f"| {change} | {' | '.join(values)} |")
         print(lines[-1], file=sys.stderr)
     return lines
@@ -125,14 +134,22 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument(
+        "--without-truth", action="store_true", help="of the metrics that need no truth"
+    )
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
     options = parser.parse_args()
-    text = "\n".join(measure(options.clips, options.frames, options.size))
+    metrics, marks = list(METRICS), MARKS
+    if options.without_truth:
+        absent = unmeasured(WITHOUT_TRUTH, "offline")
+        metrics = [name for name in WITHOUT_TRUTH if name not in absent]
+        marks = MARKS_WITHOUT_TRUTH
+    text = "\n".join(measure(options.clips, options.frames, options.size, metrics))
     if not options.write:
         print(text)
         return
     page = PAGE.read_text(encoding="utf-8")
-    between = re.compile(f"(?<={re.escape(MARKS[0])}\n).*(?={re.escape(MARKS[1])})", re.DOTALL)
+    between = re.compile(f"(?<={re.escape(marks[0])}\n).*(?={re.escape(marks[1])})", re.DOTALL)
     with atomic_path(PAGE) as temporary:
         temporary.write_text(between.sub(lambda _: f"{text}\n", page), encoding="utf-8")
 

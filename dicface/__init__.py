@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from dicface.api import Aligned, align, list_methods, load_weights, paste, restore
     from dicface.base.errors import DicfaceError
     from dicface.metrics.scores import Scores, score
+    from dicface.restoring.film.settings import FilmSettings
 
 __all__ = [
     "Aligned",
     "DicfaceError",
+    "FilmSettings",
     "Scores",
     "__version__",
     "align",
@@ -34,6 +36,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "DicfaceError": "dicface.base.errors",
+    "FilmSettings": "dicface.restoring.film.settings",
     "Scores": "dicface.metrics.scores",
     "score": "dicface.metrics.scores",
 }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dicface.faces.align import Border
     from dicface.faces.detect import Detector, DetectorName
     from dicface.faces.track import Choice, Ends
+    from dicface.restoring.film.settings import FilmSettings
     from dicface.restoring.runner import Restorer
 
 __all__ = ["Aligned", "align", "list_methods", "load_weights", "paste", "restore"]
@@ -95,35 +96,55 @@ def restore(
 ) -> Path: ...
 
 
+@overload
+def restore(
+    frames: AnyPath,
+    method: str | Restorer | None = ...,
+    *,
+    weights: AnyPath | None = ...,
+    task: str = ...,
+    device: str = ...,
+    out: AnyPath | None = ...,
+    film: FilmSettings | None,
+) -> list[Path]: ...
+
+
 def restore(
     frames: Any,
-    method: str | Restorer,
+    method: str | Restorer | None = None,
     *,
     weights: AnyPath | None = None,
     task: str = "bfr",
     device: str = "auto",
     clip: str | None = None,
     out: AnyPath | None = None,
+    film: FilmSettings | None = None,
 ) -> Any:
-    """Restores a clip of aligned faces with one method.
+    """Restores a clip of aligned faces with one method, or a whole film.
+
+    A film is what a path names without a method, or with settings of a film: its faces are found,
+    restored and pasted back, as `dicface restore FILM` does (docs/films.md).
 
     Args:
         frames: (T, H, W, 3) uint8 RGB, (T, 3, H, W) floats in [0, 1], or one such frame; or the
             path of a video or of a folder of frames. Methods with networks need square frames with
             one aligned face, of one side (`dicface.align` makes them). Floats are not rounded.
         method: A name of `list_methods`, or an object that restores, as `dicface.methods.create`
-            gives: that is where a method's own settings go.
+            gives: that is where a method's own settings go. For a film "dicface", or
+            "dicface_trained" where weights are given, if no other is named.
         weights: A weights file for a method by name: that of a training, or another one than the
             registry's.
         task: What a method by name is to do: "bfr", "inpainting" or "colorization".
         device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for a method by name.
         clip: Name that seeds whatever is random; by default the file's, or none.
         out: The .mkv file to write instead, losslessly; a video or folder then streams through, so
-            that memory does not grow with its length. The frame rate is the video's, or 25.
+            that memory does not grow with its length. The frame rate is the video's, or 25. For a
+            film the folder of its result; by default "restored" beside it.
+        film: How a film is restored; without it, a path with a method is a clip of aligned faces.
 
     Returns:
         The restored frames, of the number, size and kind of the given ones; an array for a path; or
-        the path `out`.
+        the path `out`; for a film the files of its result, the film first.
 
     Raises:
         MethodError: There is no such method or task, its weights are missing, or it needs frames of
@@ -133,6 +154,8 @@ def restore(
     """
     from dicface.restoring.runner import require_available, restore_clip, restore_frames
 
+    if film is not None or (method is None and path_of(frames)):
+        return _restore_film(frames, method, film, weights, task, device, out)
     chosen = _method(method, weights, task, device)
     path, target = path_of(frames), path_of(out)
     if path and target and path.resolve() == target.resolve():
@@ -329,7 +352,32 @@ def _released(file: Path, name: str, used_for: str) -> nn.Module:
     )
 
 
-def _method(method: str | Restorer, weights: AnyPath | None, task: str, device: str) -> Restorer:
+def _restore_film(
+    frames: object,
+    method: str | Restorer | None,
+    film: FilmSettings | None,
+    weights: AnyPath | None,
+    task: str,
+    device: str,
+    out: AnyPath | None,
+) -> list[Path]:
+    from dicface.restoring.film.film import restore_films
+
+    path = path_of(frames)
+    if path is None:
+        raise ClipError(
+            f"film: found {type(frames).__name__} in place of a film; expected the path of a video "
+            "or of a folder of frames. Leave `film` away for frames of aligned faces."
+        )
+    name = method or ("dicface_trained" if weights is not None else "dicface")
+    chosen = _method(name, weights, task, device)
+    (files,) = restore_films([path], chosen, film, out=path_of(out), progress=False).values()
+    return files
+
+
+def _method(
+    method: str | Restorer | None, weights: AnyPath | None, task: str, device: str
+) -> Restorer:
     from dicface.methods import create
     from dicface.restoring.runner import Restorer
 

@@ -13,6 +13,10 @@ class ClipError(DicfaceError):
     """A clip cannot be read or written."""
 
 
+class DamagedClipError(ClipError):
+    """A clip is cut short, or some of its frames are damaged."""
+
+
 class FaceError(DicfaceError):
     """No usable face was found, or landmarks do not fit their clip."""
 

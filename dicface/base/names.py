@@ -50,17 +50,31 @@ HEADLINE = "dicface_trained"
 """The run's DicFace, which every ablation is compared with."""
 
 
+WILD = "wild"
+"""The table of a run on the user's degraded videos, and what one asks Snakemake for."""
+
 MEAN_OF_5 = "_mean5"
 """Behind the name of a method: the mean of five frames of what it restored, a control."""
 
+FROZEN = "_frozen"
+"""Likewise: the first frame of what it restored, again and again."""
 
-def averaged(method: str) -> str:
-    """Returns the method whose frames a control averages; "" for a method of its own.
+CONTROLS = (MEAN_OF_5, FROZEN)
 
-    >>> averaged("codeformer_trained_mean5"), averaged("codeformer")
-    ('codeformer_trained', '')
+
+def controlled(method: str) -> str:
+    """Returns the method whose frames a control is made from; "" for a method of its own.
+
+    >>> controlled("codeformer_trained_mean5"), controlled("input_frozen"), controlled("codeformer")
+    ('codeformer_trained', 'input', '')
     """
-    return method.removesuffix(MEAN_OF_5) if method.endswith(MEAN_OF_5) else ""
+    kind = control_kind(method)
+    return method.removesuffix(kind) if kind else ""
+
+
+def control_kind(method: str) -> str:
+    """Returns which of `CONTROLS` a method is; "" for a method of its own."""
+    return next((kind for kind in CONTROLS if method.endswith(kind)), "")
 
 
 def with_seed(name: str, what: str, seed: int) -> str:

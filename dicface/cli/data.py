@@ -37,7 +37,16 @@ def register(parser: argparse.ArgumentParser) -> None:
     add_path(aligning, "--out", "FOLDER", required=True, help="gets the aligned clips")
     add_size(aligning, 512)
     _add_detector(aligning)
+    _add_track(aligning)
     add_number(aligning, "--max-frames", help="of each clip (default all)")
+    add_number(aligning, "--min-frames", default=1, help="that a clip needs (default 1)")
+    aligning.add_argument(
+        "--on-misfit",
+        choices=("drop", "stop"),
+        default="drop",
+        metavar="HOW",
+        help="clips that cannot be used: drop them, or stop (default drop)",
+    )
 
     marking = actions.add_parser("landmarks", help=landmarks.__doc__, description=landmarks.__doc__)
     marking.set_defaults(command=landmarks)
@@ -46,6 +55,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     marking.add_argument("--shard", required=True, help="which one: 00000, 00001, …")
     add_path(marking, "--out", "FOLDER", required=True, help="gets the training data")
     _add_detector(marking)
+    _add_track(marking)
     add_number(marking, "--batch-size", default=16, help="frames at once (default 16)")
 
     indexing = actions.add_parser("index", help=index.__doc__, description=index.__doc__)
@@ -104,6 +114,10 @@ def align(options: argparse.Namespace) -> None:
         size=options.size,
         detector=options.detector,
         max_frames=options.max_frames,
+        choice=options.choice,
+        smoothing_ends=options.smoothing_ends,
+        min_frames=options.min_frames,
+        on_misfit=options.on_misfit,
     )
 
 
@@ -117,7 +131,11 @@ def landmarks(options: argparse.Namespace) -> None:
         clips_of_shard(_layout(options), options.shard, options.shard_size),
         landmarks_path(options.out, options.shard),
         detector=default_detector(options.detector),
-        settings=LandmarkSettings(batch_size=options.batch_size),
+        settings=LandmarkSettings(
+            choice=options.choice,
+            smoothing_ends=options.smoothing_ends,
+            batch_size=options.batch_size,
+        ),
     )
 
 
@@ -155,6 +173,23 @@ def _add_shard_size(parser: argparse.ArgumentParser) -> None:
 def _add_detector(parser: argparse.ArgumentParser) -> None:
     known = f"{', '.join(DETECTORS)} (default auto)"
     parser.add_argument("--detector", choices=DETECTORS, default="auto", metavar="NAME", help=known)
+
+
+def _add_track(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--choice",
+        choices=("largest", "nearest"),
+        default="largest",
+        metavar="FACE",
+        help="which face of several: largest, nearest to the last frame's (default largest)",
+    )
+    parser.add_argument(
+        "--smoothing-ends",
+        choices=("reflect", "extrapolate"),
+        default="reflect",
+        metavar="HOW",
+        help="how the track goes on at its ends: reflect, extrapolate (default reflect)",
+    )
 
 
 def _layout(options: argparse.Namespace) -> Layout:

@@ -21,7 +21,7 @@ EXIT_USER_ERROR = 2
 
 COMMANDS = {
     "use": {
-        "restore": "Restore aligned clips with one method; needs no run.",
+        "restore": "Restore films, or aligned clips, with one method; needs no run.",
         "score": "Score restored clips against their truth; needs no run.",
         "run": "Make tables, figures or the report of a run in this folder.",
         "report": "Write the pages of what a run holds so far.",
@@ -88,7 +88,7 @@ def first_word() -> Parser:
     parser.add_argument("name", choices=names, metavar="COMMAND", help=argparse.SUPPRESS)
     examples(
         parser,
-        "restore --method codeformer --input clips --out restored",
+        "restore film.mp4 --method codeformer",
         "score --restored restored --truth clips",
         "plan --set budget=quick",
     )

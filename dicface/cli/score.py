@@ -59,7 +59,7 @@ def score(options: argparse.Namespace) -> None:
     """Scores the folder, prints the table, and says where it and the page lie."""
     from dicface.report.render.text import to_text
     from dicface.report.score_folder import score_folder
-    from dicface.video.clips import clip_name
+    from dicface.video.formats import clip_name
 
     if options.size and not options.align:
         raise ConfigError(
@@ -76,6 +76,8 @@ def score(options: argparse.Namespace) -> None:
         task=options.task,
         input_folder=options.input,
         align=(options.size or FULL_SIZE) if options.align else None,
+        choice=run.config.data.choice if run else "largest",
+        smoothing_ends=run.config.data.smoothing_ends if run else "reflect",
         prefer=run.config.metrics.backbones if run else "auto",
         workers=options.workers,
         device=require_device(options.device),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dicface.base.names import INPUT, averaged
+from dicface.base.names import INPUT, controlled
 from dicface.config.fields import WrongValueError, one_of, shown
 from dicface.config.model import DiscriminatorSettings, check_aggregation
 from dicface.config.networks import (
@@ -46,6 +46,9 @@ def check_fit(config: Config) -> None:
 
 def _check_data(config: Config) -> None:
     data = config.data
+    if config.wild_clips and config.test_clips:
+        expected = '"", as test_clips is a folder too: a run is on one or the other'
+        raise WrongValueError("wild_clips", config.wild_clips, expected)
     for name in ("train", "images", "test"):
         chosen = getattr(data, name)
         if chosen.source == "folder" and not chosen.folder:
@@ -70,7 +73,7 @@ def _check_names(config: Config) -> None:
     """Names that stand for something exist, and no two things have one name."""
     networks = (*STAGES, *config.variants)
     for name, variant in config.variants.items():
-        if name in (INPUT, *STAGES, *TRAINED_METHODS) or averaged(name):
+        if name in (INPUT, *STAGES, *TRAINED_METHODS) or controlled(name):
             raise WrongValueError("variants", name, "a name that no stage and no method has")
         one_of(f"variants.{name}.of", variant.of, networks)
         line = [name]
@@ -188,7 +191,7 @@ def _check_rows(config: Config) -> None:
     """A variant that a table names is there and of its task; no two rows have one name."""
     rows = rows_of_tables(config)
     for table, (task, methods) in rows.items():
-        for method in (averaged(method) or method for method in methods):
+        for method in (controlled(method) or method for method in methods):
             if method not in config.variants:
                 if table.startswith("ablations"):
                     one_of(table, method, (*TRAINED_METHODS, *config.variants))

@@ -10,7 +10,10 @@ from typing import Any
 from dicface.base.errors import ConfigError
 from dicface.config.fields import overlay
 
-KEYS = ("test_clips", "results", "data.train.folder", "data.images.folder", "data.test.folder")
+OF_USER = ("test_clips", "wild_clips")
+"""Those that a command line names most often, where a folder may be called 2024."""
+
+KEYS = (*OF_USER, "results", "data.train.folder", "data.images.folder", "data.test.folder")
 """The settings that name one; each of `methods` names another, `restored`."""
 
 
@@ -31,10 +34,9 @@ def in_full(config: dict[str, Any]) -> dict[str, Any]:
     """Returns the configuration with `~` in its folders replaced by the user's folder.
 
     Raises:
-        ConfigError: `test_clips` is a number that may have been a name.
+        ConfigError: One of `OF_USER` is a number that may have been a name.
     """
-    clips = config.get("test_clips")
-    full = overlay(config, {"test_clips": "" if clips is None else _name(clips)})
+    full = overlay(config, {key: _name(key, config.get(key)) for key in OF_USER})
     for key in KEYS:
         if isinstance(folder := _at(full, key), str) and folder.startswith("~"):
             full = overlay(full, nested(key, os.path.expanduser(folder)))
@@ -65,10 +67,12 @@ def _at(config: Any, key: str) -> Any:  # noqa: ANN401
     return config
 
 
-def _name(found: Any) -> str:  # noqa: ANN401
+def _name(key: str, found: Any) -> str:  # noqa: ANN401
+    if found is None:
+        return ""
     if isinstance(found, str) or (type(found) is int and Path(str(found)).exists()):
         return str(found)
     raise ConfigError(
-        f"test_clips: found {found!r}, which YAML takes for no name, and no such folder. Write a "
+        f"{key}: found {found!r}, which YAML takes for no name, and no such folder. Write a "
         "name that looks like a number in quotes, '007', or with its place, ./007."
     )

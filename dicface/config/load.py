@@ -15,7 +15,7 @@ from dicface.base.suite import suite_folder
 from dicface.config.check import Problem, WrongConfigError, typed
 from dicface.config.fields import WrongValueError, overlay, shown
 from dicface.config.fit import check_fit
-from dicface.config.folders import as_typed, in_full, nested
+from dicface.config.folders import OF_USER, as_typed, in_full, nested
 from dicface.config.settings import Config
 
 
@@ -136,7 +136,7 @@ def check(
         problem = Problem(tuple(error.key.split(".")), "value", error.text)
         raise WrongConfigError([at_home(problem)]) from None
     # `--config test_clips=2024` is a number to Snakemake and a folder to the user.
-    return config, raw | {"test_clips": config.test_clips}
+    return config, raw | {key: getattr(config, key) for key in OF_USER}
 
 
 def _read(path: Path) -> dict[str, Any]:

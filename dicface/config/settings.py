@@ -75,9 +75,9 @@ SafePath = Annotated[
 Budget = Annotated[
     Text,
     matches(
-        r"(?!seed|clips)[a-z0-9_]+",
-        "lower-case letters, digits and _, and neither seed… nor clips…, which other runs are "
-        "called; rename its file",
+        r"(?!seed|clips|wild)[a-z0-9_]+",
+        "lower-case letters, digits and _, and neither seed…, clips… nor wild…, which other runs "
+        "are called; rename its file",
     ),
 ]
 
@@ -136,6 +136,12 @@ class TestSet(ClipSet):
     )
     photo: Flag = setting("Whether the rendered split holds the animated photograph.")
     max_frames: Count = setting("Frames taken of each clip of a folder; 0 takes all.")
+    min_frames: Count = setting("Clips of a folder with fewer frames are misfits.", 1)
+    on_misfit: Literal["drop", "stop"] = setting(
+        "What clips do that are unreadable, damaged, too short or without a face: `drop` goes on "
+        "without them, and tables say how many of how many clips there are; `stop` is an error.",
+        "drop",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +156,16 @@ class DataSettings(Settings):
     detector: Literal[DETECTORS] = setting(
         "Face detector for imported clips; `auto` takes RetinaFace where its weights are on this "
         "machine."
+    )
+    choice: Literal["largest", "nearest"] = setting(
+        "Face that is followed where several are in view: the `largest`, as in the release, or the "
+        "`nearest` to that of the frame before.",
+        "largest",
+    )
+    smoothing_ends: Literal["reflect", "extrapolate"] = setting(
+        "How the landmarks' track continues beyond its ends; `reflect` is the release's, "
+        "`extrapolate` does not hold a moving face back (docs/faces.md).",
+        "reflect",
     )
 
 
@@ -196,6 +212,7 @@ class Resources(Settings):
     render_clips: Changes[RuleResources] = _of_rule("Rendering a split.")
     render_stills: Changes[RuleResources] = _of_rule("Rendering single frames.")
     import_clips: Changes[RuleResources] = _of_rule("Aligning test clips.")
+    import_wild: Changes[RuleResources] = _of_rule("Aligning degraded videos of your own.")
     training_landmarks: Changes[RuleResources] = _of_rule("Landmarks of one shard.")
     training_index: Changes[RuleResources] = _of_rule("Listing a training set.")
     degrade: Changes[RuleResources] = _of_rule("Making a task's inputs.")
@@ -293,6 +310,10 @@ class Config(Settings):
     test_clips: Text = setting(
         'Folder of your own videos to test on instead of the scale\'s test set; "" for none.'
     )
+    wild_clips: Text = setting(
+        "Folder of your own degraded videos, which are restored as they are, without a truth "
+        '(docs/wild.md); "" for none.'
+    )
     results: SafePath = setting("Folder that all results go to.")
     device: Device = setting("Where networks run.")
     threads: Processors = setting(
@@ -319,6 +340,11 @@ class Config(Settings):
     ablations: dict[TableName, Ablation] = setting("Tables of variants, by name.")
 
     @property
+    def own_clips(self) -> str:
+        """Folder of the user's clips, with a truth or without; "" for none."""
+        return self.test_clips or self.wild_clips
+
+    @property
     def seed_name(self) -> str:
         """What every seed of the run starts from, for example "demo-0"."""
         return f"{self.scale}-{self.seed}"
@@ -331,4 +357,4 @@ class Config(Settings):
     @property
     def takes_released_inputs(self) -> bool:
         """Whether the test inputs are those of the DicFace authors, and are not made here."""
-        return not self.test_clips and self.data.test.test_set == "released"
+        return not self.own_clips and self.data.test.test_set == "released"

@@ -6,7 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dicface.base.errors import ConfigError
-from dicface.base.names import BLIND, COLORIZATION, HEADLINE, INPAINTING, INPUT, averaged
+from dicface.base.names import (
+    BLIND,
+    COLORIZATION,
+    FROZEN,
+    HEADLINE,
+    INPAINTING,
+    INPUT,
+    MEAN_OF_5,
+    controlled,
+)
 from dicface.config.networks import (
     METHOD_OF_STAGE,
     network,
@@ -41,6 +50,15 @@ def rows_of_tables(config: Config) -> dict[str, tuple[str, tuple[str, ...]]]:
     rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
     ablations = config.ablations.items()
     return rows | {f"ablations.{name}.rows": (BLIND.id, each.rows) for name, each in ablations}
+
+
+def wild_rows(config: Config) -> tuple[str, ...]:
+    """Returns the rows of the table of a run on the user's degraded videos: those of Table 1.
+
+    Its controls stand there in any case: the input, its mean of five frames and its first one.
+    """
+    controls = (INPUT, f"{INPUT}{MEAN_OF_5}", f"{INPUT}{FROZEN}")
+    return tuple(dict.fromkeys((*config.table1, *controls)))
 
 
 def method_network(config: Config, method: str) -> str | None:
@@ -92,11 +110,11 @@ def job_logs(config: Config, method: str, task: str, run: Path, train: Path) -> 
         wanted += [source for source in sources_of(config, networks[0]) if source not in networks]
     logs = [train / f"train_{network}.log" for network in networks]
     steps = ("import_results", "restore")
-    logs += [run / f"{step}_{task}_{averaged(method) or method}.log" for step in steps]
-    return logs + [run / f"{step}_{task}_{method}.log" for step in ("average", "score")]
+    logs += [run / f"{step}_{task}_{controlled(method) or method}.log" for step in steps]
+    return logs + [run / f"{step}_{task}_{method}.log" for step in ("control", "score")]
 
 
 def _run_name(config: Config, method: str) -> str | None:
     """The stage or variant that a method stands for; None for a released system."""
-    method = averaged(method) or method
+    method = controlled(method) or method
     return method if method in config.variants else TRAINED_METHODS.get(method)

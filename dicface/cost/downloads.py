@@ -10,7 +10,7 @@ from dicface.base.errors import WeightsError
 from dicface.config.networks import Network, network
 from dicface.cost.jobs import Job
 from dicface.cost.rates import Rates
-from dicface.metrics import official_files
+from dicface.metrics import METRICS, WITHOUT_TRUTH, official_files
 from dicface.weights import registry
 from dicface.workflow.plan import Plan
 
@@ -66,7 +66,7 @@ def _required_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
             elif _trains_with_lpips(resolved):
                 files.setdefault("vgg16", []).append("training with LPIPS")
     if plan.config.metrics.backbones == "official" and _has(jobs, "score"):
-        for name in official_files():
+        for name in _measuring(plan):
             files.setdefault(name, []).append("official metrics")
     return {name: ", ".join(dict.fromkeys(reasons)) for name, reasons in files.items()}
 
@@ -76,11 +76,16 @@ def _trains_with_lpips(resolved: Network) -> bool:
     return s.lpips_weight > 0 and s.perceptual == "lpips_vgg" and resolved.stage != "codeformer"
 
 
+def _measuring(plan: Plan) -> list[str]:
+    """Files of the networks that the run's metrics may be computed with."""
+    return official_files(WITHOUT_TRUTH if plan.run.is_wild else METRICS)
+
+
 def _optional_files(plan: Plan, jobs: Iterable[Job]) -> dict[str, str]:
     files = {}
     if plan.config.metrics.backbones == "auto" and _has(jobs, "score"):
-        files = dict.fromkeys(official_files(), "official metrics; offline networks without it")
-    looks_for_faces = _has(jobs, "import_clips", "training_landmarks")
+        files = dict.fromkeys(_measuring(plan), "official metrics; offline networks without it")
+    looks_for_faces = _has(jobs, "import_clips", "import_wild", "training_landmarks")
     # The smaller RetinaFace does too.
     if looks_for_faces and plan.config.data.detector != "dlib" and _missing("retinaface_mobilenet"):
         files[DETECTOR] = "finds faces; dlib does without it"

@@ -206,7 +206,7 @@ class Model:
         else:
             work.seconds += frames * rate.value
 
-    def _average(self, job: Job, work: _Work) -> None:
+    def _control(self, job: Job, work: _Work) -> None:
         self._spend(work, "restore.io", self.sizes.test.frames)
         self._clips(work, self.sizes.test.frames)
 
@@ -295,13 +295,14 @@ _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "render_clips": Model._render,
     "render_stills": Model._render_stills,
     "import_clips": Model._import_clips,
+    "import_wild": Model._import_clips,
     "training_landmarks": Model._landmarks,
     "training_index": Model._index,
     "degrade": Model._degrade,
     "train": Model._train,
     "ship_weights": Model._ship_weights,
     "restore": Model._restore,
-    "average": Model._average,
+    "control": Model._control,
     "import_results": Model._import_results,
     "analyse_truth": Model._analyse,
     "noise_floor": Model._noise_floor,

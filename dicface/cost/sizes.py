@@ -61,8 +61,8 @@ class Sizes:
         if index.is_file():
             frames = _column(index, "num_frames")
             return Count(len(frames), sum(frames), str(index))
-        folder = Path(config.test_clips or test.folder)
-        if not folder.exists() and not config.test_clips:
+        folder = Path(config.own_clips or test.folder)
+        if not folder.exists() and not config.own_clips:
             return Count(
                 NUM_TEST_CLIPS,
                 NUM_TEST_CLIPS * min(FRAMES_OF_A_VFHQ_CLIP, test.max_frames or 10**9),
@@ -70,12 +70,13 @@ class Sizes:
                 f"{FRAMES_OF_A_VFHQ_CLIP} frames, the mean over 20 clips' names",
                 assumed=True,
             )
-        if test.layout and not config.test_clips:
+        if test.layout and not config.own_clips:
             clips = read_layout(test.layout, folder).require().clips.values()
             paths = [clip.source for clip in clips]
         else:
             paths = list(list_clips(folder).values())
-        frames = [min(_frames(path), test.max_frames or 10**9) for path in paths]
+        counts = _counts(paths, drop=test.on_misfit == "drop")
+        frames = [min(count, test.max_frames or 10**9) for count in counts]
         return Count(len(frames), sum(frames), f"counted in {folder}")
 
     @cached_property
@@ -145,11 +146,17 @@ class Sizes:
         }
 
 
-def _frames(path: Path) -> int:
-    try:
-        return look(path).num_frames
-    except ClipError as error:
-        raise ClipError(f"{error} (`dicface data check` looks at all clips)") from error
+def _counts(paths: Iterable[Path], *, drop: bool) -> list[int]:
+    """Frames of the clips that can be read; all must, or at least one where misfits are dropped."""
+    counts, first = [], None
+    for path in paths:
+        try:
+            counts.append(look(path).num_frames)
+        except ClipError as error:
+            first = first or error
+    if first and not (drop and counts):
+        raise ClipError(f"{first} (`dicface data check` looks at all clips)") from first
+    return counts
 
 
 def _column(path: Path, name: str) -> list[int]:

@@ -11,6 +11,9 @@ from dicface.data.degradation.sets import degrade_set
 from dicface.data.degradation.tasks import task_input
 from dicface.faces.importer import import_folder
 
+WILD_MIN_FRAMES = 5
+"""A window of DicFace, and what a track needs to be split into motion and jitter."""
+
 
 def import_test_clips(config: Config, out: Path) -> None:
     """Aligns the true clips: by the faces in them, or by the released landmarks.
@@ -21,7 +24,7 @@ def import_test_clips(config: Config, out: Path) -> None:
 
     Raises:
         ClipError: The folder is missing, empty or of another layout, or a clip is unreadable.
-        FaceError: A clip has no face, or its landmarks do not fit.
+        FaceError: No clip has a face, or landmarks do not fit.
         WeightsError: The detector's weights are missing or damaged.
         DicfaceError: The disk is full.
     """
@@ -38,6 +41,39 @@ def import_test_clips(config: Config, out: Path) -> None:
         size=size,
         detector=config.data.detector,
         max_frames=test.max_frames or None,
+        choice=config.data.choice,
+        smoothing_ends=config.data.smoothing_ends,
+        min_frames=test.min_frames,
+        on_misfit=test.on_misfit,
+    )
+
+
+def import_wild_clips(config: Config, out: Path) -> None:
+    """Aligns the degraded clips of `wild_clips`, which are inputs as they are.
+
+    A clip that cannot be used never stops the others.
+
+    Args:
+        config: The run.
+        out: Folder of the aligned clips.
+
+    Raises:
+        ClipError: The folder is missing or empty, or no clip can be used; FaceError where none
+            shows a face.
+        WeightsError: The detector's weights are missing or damaged.
+        DicfaceError: The disk is full.
+    """
+    test = config.data.test
+    import_folder(
+        config.wild_clips,
+        out,
+        size=config.data.size,
+        detector=config.data.detector,
+        max_frames=test.max_frames or None,
+        choice=config.data.choice,
+        smoothing_ends=config.data.smoothing_ends,
+        min_frames=max(WILD_MIN_FRAMES, test.min_frames),
+        on_misfit="drop",
     )
 
 

@@ -75,6 +75,10 @@ class Detector(Protocol):
         """All faces of an (H, W, 3) uint8 RGB frame, in any order."""
         ...
 
+    def search(self, frame: NDArray[np.uint8], scale: float = 1.0) -> list[Face]:
+        """The faces of a frame that is resized by `scale`, and by nothing else, for the search."""
+        ...
+
 
 class RetinaFaceDetector:
     """RetinaFace (Deng et al., CVPR 2020) as facexlib builds it, with weights from a given file.
@@ -127,7 +131,10 @@ class RetinaFaceDetector:
 
     def detect(self, frame: NDArray[np.uint8]) -> list[Face]:
         """All faces of an (H, W, 3) uint8 RGB frame."""
-        scale = max(1.0, self.short_side_px / min(frame.shape[:2]))
+        return self.search(frame, max(1.0, self.short_side_px / min(frame.shape[:2])))
+
+    def search(self, frame: NDArray[np.uint8], scale: float = 1.0) -> list[Face]:
+        """All faces of a frame that is resized by `scale` first."""
         bgr = np.ascontiguousarray(_resized(frame, scale)[..., ::-1])
         with torch.no_grad():
             rows = self._network.detect_faces(bgr, self.confidence, self.nms)
@@ -189,9 +196,10 @@ class DlibDetector:
         """
         short_side = min(frame.shape[:2])
         scale = float(np.clip(short_side, *self.short_sides_px)) / short_side
-        return self._search(frame, scale) or self._search(frame, 2 * scale)
+        return self.search(frame, scale) or self.search(frame, 2 * scale)
 
-    def _search(self, frame: NDArray[np.uint8], scale: float) -> list[Face]:
+    def search(self, frame: NDArray[np.uint8], scale: float = 1.0) -> list[Face]:
+        """All frontal faces of 80 px and more of a frame that is resized by `scale` first."""
         scaled = _resized(frame, scale)
         rectangles, scores, _ = frontal_detector().run(scaled, 0, self.threshold)
         faces = []

@@ -23,6 +23,15 @@ from dicface.base.errors import ClipError, ConfigError, FaceError
 from dicface.base.files import stamp_of, write_parquet
 from dicface.faces.align import Border, estimate_affine, warp
 from dicface.faces.detect import Detector, DetectorName, default_detector
+from dicface.faces.faces_file import FACES_FILE, faces_table
+from dicface.faces.misfits import (
+    OnMisfit,
+    look_through,
+    misfit_of,
+    settle,
+    too_short,
+    write_left_out,
+)
 from dicface.faces.track import (
     SMOOTHING_SIGMA_FRAMES,
     Choice,
@@ -31,7 +40,7 @@ from dicface.faces.track import (
     smooth_track,
     track_faces,
 )
-from dicface.provenance.kept import FOLDER, forget_others, kept
+from dicface.provenance.kept import FOLDER, forget_others, kept, was_made
 from dicface.video.clips import (
     ClipInfo,
     frame_rate,
@@ -40,11 +49,11 @@ from dicface.video.clips import (
     require_apart,
     write_clip,
 )
+from dicface.video.formats import passed_over
 
 logger = logging.getLogger(__name__)
 
 INDEX_FILE = "index.parquet"
-FACES_FILE = "faces.parquet"
 INDEX_COLUMNS = (
     "clip",
     "num_frames",
@@ -55,8 +64,6 @@ INDEX_COLUMNS = (
     "detector",
     "detector_sha256",
 )
-_AFFINE_COLUMNS = [f"a{row}{column}" for row in range(2) for column in range(3)]
-
 _FULL_SIZE = 512
 """From this size on the release's bilinear warp is kept as it is; below it would alias."""
 
@@ -203,6 +210,13 @@ def find_places(
             track.num_interpolated,
             len(raw),
         )
+    if track.jumps:
+        logger.warning(
+            "%s: the face jumps at frame %s: a cut, or another person. What lies between is "
+            "smoothed alone; choice: nearest stays with one of several people",
+            clip,
+            ", ".join(map(str, track.jumps)),
+        )
     try:
         affines = np.stack([estimate_affine(points, settings.size) for points in track.points])
     except FaceError as error:
@@ -242,12 +256,15 @@ def import_folder(
     choice: Choice = "largest",
     smoothing_ends: Ends = "reflect",
     border: Border = "trainer",
+    min_frames: int = 1,
+    on_misfit: OnMisfit = "drop",
     progress: bool = True,
 ) -> pd.DataFrame:
     """Aligns every clip of a folder; writes clips, `faces.parquet` and, last, `index.parquet`.
 
     Resumable: a clip that was aligned from the same source with the same settings and detector is
-    kept. Clips that fail do not stop the others; they are all named in the error at the end.
+    kept. Clips that cannot be read are found before any face is looked for; clips that fail do not
+    stop the others, and all are named at once. What was left out stands in `left_out.json`.
 
     Args:
         folder: Folder of videos and folders of images.
@@ -258,6 +275,9 @@ def import_folder(
         choice: Which face of several is taken.
         smoothing_ends: How the landmarks' track continues beyond its ends.
         border: Colour outside the source frame.
+        min_frames: Frames that a clip needs.
+        on_misfit: `drop` goes on without clips that are unreadable, damaged, too short or without a
+            face; `stop` is an error.
         progress: Whether to show bars.
 
     Returns:
@@ -266,9 +286,9 @@ def import_folder(
 
     Raises:
         ClipError: The folder is missing, empty, has two clips of one name, or gets the results too;
-            clips are unreadable.
+            no clip can be used, or one cannot and `on_misfit` is `stop`.
         ConfigError: A setting is out of its range.
-        FaceError: There are clips without a face.
+        FaceError: Likewise, and all that cannot be used have no face.
         WeightsError: The detector's weights are missing or damaged.
         DicfaceError: The disk is full.
     """
@@ -286,20 +306,33 @@ def import_folder(
         detector = default_detector(detector)
     (out_folder / INDEX_FILE).unlink(missing_ok=True)  # until all clips are whole again
     forget_others(out_folder, clips)
-    index_rows, faces, errors = [], [], []
+    others = passed_over(folder) if folder.is_dir() else []
+    if others:
+        logger.warning("%s: passed over, as no clips that are read: %s", folder, ", ".join(others))
+    new = {name: path for name, path in clips.items() if not was_made(out_folder, name)}
+    misfits = look_through(new, max_frames=max_frames, min_frames=min_frames, progress=progress)
+    settle(misfits, len(clips), on_misfit)
+    known = {misfit.clip for misfit in misfits}
+    index_rows, faces = [], []
     bar = tqdm(clips.items(), desc="import", unit="clip", disable=not progress)
     for name, source in bar:
         bar.set_postfix_str(name)
+        if name in known:
+            continue
         try:
             row, table = _import_or_keep(source, name, out_folder, settings, detector, progress)
         except (ClipError, FaceError) as error:
-            errors.append(error)
+            misfits.append(misfit_of(name, error))
+            continue
+        if row["num_frames"] < min_frames:
+            misfits.append(too_short(name, source, row["num_frames"], min_frames))
             continue
         index_rows.append(row)
         faces.append(table)
-    if errors:
-        count = "" if len(errors) == 1 else f"{len(errors)} of {len(clips)} clips failed:\n"
-        raise type(errors[0])(count + "\n".join(str(error) for error in errors)) from errors[0]
+    if len(misfits) > len(known):
+        settle(misfits, len(clips), on_misfit)
+    forget_others(out_folder, [row["clip"] for row in index_rows])
+    write_left_out(out_folder, misfits)
     index = pd.DataFrame(index_rows, columns=list(INDEX_COLUMNS))
     write_parquet(out_folder / FACES_FILE, pd.concat(faces, ignore_index=True))
     write_parquet(out_folder / INDEX_FILE, index)
@@ -340,45 +373,3 @@ def _import_or_keep(
             "detector_sha256": detector.sha256,
         }
     return piece.facts, clip.faces
-
-
-def faces_table(
-    name: str, raw: NDArray[np.float64], track: SmoothTrack, affines: NDArray[np.float64]
-) -> pd.DataFrame:
-    """The rows of `faces.parquet` of one clip (see `ImportedClip.faces`).
-
-    Args:
-        name: Name of the clip.
-        raw: (T, 5, 2), points as found, px; NaN without a face.
-        track: The same points filled and smoothed.
-        affines: (T, 2, 3) source px → aligned px.
-    """
-    coordinates = [f"{axis}{point}" for point in range(5) for axis in "xy"]
-    num_frames = len(raw)
-    table = pd.DataFrame({"clip": name, "frame": np.arange(num_frames), "detected": track.detected})
-    columns = (
-        ([f"raw_{column}" for column in coordinates], raw),
-        (coordinates, track.points),
-        (_AFFINE_COLUMNS, affines),
-    )
-    parts = [pd.DataFrame(v.reshape(num_frames, -1), columns=names) for names, v in columns]
-    return pd.concat([table, *parts], axis=1)
-
-
-def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
-    """Reads how the clips of an import were aligned, from its `faces.parquet`.
-
-    Returns:
-        Clip -> (T, 2, 3) source px → aligned px.
-
-    Raises:
-        FaceError: The file is missing.
-    """
-    path = Path(folder) / FACES_FILE
-    if not path.is_file():
-        raise FaceError(f"{path}: no such file; import the true clips of the set first")
-    table = pd.read_parquet(path, columns=["clip", "frame", *_AFFINE_COLUMNS])
-    return {
-        str(name): rows.sort_values("frame")[_AFFINE_COLUMNS].to_numpy().reshape(-1, 2, 3)
-        for name, rows in table.groupby("clip")
-    }

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError
-from dicface.faces.importer import cut_out, read_affines
+from dicface.faces.faces_file import read_affines
+from dicface.faces.importer import cut_out
 from dicface.video.clips import ClipInfo, frame_rate, read_frames, write_clip
 
 

@@ -21,6 +21,12 @@ SMOOTHING_SIGMA_FRAMES = 5.0
 
 _SMALLEST_RIVAL = 0.5
 
+_FAR = 2.0
+_GROWN = 1.6
+"""A face that moves further in a frame than so many of its radii (the points' distance from their
+mean), about 0.6 of its width, or becomes so much larger or smaller, is another or in another scene.
+"""
+
 
 def choose_face(
     faces: list[Face],
@@ -91,10 +97,12 @@ class SmoothTrack:
     Attributes:
         points: (T, 5, 2) float64, px.
         detected: (T,) bool, False where the points were interpolated.
+        jumps: First frames of what follows a cut or a change to another face.
     """
 
     points: NDArray[np.float64]
     detected: NDArray[np.bool_]
+    jumps: tuple[int, ...] = ()
 
     @property
     def num_interpolated(self) -> int:
@@ -110,6 +118,9 @@ def smooth_track(
     ends: Ends = "reflect",
 ) -> SmoothTrack:
     """Fills frames without a face by linear interpolation, then smooths along time.
+
+    Where the face jumps, at a cut or to another person, the track is split: each part is filled and
+    smoothed alone, so that no frame shows a place between two faces.
 
     Ends without a face hold the first or last value found. The Gaussian ends at four sigmas.
 
@@ -133,15 +144,45 @@ def smooth_track(
             f"{clip_name}: no face found in any of its {len(raw)} frames; expected a clip of one "
             "upright, roughly frontal face; remove the clip, or try another detector"
         )
-    frames = np.arange(len(raw))
-    flat = raw.reshape(len(raw), 10)
+    starts = _jumps(raw, np.flatnonzero(detected))
+    parts = [
+        _smoothed(part, sigma_frames, ends) for part in np.split(raw.reshape(len(raw), 10), starts)
+    ]
+    return SmoothTrack(
+        points=np.concatenate(parts).reshape(-1, 5, 2), detected=detected, jumps=tuple(starts)
+    )
+
+
+def _jumps(raw: NDArray[np.float64], found: NDArray[np.intp]) -> list[int]:
+    """Frames at which the face is suddenly elsewhere.
+
+    A gap in which the face is lost is divided in its middle.
+
+    Args:
+        raw: (T, 5, 2) px.
+        found: Indices of the frames with a face.
+    """
+    centres = raw[found].mean(axis=1)
+    radii = np.sqrt(((raw[found] - centres[:, None]) ** 2).sum(axis=2).mean(axis=1))
+    gaps = np.diff(found)
+    larger, smaller = np.maximum(radii[1:], radii[:-1]), np.minimum(radii[1:], radii[:-1])
+    moved = np.linalg.norm(np.diff(centres, axis=0), axis=1)
+    real = larger > 1  # px; five equal points have no size
+    jumped = real & ((moved > _FAR * larger * gaps) | (larger > smaller * _GROWN**gaps))
+    return [int(found[i] + (gaps[i] + 1) // 2) for i in np.flatnonzero(jumped)]
+
+
+def _smoothed(flat: NDArray[np.float64], sigma_frames: float, ends: Ends) -> NDArray[np.float64]:
+    """Fills and smooths one part of a track, (T, 10), that holds a face at least."""
+    frames = np.arange(len(flat))
+    found = np.isfinite(flat).all(axis=1)
     filled = np.stack(
-        [np.interp(frames, frames[detected], column[detected]) for column in flat.T], axis=1
+        [np.interp(frames, frames[found], column[found]) for column in flat.T], axis=1
     )
     if sigma_frames > 0 and ends == "extrapolate":
         reach = round(4 * sigma_frames)
         padded = np.pad(filled, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
-        filled = gaussian_filter1d(padded, sigma_frames, axis=0)[reach:-reach]
-    elif sigma_frames > 0:
-        filled = gaussian_filter1d(filled, sigma_frames, axis=0)
-    return SmoothTrack(points=filled.reshape(-1, 5, 2), detected=detected)
+        return gaussian_filter1d(padded, sigma_frames, axis=0)[reach:-reach]
+    if sigma_frames > 0:
+        return gaussian_filter1d(filled, sigma_frames, axis=0)
+    return filled

@@ -8,12 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from dicface.jobs.analyse_truth import AnalyseTruth
-from dicface.jobs.average import Average
 from dicface.jobs.code_weights import CodeWeights
+from dicface.jobs.control import Control
 from dicface.jobs.degrade import Degrade
 from dicface.jobs.figure import Figure
 from dicface.jobs.import_clips import ImportClips
 from dicface.jobs.import_results import ImportResults
+from dicface.jobs.import_wild import ImportWild
 from dicface.jobs.job import Job
 from dicface.jobs.noise_floor import NoiseFloor
 from dicface.jobs.render_clips import RenderClips
@@ -34,13 +35,14 @@ JOBS: dict[str, type[Job]] = {
         RenderClips,
         RenderStills,
         ImportClips,
+        ImportWild,
         TrainingLandmarks,
         TrainingIndex,
         Degrade,
         Train,
         ShipWeights,
         Restore,
-        Average,
+        Control,
         ImportResults,
         AnalyseTruth,
         Score,

@@ -40,7 +40,11 @@ class AnalyseTruth(Job):
         from dicface.metrics.protocol import EvaluationProtocol
 
         config = self.run.config
-        protocol = EvaluationProtocol.resolve(config.metrics.backbones, device=config.device)
+        # Of inputs without a truth nothing is compared but faces.
+        metrics = ["identity_input"] if self.run.is_wild else None
+        protocol = EvaluationProtocol.resolve(
+            config.metrics.backbones, device=config.device, metrics=metrics
+        )
         analyse_set(self.run.truth, self.run.analysis, protocol, workers=self.workers)
         write_json(self.writes()[0], {"clips": list(list_clips(self.run.truth))})
 

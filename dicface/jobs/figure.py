@@ -20,8 +20,11 @@ from dicface.workflow.plan import Plan
 def figures(config: Config) -> list[str]:
     """Returns the figures that can be drawn: Figure 8 shows Table 3, its second half our row.
 
-    A configuration without that table goes without them; asked for by name they say so.
+    A configuration without that table goes without them; asked for by name they say so. On videos
+    without a truth there is no figure.
     """
+    if config.wild_clips:
+        return []
     table3 = config.ablations.get("table3")
     able = {"figure8a": table3 is not None, "figure8b": table3 and HEADLINE in table3.rows}
     return [name for name in FIGURES if able.get(name, True)]

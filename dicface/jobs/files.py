@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from dicface.base.errors import DicfaceError
@@ -53,14 +54,14 @@ def restored(folder: Path) -> list[Path]:
         return []
 
 
-def measuring_weights(config: Config) -> list[Path]:
+def measuring_weights(config: Config, metrics: Iterable[str] | None = None) -> list[Path]:
     """Returns the files of the official networks that measure, those that are on this machine."""
     from dicface.metrics import official_files
     from dicface.weights import registry
 
     if config.metrics.backbones in ("offline", "random"):
         return []
-    return [path for name in official_files() if (path := registry.here(name))]
+    return [path for name in official_files(metrics) if (path := registry.here(name))]
 
 
 def released_inputs(config: Config, task: str) -> list[Path]:

@@ -23,7 +23,7 @@ class ImportClips(Job):
 
     name = "import_clips"
     kind = "clips"
-    leaves = ("index.parquet", "*.mkv", "faces.parquet", "landmarks.parquet")
+    leaves = ("index.parquet", "*.mkv", "faces.parquet", "landmarks.parquet", "left_out.json")
     card = staticmethod(clips_card)
 
     @property
@@ -80,7 +80,11 @@ class ImportClips(Job):
             "test_clips": config.test_clips,
             "size": config.data.size,
             "detector": config.data.detector,
+            "choice": config.data.choice,
+            "smoothing_ends": config.data.smoothing_ends,
             "max_frames": test.max_frames,
+            "min_frames": test.min_frames,
+            "on_misfit": test.on_misfit,
         }
         if config.test_clips:
             return {**facts, "files": stamp_of_folder(config.test_clips)}

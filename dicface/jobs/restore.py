@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicface.base.files import write_json
-from dicface.base.names import MEAN_OF_5
+from dicface.base.names import CONTROLS
 from dicface.config.settings import TASKS
 from dicface.config.systems import method_class, method_network, method_settings
 from dicface.jobs.files import found
@@ -35,8 +35,9 @@ class Restore(Job):
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """Any method but controls, and those whose results were made elsewhere."""
+        controls = "".join(f"(?<!{kind})" for kind in CONTROLS)
         others = "".join(f"(?!{each.name}$)" for each in plan.config.methods)
-        return {"task": TASKS, "method": [f"{others}{ANY}(?<!{MEAN_OF_5})"]}
+        return {"task": TASKS, "method": [f"{others}{ANY}{controls}"]}
 
     @property
     def weights(self) -> Path | None:

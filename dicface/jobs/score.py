@@ -42,7 +42,15 @@ class Score(Job):
 
     def depends_on(self) -> dict[str, Any]:
         """What measures."""
-        return {"task": self.task, "method": self.method, "metrics": self.run.raw["metrics"]}
+        facts = {"task": self.task, "method": self.method, "metrics": self.run.raw["metrics"]}
+        return facts | ({"measured": self.measured} if self.run.is_wild else {})
+
+    @property
+    def measured(self) -> list[str]:
+        """Names of the metrics."""
+        from dicface.metrics.backbones import metrics_of
+
+        return metrics_of(self.run.config)
 
     def work(self) -> None:
         """See `score_set`."""
@@ -64,7 +72,10 @@ class Score(Job):
             match,
             folder,
             analysis_folder=self.run.analysis,
-            protocol=EvaluationProtocol.resolve(config.metrics.backbones, device=config.device),
+            protocol=EvaluationProtocol.resolve(
+                config.metrics.backbones, device=config.device, metrics=self.measured
+            ),
+            metrics=self.measured,
             workers=self.workers,
         )
 
@@ -75,7 +86,7 @@ class Score(Job):
             "restored": [*restored(folder), folder / "index.json"],
             "clips": true_clips(self.run.truth),
             "analysis": found(self.run.analysis, "*.npz"),
-            "weights": measuring_weights(self.run.config),
+            "weights": measuring_weights(self.run.config, self.measured),
         }
 
     @property
@@ -83,4 +94,4 @@ class Score(Job):
         """Numbers, features and landmarks."""
         from dicface.metrics import score_files
 
-        return score_files()
+        return score_files(self.measured)

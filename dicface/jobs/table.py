@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError
+from dicface.base.names import WILD
+from dicface.config.systems import wild_rows
 from dicface.jobs.job import Job, option, wildcard
 from dicface.report import paper_numbers_of
 from dicface.runs.folder import Run
@@ -22,7 +24,10 @@ def rows_of(run: Run, table: str) -> dict[str, Any]:
         ConfigError: There is no such table.
     """
     raw, variants = run.raw, run.config.variants
-    if table in ("table1", "table2"):
+    if table == WILD:
+        section, facts = list(wild_rows(run.config)), {"methods": raw["methods"]}
+        rows = section
+    elif table in ("table1", "table2"):
         section, facts = raw[table], {"methods": raw["methods"]}
         tables = section.values() if table == "table2" else [section]
         rows = [row for each in tables for row in each]
@@ -43,7 +48,7 @@ class Table(Job):
     name = "table"
     kind = "table"
 
-    table: str = wildcard("table1, table2, or the file name of an ablation: appendix_<name>")
+    table: str = wildcard("table1, table2, wild, or the file name of an ablation: appendix_<name>")
     undone: Sequence[tuple[str, str]] = option(
         "TASK/METHOD of rows that a run was to score and did not; they say why instead",
         (),
@@ -77,6 +82,8 @@ class Table(Job):
         """Scores of all rows that can run here, the noise floor, the paper's numbers."""
         scored = self.plan.scored_in(self.declared)
         metrics = [self.run.results(task, method).metrics for task, method in scored]
+        if self.run.is_wild:
+            return [*metrics, self.run.truth_index]
         return [*metrics, self.run.noise_floor, *paper_numbers_of(self.table)]
 
     def writes(self) -> list[Path]:

@@ -46,6 +46,8 @@ class TrainingLandmarks(Job):
         return {
             **{key: section.get(key, 1) for key in ("layout", "folder", "shard_size")},
             "detector": self.run.config.data.detector,
+            "choice": self.run.config.data.choice,
+            "smoothing_ends": self.run.config.data.smoothing_ends,
             "clips": digest_of_names(self.plan.landmark_shards(self.split)[self.shard]),
         }
 
@@ -54,12 +56,13 @@ class TrainingLandmarks(Job):
         from dicface.data.datasets.shard_landmarks import LandmarkSettings, landmarks_of_shard
         from dicface.faces.detect import default_detector
 
-        settings = self.run.config.data.train
+        data = self.run.config.data
+        settings = data.train
         landmarks_of_shard(
             clips_of_shard(
                 read_layout(settings.layout, settings.folder), self.shard, settings.shard_size
             ),
             self.writes()[0],
-            detector=default_detector(self.run.config.data.detector),
-            settings=LandmarkSettings(),
+            detector=default_detector(data.detector),
+            settings=LandmarkSettings(choice=data.choice, smoothing_ends=data.smoothing_ends),
         )

@@ -1,4 +1,6 @@
-"""The metrics of the paper's tables: definitions, backbones, the scorer, the noise floor.
+"""The metrics: definitions, backbones, the scorer, the noise floor.
+
+`METRICS` are those of the paper's tables, `WITHOUT_TRUTH` those of clips that have no truth.
 
 A metric is one file here and one line below, see docs/add-a-metric.md. Importing this package, and
 reading the facts of a metric, loads no network and no torch.
@@ -7,7 +9,7 @@ reading the facts of a metric, loads no network and no torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dicface.metrics.facts import FACE_SIZE, BackboneFacts, MetricFacts, load_class
@@ -28,6 +30,25 @@ LISTED = {
 }
 """Metric -> its class, in the order of the paper's columns."""
 
+LISTED_WITHOUT_TRUTH = {
+    "niqe": "dicface.metrics.niqe:Niqe",
+    "musiq": "dicface.metrics.musiq:Musiq",
+    "clipiqa": "dicface.metrics.clipiqa:ClipIqa",
+    "topiq": "dicface.metrics.topiq:Topiq",
+    "jitter": "dicface.metrics.jitter:Jitter",
+    "shape_flicker": "dicface.metrics.shape_flicker:ShapeFlicker",
+    "warping_error": "dicface.metrics.warping_error:WarpingError",
+    "flicker_slow": "dicface.metrics.flicker:FlickerSlow",
+    "flicker_middle": "dicface.metrics.flicker:FlickerMiddle",
+    "flicker_fast": "dicface.metrics.flicker:FlickerFast",
+    "flicker_eyes": "dicface.metrics.flicker:FlickerEyes",
+    "flicker_mouth": "dicface.metrics.flicker:FlickerMouth",
+    "flicker_background": "dicface.metrics.flicker:FlickerBackground",
+    "identity_steps": "dicface.metrics.identity_steps:IdentitySteps",
+    "identity_input": "dicface.metrics.identity_input:IdentityToInput",
+}
+"""Metric -> its class, in the order of the columns: the input stands in the place of the truth."""
+
 
 def __getattr__(name: str) -> object:
     # At its first use, as it imports from here.
@@ -37,40 +58,46 @@ def __getattr__(name: str) -> object:
 
 
 def metric_class(name: str) -> type[Metric]:
-    """Returns the class of a listed metric.
+    """Returns the class of a metric of either list.
 
     Raises:
         KeyError: No metric of that name is listed.
     """
-    return load_class(LISTED[name])
+    return load_class(LISTED.get(name) or LISTED_WITHOUT_TRUTH[name])
 
 
 class _Metrics(Mapping[str, MetricFacts]):
-    """Facts of the listed metrics; the file of a metric is imported when they are read."""
+    """Facts of listed metrics; the file of a metric is imported when they are read."""
+
+    def __init__(self, listed: Callable[[], Mapping[str, str]]) -> None:
+        self._listed = listed
 
     def __getitem__(self, name: str) -> MetricFacts:
-        return metric_class(name).facts
+        return load_class(self._listed()[name]).facts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(LISTED)
+        return iter(self._listed())
 
     def __len__(self) -> int:
-        return len(LISTED)
+        return len(self._listed())
 
 
-METRICS: Mapping[str, MetricFacts] = _Metrics()
+METRICS: Mapping[str, MetricFacts] = _Metrics(lambda: LISTED)
 """Metric -> its facts, in the order of the paper's columns."""
+
+WITHOUT_TRUTH: Mapping[str, MetricFacts] = _Metrics(lambda: LISTED_WITHOUT_TRUTH)
+"""Metric -> its facts, of those that need no truth; their reference is the input, or nothing."""
 
 
 def needed_backbones(metrics: Iterable[str] | None = None) -> dict[str, BackboneFacts]:
-    """Returns kind -> backbone, of all that some metrics need, or all listed ones."""
+    """Returns kind -> backbone, of all that some metrics need, or all of the paper's tables."""
     names = LISTED if metrics is None else metrics
     return {needed.kind: needed for name in names for needed in metric_class(name).needs}
 
 
-def official_files() -> list[str]:
+def official_files(metrics: Iterable[str] | None = None) -> list[str]:
     """Returns the names, in the weights registry, of the files of the official backbones."""
-    return [needed.file for needed in needed_backbones().values() if needed.file]
+    return [needed.file for needed in needed_backbones(metrics).values() if needed.file]
 
 
 def features_of(name: str) -> str:
@@ -78,18 +105,18 @@ def features_of(name: str) -> str:
     return metric_class(name).features_of or name
 
 
-def feature_sets() -> list[str]:
+def feature_sets(metrics: Iterable[str] = METRICS) -> list[str]:
     """Returns the set-level metrics whose features scoring keeps, each in `<metric>.npz`."""
-    of_sets = (name for name, facts in METRICS.items() if facts.level == "set")
+    of_sets = (name for name in metrics if metric_class(name).facts.level == "set")
     return list(dict.fromkeys(map(features_of, of_sets)))
 
 
-def score_files() -> list[str]:
+def score_files(metrics: Iterable[str] = METRICS) -> list[str]:
     """Returns the names of all files that scoring leaves in a method's folder."""
     return [
         "metrics.parquet",
         "frames.parquet",
-        *(f"{name}.npz" for name in feature_sets()),
+        *(f"{name}.npz" for name in feature_sets(metrics)),
         "landmarks.npz",
     ]
 
@@ -97,6 +124,7 @@ def score_files() -> list[str]:
 __all__ = [
     "FACE_SIZE",
     "METRICS",
+    "WITHOUT_TRUTH",
     "BackboneFacts",
     "MetricFacts",
     "feature_sets",

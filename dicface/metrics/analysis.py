@@ -29,8 +29,14 @@ def made_from(truth: Path, protocol: EvaluationProtocol) -> dict[str, Any]:
     return {
         "truth": digest_of(truth),
         "protocol": protocol.id,
-        "backbones": protocol.backbones.digests(LANDMARKS, IDENTITY, VIDEO),
+        "backbones": protocol.backbones.digests(*_needed(protocol)),
     }
+
+
+def _needed(protocol: EvaluationProtocol) -> list[BackboneFacts]:
+    """What an analysis looks with, of the networks that there are."""
+    networks = protocol.backbones.networks
+    return [facts for facts in (LANDMARKS, IDENTITY, VIDEO) if facts.kind in networks]
 
 
 def analyse_truth(truth: Path, protocol: EvaluationProtocol) -> TruthAnalysis:
@@ -44,7 +50,7 @@ def analyse_truth(truth: Path, protocol: EvaluationProtocol) -> TruthAnalysis:
         ClipError: The clip cannot be read.
         MetricError: Its frames are not square.
     """
-    return analyse_frames(str(truth), read_frames(truth), protocol)
+    return analyse_frames(str(truth), read_frames(truth), protocol, needed=_needed(protocol))
 
 
 def analyse_frames(

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.files import atomic_path
-from dicface.metrics import METRICS, feature_sets
 from dicface.metrics.metric import Sides
 
 _COUNTS = ("num_frames", "num_filled", "num_template")
@@ -55,17 +54,19 @@ class ClipScore:
 
     @classmethod
     def load(cls, path: Path) -> ClipScore:
-        """Reads what `save` wrote of a clip that was scored with all metrics."""
+        """Reads what `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
 
         def sides(name: str) -> Sides:
             return Sides(restored=arrays[f"{name}.restored"], truth=arrays[f"{name}.truth"])
 
-        of_frames = [name for name, facts in METRICS.items() if facts.level != "set"]
+        counts = {name: int(arrays.pop(name)) for name in _COUNTS}
+        landmarks = sides("landmarks")
+        of_sides = {name.partition(".")[0] for name in arrays if "." in name} - {"landmarks"}
         return cls(
-            values={name: arrays[name] for name in of_frames},
-            features={name: sides(name) for name in feature_sets()},
-            landmarks=sides("landmarks"),
-            **{name: int(arrays[name]) for name in _COUNTS},
+            values={name: found for name, found in arrays.items() if "." not in name},
+            features={name: sides(name) for name in sorted(of_sides)},
+            landmarks=landmarks,
+            **counts,
         )

@@ -28,7 +28,8 @@ class BackboneFacts:
     Attributes:
         kind: Short name, for example "landmarks".
         offline: The class that needs no download, "module:Class"; it is called with a torch device
-            and the reason why it was chosen.
+            and the reason why it was chosen. Empty where there is none: what needs it is measured
+            only where its file is.
         random: A class on random features, called likewise, for who asks for it; empty where
             `offline` stands for it.
         another_metric: Whether a metric is another one without the official network, so that its

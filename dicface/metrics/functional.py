@@ -11,6 +11,12 @@ where its file is on this machine, and an offline one elsewhere, of which it war
 makes that an error, "offline" never looks for files, and "random" takes random features where no
 installed package is to be needed either. `backbones()` tells what is used. Frames must be square,
 with one aligned face, wherever a face is looked for (IDS, AKD, TLME).
+
+What needs no truth takes the restored clip and the degraded one that it was made from, which may be
+left out where nothing is to be compared with it: `niqe(restored)`, `jitter(restored, degraded)`,
+`warping_error(restored, degraded)`. They are those of `dicface.metrics.WITHOUT_TRUTH`, and
+`help(dicface.metrics.functional.jitter)` says what each is. Without the degraded clip the restored
+one stands in its place: its own path, motion and face.
 """
 
 from __future__ import annotations
@@ -22,7 +28,14 @@ from typing import TYPE_CHECKING
 
 from dicface.base.device import require_device
 from dicface.base.errors import MetricError
-from dicface.metrics import LISTED, METRICS, features_of
+from dicface.metrics import (
+    LISTED,
+    LISTED_WITHOUT_TRUTH,
+    METRICS,
+    WITHOUT_TRUTH,
+    features_of,
+    metric_class,
+)
 from dicface.video.arrays import check_alike, given
 
 if TYPE_CHECKING:
@@ -34,7 +47,7 @@ if TYPE_CHECKING:
 
     Frames = NDArray[np.uint8] | Tensor
 
-__all__ = [*LISTED, "backbones"]
+__all__ = [*LISTED, *LISTED_WITHOUT_TRUTH, "backbones"]
 
 
 def psnr(restored: Frames, truth: Frames) -> float:
@@ -265,7 +278,47 @@ def __getattr__(name: str) -> Callable[..., float]:
     # A metric that was listed has its function, before anybody writes one with its own words.
     if name in METRICS:
         return functools.partial(_value, name)
+    if name in WITHOUT_TRUTH:
+        return _without_truth(name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'; it has {__all__}")
+
+
+@functools.cache
+def _without_truth(name: str) -> Callable[..., float]:
+    """The function of a metric that needs no truth."""
+
+    def measure(
+        restored: Frames,
+        degraded: Frames | None = None,
+        *,
+        backbones: Prefer = "auto",
+        device: str = "auto",
+    ) -> float:
+        reference = restored if degraded is None else degraded
+        return _value(name, restored, reference, backbones, device)
+
+    facts, says = WITHOUT_TRUTH[name], metric_class(name).says
+    better = "higher" if facts.higher_is_better else "lower"
+    measure.__name__ = measure.__qualname__ = name
+    measure.__doc__ = f"""{facts.name}: {says}; {better} is better.
+
+    Card: docs/metrics/{metric_class(name).__module__.rpartition(".")[2]}.md.
+
+    Args:
+        restored: (T, S, S, 3) uint8 RGB or (T, 3, S, S) floats in [0, 1], with one aligned face.
+        degraded: The same of the clip that it was made from; None: the restored one itself.
+        backbones: "auto", "official", "offline" or "random", see the module's text.
+        device: "auto" (a GPU where there is one), "cpu", "cuda:0", … for the networks.
+
+    Returns:
+        Mean over the frames that have a value{f", {facts.unit}" if facts.unit else ""}.
+
+    Raises:
+        ClipError: Frames are of another kind, shape or range, or differ in number or size.
+        MetricError: They are not square, or too few.
+        WeightsError: A file is damaged, or missing where nothing stands for it.
+    """
+    return measure
 
 
 def _value(
@@ -281,7 +334,7 @@ def _value(
 
     ours, true = given(restored, "restored"), given(truth, "truth")
     check_alike(ours, true)
-    facts = METRICS[metric]
+    facts = metric_class(metric).facts
     device = require_device(device)
     protocol = EvaluationProtocol.resolve(backbones, device=device, metrics=[metric])
     info = protocol.backbones.of(metric)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from dicface.base.errors import ClipError, MetricError
 from dicface.video.clips import ClipInfo, list_clips, named, probe
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, one_deeper
+from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, clip_name, one_deeper, passed_over
+from dicface.video.sources import remarks
 
 NOT_RESTORED = "not restored"
 
@@ -28,7 +29,8 @@ class Match:
         truths: Clip -> true clip, of all.
         unusable: True clip that cannot be scored -> why.
         notes: Scored clip -> what differs without harm, for example its frame rate.
-        sizes: Clip -> width and height of its true frames, px; empty if nobody looked.
+        sizes: Clip -> width and height of its true frames, px, where these can be read; empty if
+            nobody looked.
         extra: Names of restored clips that have no truth.
     """
 
@@ -108,15 +110,24 @@ def match_folders(
             be an enlargement or a reduction of the true ones.
 
     Raises:
-        ClipError: A folder is missing or holds no clip, or a true clip cannot be read.
+        ClipError: A folder is missing or holds no clip.
         MetricError: No restored clip can be scored, or true frames are not square.
     """
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
     if Path(truth_folder).is_file() and Path(restored_folder).is_file():
         restored = dict(zip(truths, restored.values(), strict=True))  # a pair, whatever its names
+    for folder in map(Path, (truth_folder, restored_folder)):
+        if folder.is_dir() and (others := passed_over(folder)):
+            _log.warning(
+                "%s: passed over, as no clips that are read: %s", folder, ", ".join(others)
+            )
     usable, sizes, unusable, notes = {}, {}, {}, {}
     for clip, path in truths.items():
-        truth = probe(path)
+        try:
+            truth = probe(path)
+        except ClipError as error:
+            unusable[clip] = f"its truth cannot be used: {error}"
+            continue
         sizes[clip] = (truth.width, truth.height)
         if truth.width != truth.height and not whole_frames:
             raise MetricError(
@@ -137,6 +148,9 @@ def match_folders(
             unusable[clip] = wrong
             continue
         usable[clip] = restored[clip]
+        for each in (path, restored[clip]):
+            for remark in remarks(each):
+                _log.warning("%s: %s", each, remark)
         differs = [f"{_rates(ours, truth)}; scored frame by frame"] if _rates(ours, truth) else []
         if _size(ours) != _size(truth):
             differs.insert(0, f"restored frames of {_size(ours)} px were resized to {_size(truth)}")
@@ -164,14 +178,11 @@ def match_folders(
 def _why_missing(folder: Path, clip: str) -> str:
     """Not restored, or there in a form that is not read."""
     beside = folder.iterdir() if folder.is_dir() else ()
-    others = sorted(path for path in beside if clip in (path.name, path.stem))
+    others = sorted(path for path in beside if clip == clip_name(path))
     if not others:
         return NOT_RESTORED
     names = [str((one_deeper(path) or path).relative_to(folder)) for path in others]
-    return (
-        f"found {', '.join(names)}; expected a video ({', '.join(VIDEO_SUFFIXES)}) or a folder of "
-        f"frames ({', '.join(FRAME_SUFFIXES)})"
-    )
+    return f"found {', '.join(names)}; expected {VIDEO_WORDS} or {FRAMES_WORDS}"
 
 
 def _by_text(texts: Mapping[str, str]) -> dict[str, list[str]]:

@@ -21,12 +21,14 @@ class Metric(ABC):
     Attributes:
         facts: What tables need to know of it.
         needs: Backbones it is computed with, the one that tables name last; empty for pixels alone.
+        says: What its value is and is not, for the footnotes of a table without a truth.
         analysis: Of the clip's truth.
         protocol: How it is measured; `protocol.backbones[...]` gives a backbone that it needs.
     """
 
     facts: ClassVar[MetricFacts]
     needs: ClassVar[tuple[BackboneFacts, ...]] = ()
+    says: ClassVar[str] = ""
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
         self.analysis, self.protocol = analysis, protocol

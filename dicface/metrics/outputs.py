@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dicface.base.files import atomic_path, write_parquet
-from dicface.metrics import METRICS, MetricFacts, features_of, metric_class
+from dicface.metrics import METRICS, WITHOUT_TRUTH, MetricFacts, features_of, metric_class
 from dicface.metrics.clip_score import ClipScore
 from dicface.metrics.facts import LANDMARKS
 from dicface.metrics.matching import Match
@@ -26,6 +26,7 @@ def write_metrics(
     scores: Mapping[str, ClipScore],
     match: Match,
     protocol: EvaluationProtocol,
+    metrics: Iterable[str] = METRICS,
 ) -> None:
     """Writes one row a clip and metric; a clip without scores has rows that say why.
 
@@ -35,8 +36,11 @@ def write_metrics(
         scores: Clip -> its scores.
         match: Says of other clips why they have none, and has notes on scored ones.
         protocol: How they were measured.
+        metrics: What was measured.
     """
-    table = metrics_table(scores, protocol, unusable=match.unusable, notes=match.notes)
+    table = metrics_table(
+        scores, protocol, unusable=match.unusable, notes=match.notes, metrics=metrics
+    )
     write_parquet(path, table.assign(**rows)[[*rows, *table]])
 
 
@@ -51,7 +55,7 @@ def metrics_table(
     """Returns one row a clip and metric, with what it was measured by, see `write_metrics`."""
     table = []
     for clip in sorted([*scores, *unusable]):
-        for facts in map(METRICS.__getitem__, metrics):
+        for facts in (metric_class(name).facts for name in metrics):
             info = protocol.backbones.of(facts.id)
             cell = _cell(facts, scores[clip]) if clip in scores else _no_cell(unusable[clip])
             cell["note"] = "; ".join(filter(None, (cell["note"], notes.get(clip, ""))))
@@ -78,16 +82,17 @@ def _cell(facts: MetricFacts, score: ClipScore) -> Cell:
         return _no_cell(note) | {"num_frames": score.num_frames}
     values = score.values[facts.id]
     num_missing = int(np.isnan(values).sum())
+    looks_at_faces = LANDMARKS in metric_class(facts.id).needs
     notes = []
     if num_missing:
-        notes.append(f"no face in {num_missing} frames")
-    if LANDMARKS in metric_class(facts.id).needs:
+        notes.append(f"no {'face' if looks_at_faces else 'value'} in {num_missing} frames")
+    if looks_at_faces:
         if score.num_filled:
             notes.append(f"box taken from neighbours in {score.num_filled} frames")
         if score.num_template:
             notes.append(f"box of an aligned face taken in {score.num_template} frames")
     if not len(values):
-        notes.append("needs two frames")
+        notes.append("needs more frames" if facts.id in WITHOUT_TRUTH else "needs two frames")
     return {
         "value": score.value(facts.id),
         "num_frames": len(values) - num_missing,

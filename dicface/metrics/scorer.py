@@ -55,7 +55,11 @@ class SetScore:
 
 
 def score_clip(
-    restored: Path, truth: Path, analysis: TruthAnalysis, protocol: EvaluationProtocol
+    restored: Path,
+    truth: Path,
+    analysis: TruthAnalysis,
+    protocol: EvaluationProtocol,
+    metrics: Collection[str] = METRICS,
 ) -> ClipScore:
     """Scores a restored clip against its truth.
 
@@ -64,13 +68,19 @@ def score_clip(
         truth: True clip.
         analysis: Of the truth, by the same protocol.
         protocol: How it is measured.
+        metrics: What is measured.
 
     Raises:
         ClipError: A clip cannot be read.
         MetricError: Frame counts or sizes differ; the message names the clip and both values.
     """
     return score_frames(
-        restored.stem, read_frames(restored), read_frames(truth), analysis, protocol
+        restored.stem,
+        read_frames(restored),
+        read_frames(truth),
+        analysis,
+        protocol,
+        metrics=metrics,
     )
 
 
@@ -84,7 +94,8 @@ def score_frames(
     metrics: Collection[str] = METRICS,
 ) -> ClipScore:
     """Scores streams of frames (S, S, 3) uint8 RGB, see `score_clip`; `clip` names them."""
-    looked_at = (features_of(name) if METRICS[name].level == "set" else name for name in metrics)
+    of_sets = _of_sets(metrics)
+    looked_at = (features_of(name) if name in of_sets else name for name in metrics)
     chosen = {name: metric_class(name)(analysis, protocol) for name in dict.fromkeys(looked_at)}
     looks_at_faces = any(LANDMARKS in metric.needs for metric in chosen.values())
     landmarks, num_frames = [], 0
@@ -156,6 +167,7 @@ def score_set(
     *,
     analysis_folder: str | Path,
     protocol: EvaluationProtocol,
+    metrics: Collection[str] = METRICS,
     workers: int = 1,
 ) -> SetScore:
     """Scores all restored clips of a method; clips scored before are not scored again.
@@ -172,6 +184,7 @@ def score_set(
         out_folder: Where the scores go.
         analysis_folder: Analyses of the truth; missing ones are made.
         protocol: How clips are measured.
+        metrics: What is measured. Where it needs no truth, the inputs are the true clips.
         workers: Processes.
 
     Raises:
@@ -187,7 +200,8 @@ def score_set(
             truth=truth,
             analysis=analysis_folder,
             folder=folder,
-            made_from=_made_from(match.restored[clip], truth, protocol),
+            metrics=tuple(metrics),
+            made_from=_made_from(match.restored[clip], truth, protocol, metrics),
         )
         for clip, truth in match.truths.items()
         if clip not in match.unusable
@@ -200,10 +214,11 @@ def score_set(
     write_frames(out_folder / "frames.parquet", rows, scores, protocol)
     write_landmarks(out_folder / "landmarks.npz", scores)
     sets = {
-        name: write_features(out_folder / f"{name}.npz", name, scores) for name in feature_sets()
+        name: write_features(out_folder / f"{name}.npz", name, scores)
+        for name in feature_sets(metrics)
     }
-    write_metrics(out_folder / "metrics.parquet", rows, scores, match, protocol)
-    return _summary(method, match, sets)
+    write_metrics(out_folder / "metrics.parquet", rows, scores, match, protocol, metrics)
+    return _summary(method, match, {name: sets[features_of(name)] for name in _of_sets(metrics)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +228,7 @@ class _Job:
     truth: Path
     analysis: Path
     folder: Path
+    metrics: tuple[str, ...]
     made_from: Mapping[str, Any]
 
     @property
@@ -221,12 +237,14 @@ class _Job:
         return self.folder / f"{self.clip}.npz"
 
 
-def _made_from(restored: Path, truth: Path, protocol: EvaluationProtocol) -> dict[str, Any]:
+def _made_from(
+    restored: Path, truth: Path, protocol: EvaluationProtocol, metrics: Collection[str]
+) -> dict[str, Any]:
     """Says what decides a clip's scores: if it differs, the clip is scored again."""
     return made_from(truth, protocol) | {
         "restored": digest_of(restored),
         "backbones": protocol.backbones.digests(),
-        "metrics": list(METRICS),
+        "metrics": list(metrics),
     }
 
 
@@ -234,7 +252,7 @@ def _score(job: _Job, protocol: EvaluationProtocol) -> None:
     with kept(job.folder, job.clip, job.made_from, job.path.name) as piece:
         if piece.todo:
             analysis = truth_analysis(job.clip, job.truth, job.analysis, protocol)
-            score_clip(job.restored, job.truth, analysis, protocol).save(job.path)
+            score_clip(job.restored, job.truth, analysis, protocol, job.metrics).save(job.path)
 
 
 def _pairs(
@@ -260,10 +278,13 @@ def _pairs(
         )
 
 
+def _of_sets(metrics: Iterable[str]) -> list[str]:
+    """Those metrics that have one value for all clips together."""
+    return [name for name in metrics if metric_class(name).facts.level == "set"]
+
+
 def _summary(method: str, match: Match, sets: Mapping[str, Sides]) -> SetScore:
     num_clips, missing = len(match.truths), tuple(match.unusable)
-    of_sets = [name for name, facts in METRICS.items() if facts.level == "set"]
-    sets = {name: sets[features_of(name)] for name in of_sets}
     num_windows = {name: len(features.truth) for name, features in sets.items()}
     _log.info(
         "%s: %d of %d clips scored%s",

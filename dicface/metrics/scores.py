@@ -19,8 +19,7 @@ from dicface.metrics.outputs import join, metrics_table
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.scorer import measure, set_value
 from dicface.video.arrays import check_alike, check_same, path_of, read_given
-from dicface.video.clips import clip_name
-from dicface.video.formats import frame_files
+from dicface.video.formats import clip_name, has_frames
 
 if TYPE_CHECKING:
     from dicface.metrics.backbones import Prefer
@@ -152,7 +151,7 @@ def _kind(clips: object) -> str:
     if isinstance(clips, Mapping):
         return "a dictionary of clips"
     path = path_of(clips)
-    return _FOLDER if path and path.is_dir() and not frame_files(path) else "one clip"
+    return _FOLDER if path and path.is_dir() and not has_frames(path) else "one clip"
 
 
 def _pair(restored: object, truth: object) -> tuple[Clip, Clip]:

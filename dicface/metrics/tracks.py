@@ -36,13 +36,18 @@ def face_frame(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises:
         MetricError: The frame is not square, hence no aligned face.
     """
+    check_square(frame)
+    return resize(frame, FACE_SIZE)
+
+
+def check_square(frame: NDArray[np.uint8]) -> None:
+    """Raises MetricError unless a frame (H, W, 3) is square, as an aligned face is."""
     height, width = frame.shape[:2]
     if height != width:
         raise MetricError(
             f"frames are {width}×{height} px; face metrics need square frames with an aligned "
             "face. Align the clips first (`dicface data align`)."
         )
-    return resize(frame, FACE_SIZE)
 
 
 def resize(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ Shapes: T frames, W windows, D features.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,12 @@ class TruthAnalysis:
     def num_template(self) -> int:
         """How many frames have the box that an aligned face has."""
         return int((self.source == TEMPLATE).sum())
+
+    @cached_property
+    def steady_box(self) -> Box | None:
+        """The clip's middle box, px of the 512-px face; None where it has none."""
+        found = self.boxes[self.source != MISSING]
+        return Box(*np.median(found, axis=0).tolist()) if len(found) else None
 
     def box(self, frame: int) -> Box | None:
         """Box of a frame, px of the 512-px face; None where there is no face."""

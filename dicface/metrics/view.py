@@ -66,6 +66,21 @@ class FrameView:
         """The same on the true face."""
         return self.analysis.landmarks[self.number]
 
+    @cached_property
+    def steady_landmarks(self) -> NDArray[np.float64]:
+        """The same in the clip's middle box: one found anew in each frame trembles by itself."""
+        return self._steady(self.face)
+
+    @cached_property
+    def true_steady_landmarks(self) -> NDArray[np.float64]:
+        """The same on the true face."""
+        return self._steady(self.true_face)
+
+    def _steady(self, face: NDArray[np.uint8]) -> NDArray[np.float64]:
+        if self.box is None:
+            return NO_POINTS
+        return self.protocol.backbones[LANDMARKS].locate(face, self.analysis.steady_box)
+
     @property
     def shows_identity(self) -> bool:
         """Whether the protocol looks at the identity of this frame."""

@@ -86,6 +86,11 @@ def find(folder: str | Path, name: str, made_from: Mapping[str, Any]) -> dict[st
     return record["facts"]
 
 
+def was_made(folder: str | Path, name: str) -> bool:
+    """Whether a piece is recorded, be it of the same or not."""
+    return _record(Path(folder), name).is_file()
+
+
 def forget_others(folder: str | Path, wanted: Collection[str]) -> None:
     """Removes the pieces of a folder that are recorded and no longer wanted, with their files.
 

@@ -8,11 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dicface.base.errors import ConfigError, MetricError
-from dicface.base.names import BLIND, averaged
+from dicface.base.names import BLIND, WILD, control_kind, controlled
 from dicface.config.settings import Config
-from dicface.config.systems import job_logs, method_network
+from dicface.config.systems import job_logs, method_network, wild_rows
+from dicface.faces.misfits import FILE as LEFT_OUT
+from dicface.faces.misfits import counted, read_left_out
 from dicface.methods import TRAINED, create
-from dicface.metrics import feature_sets
+from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
+from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
 from dicface.report.render.screen import to_screen
@@ -25,6 +28,7 @@ from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import read_table
 from dicface.runs.folder import Run
 from dicface.runs.results import read_index
+from dicface.video.clips import list_clips, named
 from dicface.weights.registry import SEEDED, is_seeded
 
 SEEDED_NOTE = (
@@ -54,10 +58,11 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
     conditions = Conditions(
         title=f"{spec.title}: {run.folder.name}, {config.data.size} px",
-        noise_floor=run.noise_floor,
+        metrics=measured(config),
+        noise_floor=None if run.is_wild else run.noise_floor,
         setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
-        notes=_notes(config),
+        notes=[*_notes(run), *(_wild_notes(run) if run.is_wild else ())],
     )
     table = build_table(spec, rows, conditions)
     folder = table_folder(run, name, undone=undone)
@@ -101,7 +106,8 @@ def summary(run: Run, made: Sequence[str]) -> str:
     if len(made) != 1:
         return where
     (name,) = made
-    paths = [run.tables / f"{name}.md", run.figures / "comparison.png"]
+    seen = run.report / "index.html" if run.is_wild else run.figures / "comparison.png"
+    paths = [run.tables / f"{name}.md", seen]
     try:
         return to_screen(read_table(run.tables / f"{name}.json"), paths)
     except MetricError as error:  # what the jobs made stands all the same
@@ -117,12 +123,15 @@ def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
 
 def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> list[Path]:
     """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
-    files = [run.noise_floor]
+    left_out = run.inputs(BLIND.id) / LEFT_OUT
+    files = [left_out] if run.is_wild and left_out.is_file() else []
+    files += [] if run.is_wild else [run.noise_floor]
     for row in declare(run.config, name).rows:
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
             continue
-        files += [results.metrics, *(results.folder / f"{name}.npz" for name in feature_sets())]
+        features = feature_sets(metrics_of(run.config))
+        files += [results.metrics, *(results.folder / f"{each}.npz" for each in features)]
         if row.group == declared.ELSEWHERE:
             files.append(results.index)
         network = method_network(run.config, row.method)
@@ -140,6 +149,9 @@ def declare(config: Config, name: str) -> TableSpec:
     if name == "table1":
         rows = [*_declared(config, config.table1), *_made_elsewhere(config, BLIND.id)]
         return declared.table1(rows)
+    if name == WILD:
+        rows = [*_declared(config, wild_rows(config)), *_made_elsewhere(config, BLIND.id)]
+        return declared.wild(rows, metrics_of(config))
     if name == "table2":
         tasks = config.table2.items()
         return declared.table2(
@@ -163,13 +175,20 @@ def declare(config: Config, name: str) -> TableSpec:
 
 def is_papers_protocol(config: Config) -> bool:
     """Whether numbers stand beside the paper's: never for other clips or another budget."""
-    return config.protocol_is_paper and not config.test_clips and config.budget == "full"
+    return config.protocol_is_paper and not config.own_clips and config.budget == "full"
+
+
+def measured(config: Config) -> list[MetricFacts]:
+    """Facts of the metrics of a run."""
+    return [metric_class(name).facts for name in metrics_of(config)]
 
 
 def describe_test_set(config: Config) -> str:
     """What the test clips are, for tables that are not on the paper's: "64-px rendered clips"."""
     test = config.data.test
-    if config.test_clips or (test.source == "folder" and not test.layout):
+    if config.wild_clips:
+        kind = "faces in degraded videos of the user"
+    elif config.test_clips or (test.source == "folder" and not test.layout):
         kind = "clips of the user"
     elif test.source == "folder":
         kind = f"clips of VFHQ-Test, {test.test_set}"
@@ -196,9 +215,16 @@ def failure(run: Run, method: str, task: str) -> str:
     return "its jobs were not started"
 
 
-def _notes(config: Config) -> list[str]:
+def _notes(run: Run) -> list[str]:
     """What a reader must know of all rows."""
+    config = run.config
     notes = [config.remark] if config.remark else []
+    if left_out := read_left_out(run.truth):
+        used = len(list_clips(run.truth))
+        notes.append(
+            f"{used} of {used + len(left_out)} test clips are used; the others are left out "
+            f"({counted(left_out)})."
+        )
     if is_papers_protocol(config) and not config.takes_released_inputs:
         notes.append(
             "The inputs were degraded here by the paper's recipe (data.test.test_set: "
@@ -207,11 +233,23 @@ def _notes(config: Config) -> list[str]:
     return notes
 
 
+def _wild_notes(run: Run) -> list[str]:
+    """What the numbers of a table without a truth are and are not, and what is missing."""
+    absent = unmeasured(WITHOUT_TRUTH, run.config.metrics.backbones)
+    shown = [facts for facts in measured(run.config) if facts.id in declared.WILD_SHOWN]
+    left_out = read_left_out(run.inputs(BLIND.id))
+    return [
+        *(f"{facts.name}: {metric_class(facts.id).says}." for facts in shown),
+        *(f"{WITHOUT_TRUTH[name].name} is not measured: {why}." for name, why in absent.items()),
+        *(f"{named([misfit.clip])} is left out: {misfit.why}" for misfit in left_out),
+    ]
+
+
 def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
     rows = []
     for method in methods:
-        if source := averaged(method):
-            row = declared.control_of(*_declared(config, [source]))
+        if source := controlled(method):
+            row = declared.control_of(*_declared(config, [source]), control_kind(method))
         elif variant := config.variants.get(method):
             row = RowSpec(
                 method=method,
@@ -238,7 +276,7 @@ def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -
     task, results = _task(row), run.results(_task(row), row.method)
     scored = {"metrics": results.metrics} if _has_scores(run, row, undone) else {}
     network = method_network(run.config, row.method)
-    source = averaged(row.method)
+    source = controlled(row.method)
     if source and scored:
         return row.filled(**scored)
     if network or row.group == declared.ELSEWHERE:

@@ -13,11 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pandas as pd
+
 from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
+from dicface.faces.misfits import read_left_out
 from dicface.faces.realign import Alignment
+from dicface.faces.track import Choice, Ends
 from dicface.metrics import score_files
 from dicface.metrics.backbones import Prefer
 from dicface.metrics.matching import Match, match_folders
@@ -78,6 +82,8 @@ def score_folder(
     task: str = BLIND.id,
     input_folder: str | Path | None = None,
     align: int | None = None,
+    choice: Choice = "largest",
+    smoothing_ends: Ends = "reflect",
     prefer: Prefer = "auto",
     workers: int = 1,
     device: str = "cpu",
@@ -99,6 +105,8 @@ def score_folder(
         align: Side in px of the faces that are cut out of whole frames: found and aligned in the
             true clips as by `dicface data align`, and cut out of the others at the same places;
             None takes frames as they are.
+        choice: Which face of several is aligned.
+        smoothing_ends: How its track continues beyond its ends.
         prefer: Which backbones measure.
         workers: Processes.
         device: torch device of the networks.
@@ -118,11 +126,21 @@ def score_folder(
     remarks = match.sentences()
     setting = _frames_as_they_are(match)
     if align is not None:
-        match, inputs, setting = _align(match, inputs, truth_folder, out_folder / "aligned", align)
+        folder = out_folder / "aligned"
+        index = import_folder(
+            truth_folder,
+            folder / "truth",
+            size=align,
+            choice=choice,
+            smoothing_ends=smoothing_ends,
+        )
+        match, inputs, setting = _align(match, inputs, index, folder, align)
     files: dict[str, Path] = {}
     results = Results(folder=out_folder)
     scores = [out_folder / name for name in score_files()]
     settings = {"name": label, "task": task, "align": align, "backbones": prefer}
+    if align is not None:
+        settings |= {"choice": choice, "smoothing_ends": smoothing_ends}
     made = Artefact(
         path=out_folder / "tables" / "row.md",
         kind="scores",
@@ -234,10 +252,10 @@ def _frames_as_they_are(match: Match) -> str:
 
 
 def _align(
-    match: Match, inputs: _Inputs, truth_folder: str | Path, folder: Path, size: int
+    match: Match, inputs: _Inputs, index: pd.DataFrame, folder: Path, size: int
 ) -> tuple[Match, _Inputs, str]:
     """The same clips with their faces cut out, where the truth has them, and a word on it."""
-    index = import_folder(truth_folder, folder / "truth", size=size)
+    match = _without_misfits(match, folder / "truth")
     alignment = Alignment(folder / "truth", size)
 
     def cut(clips: Mapping[str, Path], kind: str) -> dict[str, Path]:
@@ -249,6 +267,8 @@ def _align(
 
     shown, missing = {}, dict(inputs.missing)
     for clip, path in inputs.clips.items():
+        if clip not in match.sizes:
+            continue
         try:
             shown |= cut({clip: path}, "input")
         except ClipError as error:
@@ -263,7 +283,10 @@ def _align(
     aligned = replace(
         match,
         restored=cut(match.restored, "restored"),
-        truths={clip: folder / "truth" / f"{clip}.mkv" for clip in match.truths},
+        truths={
+            clip: folder / "truth" / f"{clip}.mkv" if clip in match.sizes else path
+            for clip, path in match.truths.items()
+        },
         notes=notes,
     )
     detectors = ", ".join(sorted(set(index["detector"])))
@@ -272,6 +295,19 @@ def _align(
         f"the true clips' landmarks give ({detectors})"
     )
     return aligned, _Inputs(clips=shown, missing=missing), setting
+
+
+def _without_misfits(match: Match, truth: Path) -> Match:
+    """The same clips without those whose truth could not be aligned, which count as unusable."""
+    why = {
+        misfit.clip: f"its truth cannot be used: {misfit.why}" for misfit in read_left_out(truth)
+    }
+    return replace(
+        match,
+        sizes={clip: size for clip, size in match.sizes.items() if clip not in why},
+        restored={clip: path for clip, path in match.restored.items() if clip not in why},
+        unusable={**match.unusable, **why},
+    )
 
 
 def _write_page(
@@ -289,7 +325,7 @@ def _write_page(
     degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
     shown = TaskResults(
         id=task,
-        truths=match.truths,
+        truths={clip: path for clip, path in match.truths.items() if clip in match.sizes},
         systems=(degraded, result) if inputs.clips else (result,),
         absent={},
         remarks=tuple(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks),

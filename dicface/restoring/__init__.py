@@ -1,1 +1,1 @@
-"""Restoring clips with a method, frame by frame as they stream."""
+"""Restoring clips with a method, frame by frame as they stream, and whole films."""

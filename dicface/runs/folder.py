@@ -1,8 +1,9 @@
 """The layout of a run on disk: the one place that spells its folders and files.
 
 A run has two folders below `results`: one for its test set, and one for the training clips and
-networks, which all test sets of a scale, budget and seed share. Without test clips of the user the
-two are one.
+networks, which all test sets of a scale, budget and seed share. Without clips of the user the two
+are one. A run on `wild_clips` has no truth: its inputs are the user's videos, aligned, and stand
+where a truth is asked for.
 
     run_config.yaml                     the merged, checked configuration
     clips/{train,images,test,own}/      <clip>.mkv, landmarks.parquet, index.parquet
@@ -33,7 +34,9 @@ import yaml
 from dicface.base.device import chosen_device
 from dicface.base.errors import ConfigError
 from dicface.base.files import atomic_path
+from dicface.base.names import BLIND, INPUT
 from dicface.config.check import WrongConfigError
+from dicface.config.folders import OF_USER
 from dicface.config.load import check, merge
 from dicface.config.networks import network
 from dicface.config.settings import Config
@@ -110,8 +113,9 @@ class Run:
         base = config.scale if config.budget == "full" else f"{config.scale}-{config.budget}"
         train = base if config.seed == 0 else f"{base}-seed{config.seed}"
         name = train
-        if config.test_clips:
-            name = f"{train}-clips-{_plain(Path(os.path.abspath(config.test_clips)).name)}"
+        for kind, own in (("clips", config.test_clips), ("wild", config.wild_clips)):
+            if own:
+                name = f"{train}-{kind}-{_plain(Path(os.path.abspath(own)).name)}"
         results = Path(config.results)
         return cls(config=config, raw=raw, folder=results / name, train_folder=results / train)
 
@@ -150,10 +154,10 @@ class Run:
     def settings_files(self) -> dict[Path, dict[str, Any]]:
         """The configuration as each folder holds it.
 
-        That of the training folder is without the user's test clips, so that these never train
-        anything again.
+        That of the training folder is without the user's clips, so that these never train anything
+        again.
         """
-        own = {self.train_folder / CONFIG_FILE: {**self.raw, "test_clips": ""}}
+        own = {self.train_folder / CONFIG_FILE: {**self.raw, **dict.fromkeys(OF_USER, "")}}
         return own | {self.folder / CONFIG_FILE: dict(self.raw)}
 
     def write_settings(self) -> None:
@@ -166,23 +170,30 @@ class Run:
 
     @property
     def training(self) -> Run:
-        """The same run without the user's test clips: what jobs on the training folder see."""
+        """The same run without the user's clips: what jobs on the training folder see."""
         if self.folder == self.train_folder:
             return self
-        raw = {**self.raw, "test_clips": ""}
-        config = dataclasses.replace(self.config, test_clips="")
+        without = dict.fromkeys(OF_USER, "")
+        raw, config = {**self.raw, **without}, dataclasses.replace(self.config, **without)
         return Run(config=config, raw=raw, folder=self.train_folder, train_folder=self.train_folder)
 
     # Clips
 
     @property
+    def is_wild(self) -> bool:
+        """Whether the run restores the user's degraded videos, of which there is no truth."""
+        return bool(self.config.wild_clips)
+
+    @property
     def imports_test_clips(self) -> bool:
         """Whether the test set is a folder of videos rather than rendered."""
-        return bool(self.config.test_clips) or self.config.data.test.source == "folder"
+        return bool(self.config.own_clips) or self.config.data.test.source == "folder"
 
     @property
     def truth(self) -> Path:
-        """Folder of the true clips of the test set."""
+        """Folder of the true clips of the test set; of the inputs where there is no truth."""
+        if self.is_wild:
+            return self.inputs(BLIND.id)
         return self.folder / "clips/own" if self.imports_test_clips else self.clips("test")
 
     @property
@@ -237,7 +248,9 @@ class Run:
 
     def restored_index(self, task: str, method: str) -> Path:
         """What says that a method's clips of a task are all there."""
-        index = RECORDS_FILE if method == "input" else INDEX_FILE
+        if method == INPUT and self.is_wild:
+            return self.truth_index
+        index = RECORDS_FILE if method == INPUT else INDEX_FILE
         return self.folder / task / method / index
 
     def code_weights(self, name: str) -> Path:

@@ -7,7 +7,6 @@ Folders of PNG or JPEG frames (the layout of VFHQ) and any other video can be re
 from __future__ import annotations
 
 import errno
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,13 +14,23 @@ from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video, one_deeper
+from dicface.video.formats import (
+    FRAMES_WORDS,
+    VIDEO_WORDS,
+    clip_name,
+    frame_files,
+    has_frames,
+    is_video,
+    one_deeper,
+)
+from dicface.video.looks import DEFAULT_FPS
+from dicface.video.pictures import read_picture
+from dicface.video.videos import decode, video_facts
 
-FOLDER_FPS = Fraction(25)
+FOLDER_FPS = DEFAULT_FPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +62,9 @@ def probe(path: str | Path) -> ClipInfo:
 
 
 def frame_rate(path: str | Path) -> Fraction:
-    """Returns frames a second; 25 for folders of frames, which hold none."""
+    """Returns frames a second, the mean where they vary; 25 for folders, which hold none."""
     path = Path(path)
-    if path.is_dir():
-        return FOLDER_FPS
-    with open_video(path) as container:
-        stream = container.streams.video[0]
-        return Fraction(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
+    return FOLDER_FPS if path.is_dir() else video_facts(path).fps
 
 
 def read_frames(path: str | Path, *, one_size: bool = False) -> Iterator[np.ndarray]:
@@ -75,7 +80,7 @@ def read_frames(path: str | Path, *, one_size: bool = False) -> Iterator[np.ndar
     """
     path = Path(path)
     count, first = 0, (0, 0, 3)
-    for frame in _read_folder(path) if path.is_dir() else _read_video(path):
+    for frame in _read(path):
         first = first if count else frame.shape
         if one_size and frame.shape != first:
             raise ClipError(
@@ -87,8 +92,8 @@ def read_frames(path: str | Path, *, one_size: bool = False) -> Iterator[np.ndar
         yield frame
     if count == 0:
         raise ClipError(
-            f"{path}: found no frame. Expected a video with at least one frame, or a folder of "
-            f"{', '.join(FRAME_SUFFIXES)} files. Remove it or replace it by a whole copy."
+            f"{path}: found no frame. Expected a video with at least one frame, or "
+            f"{FRAMES_WORDS}. Remove it or replace it by a whole copy."
         )
 
 
@@ -156,14 +161,14 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
     if not folder.is_dir():
         found = "is a file, and no video" if folder.exists() else "no such folder"
         raise ClipError(
-            f"{folder}: {found}. Expected a folder of videos or of PNG folders, or one video "
-            f"({', '.join(VIDEO_SUFFIXES)})."
+            f"{folder}: {found}. Expected a folder of videos or of folders of frames, or "
+            f"{VIDEO_WORDS}."
         )
     clips: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if not (is_video(path) or (path.is_dir() and frame_files(path))):
+        if not (has_frames(path) if path.is_dir() else is_video(path)):
             continue
         name = clip_name(path)
         if name in clips:
@@ -174,8 +179,8 @@ def list_clips(folder: str | Path) -> dict[str, Path]:
         clips[name] = path
     if not clips:
         raise ClipError(
-            f"{folder}: found no clip{_instead(folder)}. Expected files ending in "
-            f"{', '.join(VIDEO_SUFFIXES)} or folders of {', '.join(FRAME_SUFFIXES)} frames."
+            f"{folder}: found no clip{_instead(folder)}. Expected in it {VIDEO_WORDS} or "
+            f"{FRAMES_WORDS}."
         )
     return dict(sorted(clips.items()))
 
@@ -194,17 +199,9 @@ def require_apart(clips: Mapping[str, Path], out_folder: str | Path) -> None:
             )
 
 
-def clip_name(path: Path) -> str:
-    """Returns what a clip is called: a video without its ending, or a folder of frames.
-
-    Letters with marks are one character each, as macOS writes them in file names in two.
-    """
-    return unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
-
-
 def _instead(folder: Path) -> str:
     """What a folder without clips holds that may be meant."""
-    if frame_files(folder):
+    if has_frames(folder):
         return (
             f", but frames: it is a clip itself. Give the folder that it lies in, {folder.parent}"
         )
@@ -237,78 +234,7 @@ def _check_frame(path: Path, frame: np.ndarray, index: int, shape: tuple | None)
         )
 
 
-def open_video(path: Path) -> av.container.InputContainer:
-    """Opens a video, which the caller closes.
-
-    Raises:
-        ClipError: It is missing, empty or no video.
-    """
-    if not path.exists():
-        raise ClipError(f"{path}: no such file. Check the path.")
-    if path.stat().st_size == 0:
-        raise ClipError(f"{path}: the file is empty (0 bytes). Replace it by a whole copy.")
-    try:
-        container = av.open(str(path))
-    except av.error.FFmpegError as error:
-        raise ClipError(
-            f"{path}: is no video that can be read ({error.strerror}). "
-            "Expected a whole video file; replace it by a whole copy or remove it."
-        ) from error
-    if not container.streams.video:
-        container.close()
-        raise ClipError(f"{path}: holds no video stream. Expected a video file.")
-    return container
-
-
-def _read_video(path: Path) -> Iterator[np.ndarray]:
-    with open_video(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        count = 0
-        try:
-            for frame in container.decode(stream):
-                count += 1
-                yield frame.to_ndarray(format="rgb24", threads=1)
-        except av.error.FFmpegError as error:
-            raise ClipError(
-                f"{path}: decoding breaks off after {count} frames ({error.strerror}). "
-                "The file looks truncated or damaged; replace it by a whole copy or remove it."
-            ) from error
-        announced = num_frames_announced(container)
-    # Demuxers end silently where a file was cut. Headers of ordinary videos are only roughly
-    # right (edit lists, variable frame rates); those of our own lossless clips are exact.
-    slack = 0 if stream.codec_context.name == "ffv1" else max(2, announced // 20)
-    if count < announced - slack:
-        raise ClipError(
-            f"{path}: holds {count} frames, its header announces {announced}. "
-            "The file looks truncated; replace it by a whole copy or remove it."
-        )
-
-
-def num_frames_announced(container: av.container.InputContainer) -> int:
-    """Returns the frames that a video's header announces; 0 if it announces none."""
-    stream = container.streams.video[0]
-    if stream.frames:
-        return stream.frames
-    if container.duration and stream.average_rate:
-        return round(Fraction(container.duration, av.time_base) * stream.average_rate)
-    return 0
-
-
-def _read_folder(folder: Path) -> Iterator[np.ndarray]:
-    yield from map(read_picture, frame_files(folder))
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """Returns a frame that is a file of its own, H×W×3 uint8 RGB.
-
-    Raises:
-        ClipError: It is missing or damaged.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise ClipError(
-            f"{path}: is no image that can be read ({error}). Replace it by a whole copy."
-        ) from error
+def _read(path: Path) -> Iterator[np.ndarray]:
+    if path.is_dir():
+        return map(read_picture, frame_files(path))
+    return (frame for _, frame in decode(path))

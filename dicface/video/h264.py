@@ -18,7 +18,7 @@ _BYTES_IN_MEMORY = 16 * 2**20
 # x264's AVX-512 macroblock tree reads memory that it never wrote where the width is no multiple of
 # 128 px, so that the stream changes from run to run. The instructions every x86-64 processor of the
 # last fifteen years has give the bytes that AVX2 gives, at the same speed (docs/degradation.md).
-_ENCODER_OPTIONS = (
+REPEATABLE = (
     {"x264-params": "asm=sse2,ssse3,sse4.2"}
     if platform.machine().lower() in ("x86_64", "amd64")
     else {}
@@ -88,7 +88,7 @@ def _encode(
                         f"H.264 round trip: frames are {height}×{width} px, expected even sides "
                         "(yuv420p halves the colour planes)"
                     )
-                options = {"crf": str(crf), **_ENCODER_OPTIONS}
+                options = {"crf": str(crf), **REPEATABLE}
                 stream = container.add_stream("libx264", rate=fps, options=options)
                 stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
                 stream.codec_context.thread_count = 1  # their number changes the stream

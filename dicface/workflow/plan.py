@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
-from dicface.base.names import BLIND, HEADLINE, averaged
+from dicface.base.names import BLIND, HEADLINE, WILD, controlled
 from dicface.config.fields import WrongValueError, nearest
 from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.settings import STAGES, Config, RuleResources
@@ -20,10 +20,12 @@ from dicface.config.systems import (
     job_logs,
     method_network,
     rows_of_tables,
+    wild_rows,
 )
 from dicface.data.datasets.layouts import ALIGNED, read_layout
 from dicface.data.datasets.shards import shards
 from dicface.runs.folder import Run
+from dicface.video.clips import list_clips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +45,12 @@ class Plan:
         Raises:
             ConfigError: The configuration cannot be, or names a method or a released weights file
                 that nobody knows.
+            ClipError: `wild_clips` names no folder with clips.
         """
         plan = cls(run=Run.of(merged, where))
         plan._require_known()
+        if plan.run.is_wild:
+            list_clips(plan.config.wild_clips)
         return plan
 
     def _require_known(self) -> None:
@@ -56,7 +61,7 @@ class Plan:
             raise WrongValueError("variants", name, "a name that no method has")
         known = {*names(), *self.config.variants}
         for table, (_, rows) in rows_of_tables(self.config).items():
-            for row in (averaged(row) or row for row in rows):
+            for row in (controlled(row) or row for row in rows):
                 if row not in known:
                     raise ConfigError(f"{table}: {fault(row)}")
         for name in self.trained():
@@ -106,13 +111,14 @@ class Plan:
             name
             for name in methods
             if method_network(self.config, name)
-            or create(averaged(name) or name, task=task).unavailable(size=self.config.data.size)
+            or create(controlled(name) or name, task=task).unavailable(size=self.config.data.size)
             is None
         ]
 
     def scored(self, task: str) -> list[str]:
         """Returns the methods of a task that the run scores, in its table's order."""
-        methods = self.config.table1 if task == "bfr" else self.config.table2.get(task, ())
+        rows = wild_rows(self.config) if self.run.is_wild else self.config.table1
+        methods = rows if task == "bfr" else self.config.table2.get(task, ())
         elsewhere = [each.name for each in self.config.methods if each.task == task]
         return [*self.runnable(methods, task), *elsewhere]
 
@@ -125,13 +131,43 @@ class Plan:
     def tables(self) -> dict[str, str]:
         """Returns file name of every table -> what the configuration calls it.
 
-        An ablation that is no table of the paper stands in the appendix.
+        An ablation that is no table of the paper stands in the appendix. A run without a truth has
+        one table alone.
         """
+        if self.run.is_wild:
+            return {WILD: WILD}
         named = {
             name if name.startswith("table") else f"appendix_{name}": name
             for name in self.config.ablations
         }
         return {"table1": "table1", "table2": "table2", **named}
+
+    def with_truth(self, files: list[str]) -> list[str]:
+        """Returns what a target needs, where the run has a truth.
+
+        Raises:
+            ConfigError: It has none.
+        """
+        if self.run.is_wild:
+            raise ConfigError(
+                f"wild_clips: found {self.config.wild_clips}, videos without a truth, of which "
+                "there is the target wild alone; for others leave wild_clips out."
+            )
+        return files
+
+    def wild_files(self) -> list[str]:
+        """Returns what the target wild needs.
+
+        Raises:
+            ConfigError: The configuration names no videos.
+        """
+        if not self.run.is_wild:
+            raise ConfigError(
+                "wild_clips: found none, expected a folder of your own degraded videos; add "
+                "--config wild_clips=FOLDER."
+            )
+        tables = [str(self.run.tables / f"{WILD}{end}") for end in (".md", ".csv", ".tex")]
+        return [*tables, str(self.run.report)]
 
     def scored_in(self, table: str) -> list[tuple[str, str]]:
         """Returns task and method of the rows of a table that the run scores.
@@ -139,7 +175,7 @@ class Plan:
         Args:
             table: What the configuration calls it.
         """
-        if table == "table1":
+        if table in ("table1", WILD):
             return [("bfr", method) for method in self.scored("bfr")]
         if table == "table2":
             return [(task, method) for task in self.config.table2 for method in self.scored(task)]

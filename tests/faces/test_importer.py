@@ -15,6 +15,7 @@ from dicface.faces import align, importer
 from dicface.faces.detect import (
     DlibDetector,
 )
+from dicface.faces.faces_file import FACES_FILE
 from dicface.video import clips
 from tests.faces._faces import FixedDetector, picture
 
@@ -38,7 +39,7 @@ def test_import_of_odd_sizes_and_short_clips(tmp_path):
     assert index["num_interpolated"].tolist() == [1, 0, 0]
     assert index["fps"].tolist() == [30, 25, 25]
     pd.testing.assert_frame_equal(pd.read_parquet(out / importer.INDEX_FILE), index)
-    faces = pd.read_parquet(out / importer.FACES_FILE)
+    faces = pd.read_parquet(out / FACES_FILE)
     assert len(faces) == 8
     assert faces.loc[~faces["detected"], "frame"].tolist() == [2]
     assert faces.loc[2, ["raw_x0", "x0"]].isna().tolist() == [True, False]
@@ -69,7 +70,7 @@ def test_import_goes_on_where_it_stopped(tmp_path):
     (source / "a.mkv").unlink()
     importer.import_folder(source, out, size=48, detector=other, progress=False)
     assert not (out / "a.mkv").exists()
-    assert pd.read_parquet(out / importer.FACES_FILE)["clip"].unique().tolist() == ["b"]
+    assert pd.read_parquet(out / FACES_FILE)["clip"].unique().tolist() == ["b"]
 
 
 def test_clips_without_a_face_are_all_named(tmp_path):
@@ -78,7 +79,9 @@ def test_clips_without_a_face_are_all_named(tmp_path):
         clips.write_clip(source / f"{name}.mkv", [picture(64, 64)], 25)
     detector = FixedDetector(missing=(0, 2))  # bad, then good, then worse
     with pytest.raises(FaceError, match=r"(?s)2 of 3.*bad\.mkv.*worse\.mkv"):
-        importer.import_folder(source, out, size=32, detector=detector, progress=False)
+        importer.import_folder(
+            source, out, size=32, detector=detector, on_misfit="stop", progress=False
+        )
     assert (out / "good.mkv").is_file()
     assert not (out / importer.INDEX_FILE).exists()
 

@@ -39,3 +39,25 @@ def test_missing_faces_are_interpolated_and_counted():
 def test_tracks_of_short_clips(num_frames, ends):
     raw = np.ones((num_frames, 5, 2)) * 7
     np.testing.assert_allclose(track.smooth_track(raw, "clip", ends=ends).points, raw)
+
+
+def test_a_jump_splits_the_track_and_a_fast_face_does_not():
+    still = np.tile(align_points(100), (12, 1, 1))
+    raw = np.concatenate([still, still + 300])
+    raw[10:14] = np.nan
+    found = track.smooth_track(raw, "clip")
+    assert found.jumps == (12,)
+    np.testing.assert_allclose(found.points[:12], still)
+    np.testing.assert_allclose(found.points[12:], still + 300)
+    larger = np.concatenate([still, still * 2])
+    assert track.smooth_track(larger, "clip").jumps == (12,)
+    fast = still + np.arange(12)[:, None, None] * 15
+    assert track.smooth_track(fast, "clip").jumps == ()
+    alone = np.full((9, 5, 2), np.nan)
+    alone[4] = align_points(100)
+    assert track.smooth_track(alone, "clip").jumps == ()
+
+
+def align_points(size: float) -> np.ndarray:
+    """Five points of a face of that width, px."""
+    return np.array([[0.38, 0.47], [0.62, 0.47], [0.5, 0.61], [0.4, 0.73], [0.6, 0.73]]) * size

@@ -13,6 +13,7 @@ import yaml
 from dicface.base.errors import ConfigError
 from dicface.base.seeds import numpy_rng
 from dicface.config.load import load
+from dicface.faces.misfits import Misfit, write_left_out
 from dicface.metrics import METRICS
 from dicface.provenance.manifest import sidecar
 from dicface.report.run import (
@@ -83,6 +84,13 @@ def test_table1_of_a_run_says_what_every_row_is(run):
     scores = {f"bfr/{method}/metrics.parquet" for method in METHODS}
     trained = {f"train/{stage}/training.json" for stage in STAGES}
     assert inputs == {"noise_floor.parquet"} | scores | trained
+
+
+def test_a_table_says_how_many_of_the_clips_are_used(run):
+    misfit = Misfit(clip="toon", kind="faceless", why="toon.mp4: no face found")
+    write_left_out(run.truth, [misfit])
+    text = write_run_table(run, "table1")
+    assert "5 of 6 test clips are used; the others are left out (faceless: toon)." in text
 
 
 def test_a_method_of_another_package_stands_under_its_own_label(register_methods):

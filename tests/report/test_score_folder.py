@@ -56,7 +56,7 @@ def misfits(folders):
     write_frames(folders["restored"] / "mixed", [np.zeros((n, n, 3), np.uint8) for n in (32, 16)])
     write_clip(folders["restored"] / "stranger.mkv", grey([80]), 25)
     write_clip(folders["truth"] / "other.mkv", grey([80] * 5), 25)
-    (folders["restored"] / "other.y4m").touch()
+    (folders["restored"] / "other.heic").touch()
     return folders
 
 
@@ -98,7 +98,7 @@ def test_every_misfit_is_named_and_the_table_says_how_many_clips_it_has(fake, mi
     reasons = found.match.unusable
     assert set(reasons) == {"absent", "cut", "large", "long", "mixed", "other", "short"}
     assert reasons["absent"] == "not restored"
-    assert reasons["other"].startswith("found other.y4m; expected a video (.mkv, ")
+    assert reasons["other"].startswith("found other.heic; expected a video (.mkv, ")
     assert reasons["large"] == (
         "another size: 64×64 px, the truth has 32×32; resize the results to it, as nothing is "
         "resized here"
@@ -341,3 +341,16 @@ def test_restored_frames_one_folder_deeper_are_named(folders) -> None:
     inner.mkdir(parents=True)
     (inner / "0001.png").write_bytes(b"")
     assert "found b/final" in match_folders(folders["restored"], folders["truth"]).unusable["b"]
+
+
+def test_a_damaged_truth_stops_nothing(fake, folders) -> None:
+    for kind in ("restored", "truth"):
+        write_clip(folders[kind] / "z.mkv", grey([80] * 5), 25)
+    whole = (folders["truth"] / "z.mkv").read_bytes()
+    (folders["truth"] / "z.mkv").write_bytes(whole[: len(whole) // 2])
+    found = score_folder(folders["restored"], folders["truth"], folders["out"], name="mine")
+    assert "z" not in found.match.restored
+    assert "its truth cannot be used" in found.match.unusable["z"]
+    count = len(found.match.truths)
+    assert f"{count - 1} of {count} clips" in (folders["out"] / "tables" / "row.md").read_text()
+    assert found.page.is_file()

@@ -2,9 +2,10 @@
 
 
 def tables(*names):
-    return [
+    files = [
         f"{RUN}/tables/{name}.{end}" for name in names for end in ("md", "csv", "tex")
     ]
+    return lambda _: PLAN.with_truth(files)
 
 
 rule table1:
@@ -36,6 +37,12 @@ rule ablations:
     """Tables 3, 4 and those of the appendix."""
     input:
         tables(*(name for name in PLAN.tables() if name not in ("table1", "table2"))),
+
+
+rule wild:
+    """Your own degraded videos, without a truth; with --config wild_clips=FOLDER."""
+    input:
+        lambda _: PLAN.wild_files(),
 
 
 rule demo_weights:

@@ -19,7 +19,7 @@ from dicface.data.datasets.layouts.text import read_landmarks, read_meta
 from dicface.data.datasets.shard_landmarks import read_header
 from dicface.video.clips import probe
 from dicface.video.formats import is_frame
-from dicface.video.sources import SourceInfo, look
+from dicface.video.sources import SourceInfo, look, remarks
 
 LOSSLESS_SHARE = 0.25
 """Bytes of a lossless face clip (FFV1) by those of its raw frames; see docs/datasets.md."""
@@ -201,6 +201,7 @@ def _look_at(
                 width=decoded.width,
                 fps=info.fps,
             )
+        problems += [Problem("warning", clip.name, said) for said in remarks(clip.source)]
         crop_of(read_meta(clip.meta) if clip.meta else None, info, clip.name)
         expected = expected_frames(clip)
     except ClipError as error:

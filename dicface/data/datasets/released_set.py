@@ -23,12 +23,10 @@ from dicface.data.datasets.layouts.layout import Layout, SourceClip
 from dicface.data.datasets.shard_landmarks import TEXT_SIDE_PX, fitting_landmarks
 from dicface.data.degradation.sets import RECORDS_FILE
 from dicface.faces.align import Border, enlarge_small, estimate_affine, grey_of, warp
+from dicface.faces.faces_file import FACES_FILE, faces_table, read_affines
 from dicface.faces.importer import (
-    FACES_FILE,
     INDEX_COLUMNS,
     INDEX_FILE,
-    faces_table,
-    read_affines,
 )
 from dicface.faces.track import SmoothTrack
 from dicface.provenance.kept import forget_others, kept

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dicface.base.errors import ConfigError, WeightsError
-from dicface.metrics import BackboneFacts, load_class, metric_class, needed_backbones
+from dicface.config.settings import Config
+from dicface.metrics import (
+    METRICS,
+    WITHOUT_TRUTH,
+    BackboneFacts,
+    load_class,
+    metric_class,
+    needed_backbones,
+)
 from dicface.metrics.backbones.info import PIXELS, BackboneInfo
 from dicface.weights import registry
 
@@ -100,6 +108,32 @@ class Backbones:
         return {kind: f"{info.name} {info.sha256}" for kind, info in infos.items()}
 
 
+def unmeasured(metrics: Iterable[str], prefer: Prefer) -> dict[str, str]:
+    """Returns metric -> why nothing measures it here: no file of its network, and no other one.
+
+    None where official networks are asked for: there a missing file is an error (`resolve`).
+    """
+    reasons = {}
+    for name in metrics if prefer != "official" else ():
+        for facts in metric_class(name).needs:
+            if facts.offline or (prefer == "auto" and registry.here(facts.file)):
+                continue
+            reasons[name] = (
+                registry.where_to_get(facts.file)
+                if prefer == "auto"
+                else f"metrics.backbones is '{prefer}', and nothing stands for it offline"
+            )
+    return reasons
+
+
+def metrics_of(config: Config) -> list[str]:
+    """Returns a run's metrics: the paper's, or those that need no truth and can be had here."""
+    if not config.wild_clips:
+        return list(METRICS)
+    absent = unmeasured(WITHOUT_TRUTH, config.metrics.backbones)
+    return [name for name in WITHOUT_TRUTH if name not in absent]
+
+
 def _resolve_again(
     prefer: Prefer,
     device: str,
@@ -113,6 +147,8 @@ def _choose(facts: BackboneFacts, prefer: Prefer, device: str) -> Any:  # noqa: 
     path = _official_file(facts.file, prefer) if facts.file else None
     if path:
         return _network(facts.official, path, device)
+    if not facts.offline:
+        raise WeightsError(f"{registry.where_to_get(facts.file)}; nothing stands for it offline.")
     chosen = facts.random if prefer == "random" and facts.random else facts.offline
     return _network(chosen, device, _why_offline(facts.file, prefer))
 
@@ -143,4 +179,4 @@ def _why_offline(name: str, prefer: Prefer) -> str:
     return f"{registry.entry(name).file} is not on this machine"
 
 
-__all__ = ["BackboneInfo", "Backbones", "Prefer"]
+__all__ = ["BackboneInfo", "Backbones", "Prefer", "metrics_of", "unmeasured"]

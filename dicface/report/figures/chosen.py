@@ -13,7 +13,8 @@ import numpy as np
 from dicface.base.errors import ClipError, MetricError
 from dicface.report.tables.scores import read_scores
 from dicface.runs.results import clips_at_hand
-from dicface.video.clips import num_frames_announced, open_video, probe, read_frames
+from dicface.video.clips import probe, read_frames
+from dicface.video.sources import look
 
 logger = logging.getLogger(__name__)
 
@@ -201,9 +202,8 @@ def _size(path: Path) -> tuple[int, int, int]:
     """Frames as the header announces them, height and width; a folder's are counted."""
     if path.is_dir():
         return _counted(path)
-    with open_video(path) as container:
-        stream = container.streams.video[0]
-        return num_frames_announced(container), stream.height, stream.width
+    info = look(path)
+    return info.num_frames, info.height, info.width
 
 
 def _counted(path: Path) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from dicface.base.errors import DicfaceError
 from dicface.metrics import METRICS, MetricFacts
+from dicface.report.run import measured
 from dicface.report.site import cost, training
 from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
@@ -86,7 +87,7 @@ def write_report(
         out: The folder to write; an earlier report there is replaced when the new one is whole.
             None: the run's own.
         crf: Constant rate factor of the videos, 0 (lossless) to 51.
-        metrics: Facts of the metrics in order; None: all of the paper's.
+        metrics: Facts of the metrics in order; None: all of the run's.
 
     Returns:
         `<out>/index.html`.
@@ -112,6 +113,7 @@ def write_report(
         provenance=read_provenance(run.folder),
         remark=run.config.remark,
     )
+    metrics = measured(run.config) if metrics is None else metrics
     return write_pages(contents, out or run.report, crf=crf, metrics=metrics)
 
 

@@ -63,10 +63,11 @@ class TaskResults:
 
     Attributes:
         id: Folder of the task.
-        truths: Clip -> true clip, sorted by name.
+        truths: Clip -> true clip, sorted by name; where there is no truth, the input.
         systems: Its methods in the order of the tables, the input first.
         absent: Label of a method that the tables name and the folder lacks -> reason.
         remarks: What is wrong in the folder, in sentences.
+        has_truth: Whether there is one to show.
     """
 
     id: str
@@ -74,6 +75,7 @@ class TaskResults:
     systems: tuple[System, ...]
     absent: Mapping[str, str]
     remarks: tuple[str, ...]
+    has_truth: bool = True
 
     @property
     def clips(self) -> tuple[str, ...]:
@@ -165,6 +167,7 @@ def _task(run: Run, task: str, truths: Mapping[str, Path], tables: Sequence[Tabl
         systems=tuple(systems),
         absent=absent_methods(tables, task, {system.id for system in systems}),
         remarks=tuple(remarks),
+        has_truth=not run.is_wild,
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
-from dicface.base.names import INPUT
+from dicface.base.names import INPUT, controlled
 from dicface.metrics import MetricFacts
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import TRUTH, TaskResults, task_name
@@ -64,7 +64,11 @@ class Pages:
         work = [(task, clip) for task in self.tasks for clip in task.clips]
         for task, clip in tqdm(work, unit="clip", desc="report"):
             clips = {s.id: s.clips[clip] for s in task.systems if clip in s.clips}
-            clips[TRUTH] = task.truths[clip]
+            if task.has_truth:
+                clips[TRUTH] = task.truths[clip]
+            elif chosen := self._chosen(list(clips)):
+                # The last one stands in the small picture.
+                clips[chosen[0]] = clips.pop(chosen[0])
             files = {}
             for kind, suffix in (("media", "mp4"), ("slices", "png"), ("thumbs", "png")):
                 files[kind] = f"{kind}/{task.id}/{clip}.{suffix}"
@@ -77,7 +81,7 @@ class Pages:
     ) -> None:
         place = task.clips.index(clip)
         root = "../../"
-        remarks = _remarks(task, media)
+        remarks = _remarks(task, media, TRUTH if task.has_truth else INPUT)
         self.write(
             "clip.html",
             f"clips/{task.id}/{clip}.html",
@@ -98,6 +102,13 @@ class Pages:
         )
         self.num_pages += 1
 
+    def _chosen(self, shown: Sequence[str]) -> list[str]:
+        """The two methods that a page shows at first: the last of the first table, no controls."""
+        choices = [method for method in shown if method != INPUT]
+        own = [method for method in choices if not controlled(method)]
+        first = [method for method in own if method in self.preferred] or own
+        return (first[::-1] + [method for method in choices if method not in first])[:2]
+
     def _data(self, task: TaskResults, clip: str, media: Media, slices: str) -> dict[str, object]:
         """What the page's script needs; JSON values only."""
         shown = [system for system in task.systems if system.id in media.tiles]
@@ -105,14 +116,12 @@ class Pages:
         values = {
             s.id: clip_scores.frame_values(s, clip, self.metrics, media.num_frames) for s in shown
         }
-        choices = [system.id for system in shown if system.id != INPUT]
-        first = [method for method in choices if method in self.preferred] or choices
         return {
             "fps": float(media.fps),
             "frames": media.num_frames,
             "truth": TRUTH,
             "slices": slices,
-            "chosen": (first[::-1] + [m for m in choices if m not in first])[:2],
+            "chosen": self._chosen([system.id for system in shown]),
             "tiles": [
                 {
                     "id": name,
@@ -142,10 +151,17 @@ def _pixels(size: tuple[int, int]) -> str:
     return f"{size[0]}×{size[1]} px"
 
 
-def _remarks(task: TaskResults, media: Media) -> list[str]:
-    """What differs from the truth (size, number of frames, frame rate) or from its own size."""
+def _remarks(task: TaskResults, media: Media, reference: str) -> list[str]:
+    """What differs from the truth (size, number of frames, frame rate) or from its own size.
+
+    Args:
+        task: The task.
+        media: Of the clip.
+        reference: Tile of the truth, or of the input where there is none.
+    """
     labels = {system.id: system.label for system in task.systems}
-    truth, tiles = media.tiles[TRUTH], media.tiles.values()
+    truth, tiles = media.tiles[reference], media.tiles.values()
+    word = "truth" if reference == TRUTH else "input"
     remarks = []
     for own, shown in {t.size: (t.width, t.height) for t in tiles if t.reduced}.items():
         remarks.append(
@@ -156,13 +172,13 @@ def _remarks(task: TaskResults, media: Media) -> list[str]:
     for name, tile in media.tiles.items():
         parts = []
         if tile.size != truth.size:
-            parts.append(f"{_pixels(tile.size)}, the truth {_pixels(truth.size)}")
+            parts.append(f"{_pixels(tile.size)}, the {word} {_pixels(truth.size)}")
         if tile.num_frames != truth.num_frames:
-            parts.append(f"{tile.num_frames} frames, the truth {truth.num_frames}")
+            parts.append(f"{tile.num_frames} frames, the {word} {truth.num_frames}")
         if tile.fps and truth.fps and tile.fps != truth.fps:
             parts.append(
-                f"{float(tile.fps):g} frames a second, the truth {float(truth.fps):g}; "
-                "shown frame by frame at the truth's"
+                f"{float(tile.fps):g} frames a second, the {word} {float(truth.fps):g}; "
+                f"shown frame by frame at the {word}'s"
             )
         if parts:
             remarks.append(f"{labels.get(name, name)}: {'; '.join(parts)}.")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dicface.base.errors import ConfigError, MetricError
-from dicface.metrics import METRICS, MetricFacts, metric_class
+from dicface.metrics import METRICS, WITHOUT_TRUTH, MetricFacts, metric_class
 from dicface.report.tables import footnotes
 from dicface.report.tables.columns import (
     CELL_COLUMNS,
@@ -113,7 +113,8 @@ def build_table(
         wanted = [*spec.pairs, *((reference, row.method) for row in inside if reference)]
         wanted = [(a, b) for a, b in dict.fromkeys(wanted) if a != b]
         for facts in metrics:
-            lines += column(facts, digits[facts.id], inside, by_method, backbones, compare)
+            place = facts, digits[facts.id], inside, by_method, backbones, compare
+            lines += column(*place, unranked=spec.unranked)
             compared += differences(facts, block, wanted, by_method, compare)
     order = {(row.block, row.method): position for position, row in enumerate(rows)}
     lines.sort(key=lambda line: order[line["block"], line["method"]])
@@ -195,7 +196,7 @@ def _by_pair(between: pd.DataFrame) -> pd.DataFrame:
 
 def _named(facts: MetricFacts, backbone: Backbone | None) -> MetricFacts:
     """The metric, with its backbone in its name where it is another metric by that backbone."""
-    needs = metric_class(facts.id).needs if facts.id in METRICS else ()
+    needs = metric_class(facts.id).needs if facts.id in {*METRICS, *WITHOUT_TRUTH} else ()
     if backbone is None or backbone.official or not needs or not needs[-1].another_metric:
         return facts
     return replace(facts, name=f"{facts.name} ({backbone.name})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,16 +103,17 @@ def column(
     scores: Found,
     backbones: Mapping[str, Backbone],
     compare: Comparison,
+    unranked: Collection[str] = (),
 ) -> list[dict[str, object]]:
     """One line (`CELL_COLUMNS`) per row of a block for one metric, ranked, ties marked.
 
     Only rows with as many clips as the fullest one are ranked: a mean over fewer clips may be the
-    best because the hard ones are missing.
+    best because the hard ones are missing. Those in `unranked` never are.
     """
     estimates = {method: compare.mean(facts, one) for method, one in scores.items()}
     most = max(estimate.clips for estimate in estimates.values())
     means = {
-        method: estimate.mean if estimate.clips == most else np.nan
+        method: estimate.mean if estimate.clips == most and method not in unranked else np.nan
         for method, estimate in estimates.items()
     }
     place = ranks(means, higher_is_better=facts.higher_is_better, digits=digits)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dicface.base.names import HEADLINE, INPUT, MEAN_OF_5, averaged
+from dicface.base.names import FROZEN, HEADLINE, INPUT, MEAN_OF_5, WILD, control_kind, controlled
 from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
 ELSEWHERE = "Made elsewhere"
-CONTROLS = "Means of five frames"
+CONTROLS = {MEAN_OF_5: "Means of five frames", FROZEN: "Frozen frames"}
+"""Kind of control -> heading of its rows."""
+
+NOTES_WITHOUT_TRUTH = (
+    "There is no truth: no number here says that a face is right. Input, means and frozen frames "
+    "are controls and take no rank; where a frozen frame does best, steadiness is all that a "
+    "column sees.",
+)
+
+WILD_SHOWN = (
+    *("niqe", "musiq", "clipiqa", "topiq", "jitter", "shape_flicker", "warping_error"),
+    *("flicker_fast", "identity_steps", "identity_input"),
+)
+"""What the table without a truth prints; the other bands and regions are in its CSV."""
 
 NOTES = ("The degraded input is ranked like every other row.",)
 """Notes on the tables that compare systems."""
@@ -25,20 +38,21 @@ def system(name: str) -> RowSpec:
     Raises:
         MethodError: There is no such method, or it cannot be used.
     """
-    if source := averaged(name):
-        return control_of(system(source))
+    if source := controlled(name):
+        return control_of(system(source), control_kind(name))
     facts = method(name).facts
     return RowSpec(
         method=name, label=facts.label, group=facts.group, paper_name=facts.paper_name or None
     )
 
 
-def control_of(row: RowSpec) -> RowSpec:
-    """The row of the mean of five frames of what another row restored."""
+def control_of(row: RowSpec, kind: str) -> RowSpec:
+    """The row of a control of what another row restored."""
+    words = {MEAN_OF_5: "mean of 5", FROZEN: "first frame"}
     return RowSpec(
-        method=f"{row.method}{MEAN_OF_5}",
-        label=f"{row.label}, mean of 5",
-        group=CONTROLS,
+        method=f"{row.method}{kind}",
+        label=f"{row.label}, {words[kind]}",
+        group=CONTROLS[kind],
         block=row.block,
     )
 
@@ -58,6 +72,27 @@ def table1(rows: Sequence[RowSpec]) -> TableSpec:
         pairs=tuple(pair for pair in pairs if shown.issuperset(pair)),
         references=(HEADLINE, "dicface"),
         notes=NOTES,
+    )
+
+
+def wild(rows: Sequence[RowSpec], measured: Collection[str]) -> TableSpec:
+    """The table of clips without a truth; its controls take part in no ranking.
+
+    Args:
+        rows: In printed order.
+        measured: Metrics that can be measured here.
+    """
+    found = {row.method for row in rows}
+    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
+    return TableSpec(
+        name=WILD,
+        title="In the wild. Degraded videos without a truth",
+        rows=tuple(rows),
+        shown=tuple(name for name in WILD_SHOWN if name in measured),
+        unranked=tuple(row.method for row in rows if row.method == INPUT or controlled(row.method)),
+        pairs=tuple(pair for pair in pairs if found.issuperset(pair)),
+        references=(HEADLINE, "dicface"),
+        notes=NOTES_WITHOUT_TRUTH,
     )
 
 

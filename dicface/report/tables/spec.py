@@ -69,6 +69,7 @@ class TableSpec:
         title: Heading.
         rows: Rows in printed order; those of one block follow each other.
         shown: Ids of the metrics that are printed; the others are in the CSV alone. Empty: all.
+        unranked: Methods that are best or second best of nothing.
         pairs: (a, b) of methods whose difference a - b is reported in any case.
         references: Every other row of a block is tested against the first of these that ran.
         notes: Notes on the whole table.
@@ -78,6 +79,7 @@ class TableSpec:
     title: str
     rows: tuple[RowSpec, ...]
     shown: tuple[str, ...] = ()
+    unranked: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dicface.data.datasets.layouts.layout import Layout, Problem, SourceClip
-from dicface.video.formats import frame_files
+from dicface.video.formats import picture_files
 
 NUM_IMAGES = 70_000
 
@@ -19,7 +19,7 @@ def read(folder: Path) -> Layout:
     if folder.is_dir():
         with os.scandir(folder) as entries:
             folders = sorted(Path(e.path) for e in entries if e.is_dir() and e.name[0] != ".")
-        files = [file for each in (folder, *folders) for file in frame_files(each)]
+        files = [file for each in (folder, *folders) for file in picture_files(each)]
     else:
         files = []
         problems.append(Problem("error", str(folder), "no such folder; check the path"))

@@ -6,13 +6,21 @@ Standard library only and one directory listing a set, because the workflow call
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from dicface.base.errors import ClipError
-from dicface.video.formats import FRAME_SUFFIXES, VIDEO_SUFFIXES, frame_files, is_video
+from dicface.video.formats import (
+    FRAMES_WORDS,
+    OTHER_MEDIA,
+    VIDEO_WORDS,
+    clip_name,
+    has_frames,
+    is_video,
+)
 
 _ARCHIVES = (
     ".zip",
@@ -121,7 +129,7 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
     if not folder.is_dir():
         return {}, [_no_folder(folder)]
     clips: dict[str, Path] = {}
-    problems = []
+    problems, strangers = [], []
     with os.scandir(folder) as entries:
         listed = sorted((entry.name, entry.is_dir()) for entry in entries)
     for name, is_folder in listed:
@@ -139,8 +147,10 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
             )
             continue
         if not is_folder and not is_video(path):
+            if name.lower().endswith(OTHER_MEDIA):
+                strangers.append(name)
             continue
-        clip = name if is_folder else path.stem
+        clip = clip_name(path)
         if clip in clips:
             problems.append(
                 Problem(
@@ -152,13 +162,21 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
             )
             continue
         clips[clip] = path
+    if strangers:
+        shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
+        problems.append(
+            Problem(
+                "warning",
+                str(folder),
+                f"{len(strangers)} files of formats that are not read are passed over: {shown}",
+            )
+        )
     if not clips:
         problems.append(
             Problem(
                 "error",
                 str(folder),
-                f"found no clip; expected videos ({', '.join(VIDEO_SUFFIXES)}) or folders of "
-                f"{', '.join(FRAME_SUFFIXES)} frames",
+                f"found no clip; expected in it {VIDEO_WORDS} or {FRAMES_WORDS}",
             )
         )
     return dict(sorted(clips.items())), problems
@@ -172,7 +190,7 @@ def descend(folder: Path) -> Path:
         with os.scandir(folder) as entries:
             inside = [e for e in entries if e.name[0] != "." and e.name not in _NO_CLIPS]
         only = Path(inside[0].path) if len(inside) == 1 and inside[0].is_dir() else None
-        if only is None or frame_files(only):
+        if only is None or has_frames(only):
             return folder
         folder = only
     return folder
@@ -209,7 +227,7 @@ def sidecars(folder: Path | None, suffix: str = ".txt") -> dict[str, Path]:
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
     return {
-        name.removesuffix(suffix): folder / name
+        unicodedata.normalize("NFC", name.removesuffix(suffix)): folder / name
         for name in names
         if name.endswith(suffix) and not name.startswith(".")
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -103,7 +104,7 @@ def read_clip_list(path: Path) -> dict[str, int]:
         if not line.strip():
             continue
         clip, _, length = line.strip().rpartition("/")
-        name = Path(clip).name
+        name = unicodedata.normalize("NFC", Path(clip).name)
         if not name or not length.isdigit():
             raise ClipError(
                 f"{path}: line {number} is '{line.strip()[:80]}'; expected <clip>/<num frames>"

@@ -26,7 +26,8 @@
     b: () => selects.b.value,
     truth: () => data.truth,
   };
-  const chosen = (name) => SHOWN[name]();
+  // What begins with "=" names a tile.
+  const chosen = (name) => (name[0] === "=" ? name.slice(1) : SHOWN[name]());
   const tileOf = (name) => tiles.get(chosen(name));
   const visible = () => ["input", "a", "b"].filter((name) => tileOf(name));
 
@@ -205,7 +206,7 @@
   function drawSlices() {
     const place = document.getElementById("slices");
     place.replaceChildren();
-    for (const name of [...visible(), "truth"]) {
+    for (const name of [...visible(), "truth"].filter(tileOf)) {
       const tile = tileOf(name);
       const canvas = document.createElement("canvas");
       canvas.width = data.frames;
@@ -290,7 +291,9 @@
   function choose() {
     for (const canvas of canvases) {
       const side = canvas.dataset.shows;
-      if (tileOf(side)) canvas.setAttribute("aria-label", `${side}: ${tileOf(side).label}`);
+      if (!tileOf(side)) continue;
+      const label = tileOf(side).label;
+      canvas.setAttribute("aria-label", side[0] === "=" ? label : `${side}: ${label}`);
     }
     drawSlices();
     drawCurves();

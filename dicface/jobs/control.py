@@ -1,4 +1,4 @@
-"""Averages five frames of a method's restored clips, as a control beside it."""
+"""Makes a control of a method's restored clips, to stand beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.files import write_json
-from dicface.base.names import MEAN_OF_5, averaged
+from dicface.base.names import CONTROLS, control_kind, controlled
 from dicface.config.settings import TASKS
 from dicface.jobs.files import restored
 from dicface.jobs.job import ANY, Job, wildcard
@@ -16,25 +16,25 @@ from dicface.workflow.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Average(Job):
-    """Take the mean of five frames of a method's restored clips, or of the inputs."""
+class Control(Job):
+    """Take the mean of five frames, or the first frame, of a method's clips or of the inputs."""
 
-    name = "average"
+    name = "control"
     kind = "restored"
     leaves = ("index.json", "*.mkv")
 
     task: str = wildcard(", ".join(TASKS))
-    method: str = wildcard(f"a method or a variant and {MEAN_OF_5}")
+    method: str = wildcard(f"a method or a variant and {' or '.join(CONTROLS)}")
 
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
-        """Any method's name with the suffix."""
-        return {"task": TASKS, "method": [f"{ANY}{MEAN_OF_5}"]}
+        """Any method's name with a suffix."""
+        return {"task": TASKS, "method": [f"{ANY}{kind}" for kind in CONTROLS]}
 
     @property
     def source(self) -> str:
-        """The method whose clips are averaged."""
-        return averaged(self.method)
+        """The method whose clips it is made from."""
+        return controlled(self.method)
 
     def waits_for(self) -> list[Path]:
         """Its clips."""
@@ -49,14 +49,14 @@ class Average(Job):
         return {"task": self.task, "method": self.method}
 
     def work(self) -> None:
-        """See `average_set`."""
-        from dicface.restoring.mean import average_set
+        """See `control_set`."""
+        from dicface.restoring.controls import control_set
         from dicface.runs.results import restored_clips
 
         clips = restored_clips(self.run.results(self.task, self.source).folder)
         results = self.run.results(self.task, self.method)
-        average_set(clips, results.folder)
-        write_json(results.index, {"mean_of_5": self.source, "clips": sorted(clips)})
+        control_set(control_kind(self.method), clips, results.folder)
+        write_json(results.index, {"control_of": self.source, "clips": sorted(clips)})
 
     def reads(self) -> Mapping[str, Iterable[Path]]:
         """Its clips."""

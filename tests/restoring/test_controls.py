@@ -1,11 +1,12 @@
-"""The mean of five frames, the control of every claim about time."""
+"""The controls of every claim about time: the mean of five frames, and a frozen one."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dicface.restoring.mean import average_set, mean_of_5
+from dicface.base.names import FROZEN, MEAN_OF_5
+from dicface.restoring.controls import control_set, frozen, mean_of_5
 from dicface.video.clips import frame_rate, read_frames, write_clip
 
 
@@ -26,10 +27,20 @@ def test_clips_are_averaged_once(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out).mkdir()
     write_clip(out / "gone.mkv", frames, 30)
-    average_set({"a": tmp_path / "a.mkv"}, out)
+    control_set(MEAN_OF_5, {"a": tmp_path / "a.mkv"}, out)
     found = np.stack(list(read_frames(out / "a.mkv")))
     assert np.array_equal(found, np.stack(list(mean_of_5(frames))))
     assert frame_rate(out / "a.mkv") == 30
     before = (out / "a.mkv").stat().st_mtime_ns
-    average_set({"a": tmp_path / "a.mkv"}, out)
+    control_set(MEAN_OF_5, {"a": tmp_path / "a.mkv"}, out)
     assert (out / "a.mkv").stat().st_mtime_ns == before
+
+
+def test_a_frozen_clip_shows_its_first_frame_alone(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    write_clip(tmp_path / "a.mkv", frames, 30)
+    control_set(FROZEN, {"a": tmp_path / "a.mkv"}, tmp_path / "out")
+    found = list(read_frames(tmp_path / "out" / "a.mkv"))
+    assert len(found) == 4
+    assert all(np.array_equal(frame, frames[0]) for frame in found)
+    assert list(frozen([])) == []

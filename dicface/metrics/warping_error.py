@@ -1,0 +1,124 @@
+"""Warping error along the input's motion. Card: docs/metrics/warping_error.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dicface.metrics.facts import MetricFacts
+from dicface.metrics.metric import FrameMetric
+from dicface.metrics.protocol import EvaluationProtocol
+from dicface.metrics.tracks import resize
+from dicface.metrics.truth import TruthAnalysis
+from dicface.metrics.view import FrameView
+
+SIZE = 256
+"""Side at which motion is found and frames are compared, px."""
+
+LEAST_SEEN = 0.1
+"""Where a smaller part of a frame is seen in the one before, there is a cut, and no value."""
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # OpenCV finds motion in as many stripes as it has threads: their number would change values.
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def backward_flow(
+    now: NDArray[np.uint8], before: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Where each pixel of a frame was in the frame before (DIS, Kroeger et al., ECCV 2016).
+
+    Args:
+        now: (S, S, 3) uint8 RGB.
+        before: The frame before, likewise.
+
+    Returns:
+        (S, S, 2) float32 x and y in px of the frame before, and (S, S) whether the pixel is seen
+        there: inside, and led back to its own place by the opposite flow (Sundaram et al., ECCV
+        2010).
+    """
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, before)]
+    with _one_thread():
+        dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        back, forth = dis.calc(*grey, None), dis.calc(*grey[::-1], None)
+    side = len(now)
+    at = np.stack(np.meshgrid(*[np.arange(side, dtype=np.float32)] * 2), axis=-1)
+    place = at + back
+    returned = cv2.remap(forth, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    astray, length = (np.square(f).sum(-1) for f in (back + returned, np.stack([back, returned])))
+    inside = ((place >= 0) & (place <= side - 1)).all(-1)
+    return place, inside & (astray <= 0.01 * length.sum(0) + 0.5)
+
+
+def warped_difference(
+    now: NDArray[np.uint8],
+    before: NDArray[np.uint8],
+    place: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+) -> float:
+    """Mean absolute difference of a frame and the one before, moved along a flow.
+
+    Args:
+        now: (S, S, 3) uint8 RGB.
+        before: The frame before, likewise.
+        place: (S, S, 2), `backward_flow` of the input.
+        seen: (S, S), likewise.
+
+    Returns:
+        Levels of 0..255, over the pixels that are seen; NaN where hardly any is.
+    """
+    if seen.mean() < LEAST_SEEN:
+        return math.nan
+    moved = cv2.remap(before.astype(np.float32), place, None, cv2.INTER_LINEAR)
+    return float(np.abs(now - moved)[seen].mean())
+
+
+class WarpingError(FrameMetric):
+    """Warping error of every frame but the first."""
+
+    facts = MetricFacts(
+        id="warping_error",
+        name="Warping",
+        unit="levels",
+        higher_is_better=False,
+        level="clip",
+        digits=2,
+    )
+    says = (
+        "how much a frame differs from the one before, moved as the input moves; blur lowers it, "
+        "and the flow of a degraded film is rough"
+    )
+
+    def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
+        super().__init__(analysis, protocol)
+        self._before: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+        self._values: list[float] = []
+
+    def update(self, view: FrameView) -> None:
+        """Looks at the clip's next frame."""
+        restored, degraded = resize(view.restored, SIZE), resize(view.truth, SIZE)
+        if self._before is not None:
+            flow = backward_flow(degraded, self._before[1])
+            self._values.append(warped_difference(restored, self._before[0], *flow))
+        self._before = restored, degraded
+
+    def values(self) -> NDArray[np.float64]:
+        """Levels, of frames 1 to T − 1."""
+        return np.array(self._values, np.float64)
+
+    @staticmethod
+    def frames(num_frames: int, protocol: EvaluationProtocol) -> range:
+        """Every frame that has one before it."""
+        return range(1, num_frames)
