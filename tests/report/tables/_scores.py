@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dicface.base.seeds import numpy_rng
-from dicface.base.names import averaged
+from dicface.base.names import controlled
 from dicface.config.load import load
 from dicface.metrics import MetricFacts
 from dicface.report.tables.build import Conditions, build_table
@@ -15,7 +15,7 @@ from dicface.report.tables.declared import system, table1
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = load(REPOSITORY / "config" / "config.yaml")
 TABLE1 = table1(
-    [system(name) for name in CONFIG.table1 if (averaged(name) or name) not in CONFIG.variants]
+    [system(name) for name in CONFIG.table1 if (controlled(name) or name) not in CONFIG.variants]
 )
 CLIPS = [f"head_{i:02d}" for i in range(8)]
 PSNR, LPIPS, FVD = (
