@@ -198,7 +198,7 @@ def settings() -> str:
     config = ROOT / "config"
     paper = load(config / "config.yaml", config / "paper.yaml")
     demo = load(config / "config.yaml", config / "demo_weights.yaml")
-    of_all = ("learning_rate", "betas", "freeze", "fidelity_w", "lpips_weight")
+    of_all = ("learning_rate", "betas", "freeze", "fidelity_w", "fidelity_w_drawn", "lpips_weight")
     trained = {
         "dicface": (network(paper, "dicface"), ("prior_alpha", "kl_scale", "loss_frames")),
         **{

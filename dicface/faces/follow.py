@@ -18,7 +18,7 @@ from scipy.ndimage import median_filter
 
 from dicface.faces.detect import Face
 from dicface.faces.dlib_models import Box
-from dicface.faces.track import SMOOTHING_SIGMA_FRAMES, smooth_track
+from dicface.faces.track import SMOOTHING_SIGMA_FRAMES, filled_and_smoothed
 
 _CARRIED_SIGMA = 1.2
 """Smoothing of the flow's own noise, frames; little, so that quick motion stays."""
@@ -126,11 +126,11 @@ class Trail:
         offsets = median_filter(list(self.offsets.values()), size=(3, 1, 1), mode="nearest")
         raw[np.array(list(self.offsets)) - self.first] = offsets
         # Motion is in the carried points: here, the ends need no extrapolation of noise.
-        smooth = smooth_track(raw, "trail", sigma_frames=SMOOTHING_SIGMA_FRAMES, ends="reflect")
-        carried = smooth_track(
-            np.array(self.carried), "trail", sigma_frames=_CARRIED_SIGMA, ends="extrapolate"
+        smooth = filled_and_smoothed(raw, sigma_frames=SMOOTHING_SIGMA_FRAMES, ends="reflect")
+        carried = filled_and_smoothed(
+            np.array(self.carried), sigma_frames=_CARRIED_SIGMA, ends="extrapolate"
         )
-        return carried.points + smooth.points
+        return carried + smooth
 
     def _motion(
         self, before: NDArray[np.uint8], now: NDArray[np.uint8]

@@ -146,11 +146,10 @@ def smooth_track(
         )
     starts = _jumps(raw, np.flatnonzero(detected))
     parts = [
-        _smoothed(part, sigma_frames, ends) for part in np.split(raw.reshape(len(raw), 10), starts)
+        filled_and_smoothed(part, sigma_frames=sigma_frames, ends=ends)
+        for part in np.split(raw, starts)
     ]
-    return SmoothTrack(
-        points=np.concatenate(parts).reshape(-1, 5, 2), detected=detected, jumps=tuple(starts)
-    )
+    return SmoothTrack(points=np.concatenate(parts), detected=detected, jumps=tuple(starts))
 
 
 def _jumps(raw: NDArray[np.float64], found: NDArray[np.intp]) -> list[int]:
@@ -172,9 +171,20 @@ def _jumps(raw: NDArray[np.float64], found: NDArray[np.intp]) -> list[int]:
     return [int(found[i] + (gaps[i] + 1) // 2) for i in np.flatnonzero(jumped)]
 
 
-def _smoothed(flat: NDArray[np.float64], sigma_frames: float, ends: Ends) -> NDArray[np.float64]:
-    """Fills and smooths one part of a track, (T, 10), that holds a face at least."""
-    frames = np.arange(len(flat))
+def filled_and_smoothed(
+    raw: NDArray[np.float64], *, sigma_frames: float, ends: Ends
+) -> NDArray[np.float64]:
+    """Fills and smooths points along time, wherever they move; arguments as in `smooth_track`.
+
+    Args:
+        raw: (T, 5, 2), NaN in frames without points; one frame at least has them.
+        sigma_frames: Standard deviation of the Gaussian, frames; 0 only fills.
+        ends: How points go on beyond both ends.
+
+    Returns:
+        (T, 5, 2).
+    """
+    frames, flat = np.arange(len(raw)), raw.reshape(len(raw), 10)
     found = np.isfinite(flat).all(axis=1)
     filled = np.stack(
         [np.interp(frames, frames[found], column[found]) for column in flat.T], axis=1
@@ -182,7 +192,7 @@ def _smoothed(flat: NDArray[np.float64], sigma_frames: float, ends: Ends) -> NDA
     if sigma_frames > 0 and ends == "extrapolate":
         reach = round(4 * sigma_frames)
         padded = np.pad(filled, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
-        return gaussian_filter1d(padded, sigma_frames, axis=0)[reach:-reach]
-    if sigma_frames > 0:
-        return gaussian_filter1d(filled, sigma_frames, axis=0)
-    return filled
+        filled = gaussian_filter1d(padded, sigma_frames, axis=0)[reach:-reach]
+    elif sigma_frames > 0:
+        filled = gaussian_filter1d(filled, sigma_frames, axis=0)
+    return filled.reshape(-1, 5, 2)

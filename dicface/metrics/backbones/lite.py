@@ -39,19 +39,21 @@ class _Seen:
         self._features = network.to(device, memory_format=torch.channels_last)
         self._maps: OrderedDict[bytes, list[Tensor]] = OrderedDict()
 
-    def __call__(self, frame: NDArray[np.uint8]) -> list[Tensor]:
-        """Six maps (c, h, w) of unit-length features of a frame (H, W, 3) uint8 RGB."""
-        key = hashlib.sha256(f"{frame.shape}".encode() + frame.tobytes()).digest()
-        if key in self._maps:
-            self._maps.move_to_end(key)
-            return self._maps[key]
-        image = torch.from_numpy(np.ascontiguousarray(frame)).to(self._device).permute(2, 0, 1)
-        with torch.inference_mode():
-            maps = [unit_length(m)[0] for m in self._features(image[None].float() / 127.5 - 1)]
-        self._maps[key] = maps
-        if len(self._maps) > self.NUM_KEPT:
+    def __call__(self, frames: NDArray[np.uint8]) -> list[list[Tensor]]:
+        """Six maps (c, h, w) of unit-length features of each frame, (N, H, W, 3) uint8 RGB."""
+        keys = [hashlib.sha256(f"{f.shape}".encode() + f.tobytes()).digest() for f in frames]
+        found = {key: self._maps[key] for key in keys if key in self._maps}
+        new = {key: frame for key, frame in zip(keys, frames, strict=True) if key not in found}
+        if new:
+            images = torch.from_numpy(np.stack(list(new.values()))).to(self._device)
+            with torch.inference_mode():
+                maps = self._features(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
+                each = zip(*(unit_length(m).unbind() for m in maps), strict=True)
+            found |= {key: list(own) for key, own in zip(new, each, strict=True)}
+        self._maps |= found
+        while len(self._maps) > self.NUM_KEPT:
             self._maps.popitem(last=False)
-        return maps
+        return [found[key] for key in keys]
 
 
 _seen = cache(_Seen)
@@ -73,9 +75,9 @@ class _Lite2:
         digest = sha256_of(lite_file(NETWORK))
         self.info = BackboneInfo(name=NAME, sha256=digest, official=False, reason=reason)
 
-    def maps(self, frame: NDArray[np.uint8]) -> list[Tensor]:
-        """Six maps (c, h, w) of unit-length features of a frame (H, W, 3) uint8 RGB."""
-        return _seen(self._device)(frame)
+    def maps(self, frames: NDArray[np.uint8]) -> list[list[Tensor]]:
+        """Six maps (c, h, w) of unit-length features of each frame, (N, H, W, 3) uint8 RGB."""
+        return _seen(self._device)(frames)
 
 
 class LitePerceptual(_Lite2):
@@ -86,11 +88,14 @@ class LitePerceptual(_Lite2):
     ) -> NDArray[np.float64]:
         """Distance (N,) of frames (N, H, W, 3) uint8 RGB, from 0."""
         check_pairs(restored, truth)
-        return np.array([self._of_pair(*pair) for pair in zip(restored, truth, strict=True)])
-
-    def _of_pair(self, restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+        # Not in one batch: alone, a frame's maps are those that FVD takes, to the bit.
         pairs = zip(self.maps(truth), self.maps(restored), strict=True)
-        return sum(float((a - b).square().sum(0).mean()) for a, b in pairs)
+        return np.array(
+            [
+                sum(float((a - b).square().sum(0).mean()) for a, b in zip(*pair, strict=True))
+                for pair in pairs
+            ]
+        )
 
 
 class LiteVideoFeatures(_Lite2):
@@ -104,7 +109,7 @@ class LiteVideoFeatures(_Lite2):
 
     def prepare(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features of a frame, flat: windows overlap, and each frame passes the network once."""
-        maps = self.maps(resized(frame, self.FRAME_SIZE))
+        (maps,) = self.maps(resized(frame, self.FRAME_SIZE)[None])
         self._shapes = [m.shape for m in maps]
         return torch.cat([m.flatten() for m in maps]).cpu().numpy()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class _Quality:
+class _Quality(ABC):
     """A network of pyiqa that maps a picture to a number.
 
     Args:
@@ -64,8 +65,9 @@ class _Quality:
                 "get it again."
             ) from error
 
+    @abstractmethod
     def _build(self) -> nn.Module:
-        raise NotImplementedError
+        """Returns pyiqa's network with the file's weights."""
 
     def _state(self) -> dict[str, torch.Tensor]:
         """The tensors of the file, without the names that training put around them."""
