@@ -14,7 +14,7 @@ PAGES = [
     *sorted((ROOT / "config").glob("*.*")),
 ]
 CALL = re.compile(r"(?:^|`|# )(?:\.venv/bin/)?snakemake ([^`\n]*?)(?:  +#.*)?(?:`|$)", re.MULTILINE)
-RULES = (ROOT / "Snakefile", ROOT / "workflow" / "rules" / "targets.smk")
+RULES = (ROOT / "workflow" / "Snakefile", ROOT / "workflow" / "rules" / "targets.smk")
 TARGETS = {name for file in RULES for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)}
 
 
