@@ -89,8 +89,8 @@ def weights_card(folder: Path, manifest: Mapping[str, Any]) -> str:
         f"- parameters: {numbers['parameters']:,}",
         "- licence: Apache-2.0, as the code that made it",
         f"- code: dicface {code['version']}, commit {commit}; made by `snakemake demo_weights`",
-        f"- seed: `{settings['seed']}`; data: {settings['images']['num_frames']} rendered frames "
-        "of 2 a person",
+        f"- seed: `{settings['seed']}`; data: {settings['images']['num_frames']} rendered frames, "
+        "2 a person",
         f"- machine: {machine['cpu']}, {machine['torch_threads']} threads",
         f"- 16 against 32 bits: {numbers['psnr_16_32']} dB, at most "
         f"{numbers['levels_16_32']} levels",
