@@ -84,6 +84,7 @@ class Table(Job):
         metrics = [self.run.results(task, method).metrics for task, method in scored]
         if self.run.is_wild:
             return [*metrics, self.run.truth_index]
+        metrics += self.plan.published(self.declared)
         return [*metrics, self.run.noise_floor, *paper_numbers_of(self.table)]
 
     def writes(self) -> list[Path]:

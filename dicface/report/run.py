@@ -18,6 +18,7 @@ from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_cla
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
+from dicface.report.records.record import read_record
 from dicface.report.render.screen import to_screen
 from dicface.report.render.text import to_text
 from dicface.report.render.write import table_files, write_table
@@ -55,6 +56,7 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
     """
     config, spec = run.config, declare(run.config, name)
     rows = [fill_row(run, row, undone) for row in spec.rows]
+    rows += published_rows(run, name)
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
     conditions = Conditions(
         title=f"{spec.title}: {run.folder.name}, {config.data.size} px",
@@ -125,6 +127,7 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
     """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
     left_out = run.inputs(BLIND.id) / LEFT_OUT
     files = [left_out] if run.is_wild and left_out.is_file() else []
+    files += [row.metrics for row in published_rows(run, name) if row.metrics]
     files += [] if run.is_wild else [run.noise_floor]
     for row in declare(run.config, name).rows:
         results = run.results(_task(row), row.method)
@@ -292,6 +295,31 @@ def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -
         label = f"{method.facts.label} ({SEEDED})"
         return row.filled(label=label, **scored, notes=[SEEDED_NOTE])
     return row.filled(**scored)
+
+
+def published_rows(run: Run, name: str) -> list[Row]:
+    """Rows of records that were added to a run, of one of its tables of systems.
+
+    Args:
+        run: The run.
+        name: What the configuration calls the table.
+    """
+    tasks = {"table1": (BLIND.id,), "table2": run.config.table2}.get(name, ())
+    rows = []
+    for task in tasks:
+        for path in run.records(task):
+            record = read_record(path)
+            rows.append(
+                Row(
+                    method=path.parent.name,
+                    label=record.label,
+                    group=declared.PUBLISHED,
+                    metrics=path.with_name("metrics.parquet"),
+                    notes=(declared.published_note(record.made, record.sha256), *record.notes),
+                    block=task if name == "table2" else "",
+                )
+            )
+    return rows
 
 
 def _task(row: RowSpec) -> str:

@@ -181,6 +181,11 @@ class Plan:
             return [(task, method) for task in self.config.table2 for method in self.scored(task)]
         return [("bfr", method) for method in self.config.ablations[table].rows]
 
+    def published(self, table: str) -> list[Path]:
+        """Returns the records that were added to a run, of the tasks of a table of systems."""
+        tasks = {"table1": ("bfr",), "table2": self.config.table2}.get(table, ())
+        return [path for task in tasks for path in self.run.records(task)]
+
     def partial_tables(self, undone: Collection[tuple[str, str]]) -> list[str]:
         """Returns the file names of the tables that a run which broke off can show in part.
 

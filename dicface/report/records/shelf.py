@@ -23,7 +23,6 @@ from dicface.report.records.record import (
     Record,
     digest_frames,
     make_record,
-    protocol_digest,
     read_record,
 )
 from dicface.report.tables.scores import Backbone, read_scores
@@ -31,8 +30,6 @@ from dicface.runs.folder import Run
 from dicface.runs.results import read_cost, read_index
 from dicface.video.clips import list_clips
 
-FILE = "record.json"
-SHELF = "records"
 MAX_TOLD = 3
 """So many clips are named where they differ."""
 
@@ -173,23 +170,18 @@ def add(path: Path, run: Run, *, name: str = "") -> Record:
     """
     record = read_record(path)
     name = name or record.method
-    place = run.folder / SHELF / record.task / name
-    if (place / FILE).is_file() and read_record(place / FILE).sha256 == record.sha256:
+    place = run.record(record.task, name)
+    if place.is_file() and read_record(place).sha256 == record.sha256:
         return record
-    if run.results(record.task, name).metrics.is_file() or place.is_dir() or name == INPUT:
+    if run.results(record.task, name).metrics.is_file() or place.is_file() or name == INPUT:
         raise ConfigError(
             f"{path}: found '{name}', and {run.folder} has a row of that name already; expected "
             "another one. Give the record a name of its own: --name."
         )
     require_same(record, run)
-    write_parquet(place / "metrics.parquet", _scores(record, name))
-    record.write(place / FILE)
+    write_parquet(place.with_name("metrics.parquet"), _scores(record, name))
+    record.write(place)
     return record
-
-
-def on_shelf(run: Run, task: str) -> list[Path]:
-    """The records that were added to a run, of one task."""
-    return sorted((run.folder / SHELF / task).glob(f"*/{FILE}"))
 
 
 def _scores(record: Record, name: str) -> pd.DataFrame:
@@ -215,6 +207,3 @@ def _scores(record: Record, name: str) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(lines)
-
-
-__all__ = ["FILE", "add", "export", "on_shelf", "protocol_digest", "require_same", "truth_of"]
