@@ -15,7 +15,7 @@ import pandas as pd
 
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.files import write_parquet
-from dicface.base.names import INPUT
+from dicface.base.names import INPUT, controlled
 from dicface.metrics import METRICS
 from dicface.provenance.manifest import code_version, machine, read_manifest, sidecar
 from dicface.report.records.record import (
@@ -75,13 +75,13 @@ def here() -> dict[str, object]:
 
 def version_of(method: str) -> str:
     """Version of the installed package that a method is in; "" for what is none."""
+    from dicface.methods import method as find
     from dicface.methods import names
 
-    if method not in names():
+    known = controlled(method) or method
+    if known not in names():
         return ""
-    from dicface.methods import method as find
-
-    package = find(method).__module__.partition(".")[0]
+    package = find(known).__module__.partition(".")[0]
     try:
         return f"{package} {metadata.version(package.replace('_', '-'))}"
     except metadata.PackageNotFoundError:

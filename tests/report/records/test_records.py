@@ -45,12 +45,12 @@ def made(folder: Path, level: float = 20.0, raw: dict | None = None) -> Run:
     for clip in CLIPS:
         frames = numpy_rng("records", clip).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
         write_clip(folder / "clips" / "test" / f"{clip}.mkv", frames, 25)
-    for method, better in (("input", 0), ("gpen", 1)):
+    for method, better in (("input", 0), ("input_mean5", 1)):
         scores_of(folder / "bfr" / method, method, level + better)
-    index = {"weights": {"gpen.pth": "12"}}
-    (folder / "bfr" / "gpen" / "index.json").write_text(json.dumps(index))
+    index = {"weights": {"W.pth": "12"}}
+    (folder / "bfr" / "input_mean5" / "index.json").write_text(json.dumps(index))
     cost = {"clips": {clip: {"frames": 3, "seconds": 0.5} for clip in CLIPS}, "device": "cpu"}
-    (folder / "bfr" / "gpen" / "cost.json").write_text(json.dumps(cost))
+    (folder / "bfr" / "input_mean5" / "cost.json").write_text(json.dumps(cost))
     return Run(config=CONFIG, raw=raw or {}, folder=folder, train_folder=folder)
 
 
@@ -61,9 +61,9 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def record(run: Run, tmp_path: Path) -> Path:
-    (found,) = records_of_run(run, ["gpen"])
-    found.write(tmp_path / "gpen.json")
-    return tmp_path / "gpen.json"
+    (found,) = records_of_run(run, ["input_mean5"])
+    found.write(tmp_path / "input_mean5.json")
+    return tmp_path / "input_mean5.json"
 
 
 def edited(path: Path, change) -> Path:
@@ -78,8 +78,9 @@ def edited(path: Path, change) -> Path:
 
 def test_a_record_holds_what_was_scored_by_what_on_which_clips(record: Path) -> None:
     found = read_record(record)
-    assert (found.method, found.label, found.task) == ("gpen", "GPEN", "bfr")
-    assert found.version.startswith("baselines")
+    assert (found.method, found.task) == ("input_mean5", "bfr")
+    assert found.label.endswith(", mean of 5")
+    assert found.version.startswith("dicface ")
     assert found.protocol == "dicface-2"
     assert found.backbones["lpips"].name == "dlib-68"
     assert list(found.clips) == CLIPS
@@ -87,14 +88,16 @@ def test_a_record_holds_what_was_scored_by_what_on_which_clips(record: Path) -> 
     assert found.values["psnr"][CLIPS[2]] == 23.0
     assert set(found.values) == set(BY_CLIP)
     assert (found.cost.frames, found.cost.seconds) == (21, 3.5)
-    assert found.weights == {"gpen.pth": "12"}
+    assert found.weights == {"W.pth": "12"}
     assert found.code["version"]
     assert "cores" in found.machine
 
 
 def test_a_number_changed_by_hand_is_found(record: Path) -> None:
     record.write_text(record.read_text().replace("23.0", "33.0", 1))
-    with pytest.raises(MetricError, match=r"gpen\.json: is not as it was written: its digest is"):
+    with pytest.raises(
+        MetricError, match=r"input_mean5\.json: is not as it was written: its digest is"
+    ):
         read_record(record)
 
 
@@ -122,7 +125,13 @@ def test_a_record_of_another_protocol_or_other_clips_is_refused(
 ) -> None:
     require_same(read_record(record), run)
     other = made(tmp_path / "other")
-    scores_of(other.folder / "bfr" / "gpen", "gpen", 20, protocol="dicface-1", backbone="FAN")
+    scores_of(
+        other.folder / "bfr" / "input_mean5",
+        "input_mean5",
+        20,
+        protocol="dicface-1",
+        backbone="FAN",
+    )
     (other.folder / "bfr" / "input" / "metrics.parquet").unlink()
     frames = np.zeros((3, 16, 16, 3), np.uint8)
     write_clip(other.folder / "clips" / "test" / f"{CLIPS[0]}.mkv", frames, 25)
@@ -145,7 +154,7 @@ def test_an_added_record_is_a_row_of_the_table(record: Path, run: Run) -> None:
     assert "Published records" in text
     assert "from a published record" in " ".join(text.split())
     lines = pd.read_csv(run.tables / "table1.csv").query("metric == 'psnr'").set_index("method")
-    assert lines.loc["theirs", "mean"] == pytest.approx(lines.loc["gpen", "mean"])
+    assert lines.loc["theirs", "mean"] == pytest.approx(lines.loc["input_mean5", "mean"])
     assert run.record("bfr", "theirs").with_name("metrics.parquet") in table_inputs(run, "table1")
     assert truth_of(run).keys() == set(CLIPS)
 
@@ -154,7 +163,10 @@ def test_the_commands_export_check_and_add(record, run, tmp_path, monkeypatch, c
     monkeypatch.setattr(Run, "load", classmethod(lambda cls, folder: run))
     words = ["--run", "x", "--out", str(tmp_path / "out")]
     assert main(["results", "export", *words]) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["gpen.json", "input.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "input.json",
+        "input_mean5.json",
+    ]
     assert main(["results", "export", *words, "--methods", "nobody"]) == 2
     assert "found 'nobody', which has no scores" in capsys.readouterr().err
     good, bad = tmp_path / "out" / "input.json", tmp_path / "bad.json"
@@ -181,13 +193,13 @@ def test_two_runs_are_compared_row_by_row_with_what_differs(run: Run, tmp_path: 
     raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     a = replace(run, raw=raw)
     b = made(tmp_path / "b", level=21, raw={**raw, "seed": 7})
-    index = {"weights": {"gpen.pth": "34"}}
-    (b.folder / "bfr" / "gpen" / "index.json").write_text(json.dumps(index))
+    index = {"weights": {"W.pth": "34"}}
+    (b.folder / "bfr" / "input_mean5" / "index.json").write_text(json.dumps(index))
     table = compare(a, b)
     psnr = table.differences[table.differences.metric == "psnr"].set_index("method_a")
-    assert psnr.loc["gpen B", "mean"] == pytest.approx(1)
-    assert psnr.loc["gpen B", "method_b"] == "gpen A"
-    assert what_differs(a, b) == ["setting seed: 0 → 7", "weights of gpen (gpen.pth): 12 → 34"]
+    assert psnr.loc["input_mean5 B", "mean"] == pytest.approx(1)
+    assert psnr.loc["input_mean5 B", "method_b"] == "input_mean5 A"
+    assert what_differs(a, b) == ["setting seed: 0 → 7", "weights of input_mean5 (W.pth): 12 → 34"]
     assert what_differs(a, a) == []
     frames = np.zeros((3, 16, 16, 3), np.uint8)
     write_clip(b.folder / "clips" / "test" / f"{CLIPS[0]}.mkv", frames, 25)
