@@ -248,7 +248,7 @@ def _best_shift(ours: Frames, true: Frames, psnr: float) -> tuple[tuple[float, f
     middle = np.median(found, axis=0)
     alike = np.abs(np.array(found) - middle).max(axis=1) < 0.5
     shift = np.round(2 * middle) / 2
-    if alike.mean() < 0.75 or not shift.any() or np.abs(shift).max() > ours[0].shape[0] / 4:
+    if not alike.all() or not shift.any() or np.abs(shift).max() > ours[0].shape[0] / 4:
         return (0.0, 0.0), psnr
     height, width = ours[0].shape[:2]
     move = np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]])

@@ -12,7 +12,7 @@ from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND
 from dicface.provenance.manifest import SUFFIX, read_manifest
 from dicface.report.records.record import Record, digest_frames, make_record
-from dicface.report.records.shelf import export, here, truth_of
+from dicface.report.records.shelf import export, truth_of
 from dicface.report.run import declare, fill_row
 from dicface.report.tables.rows import Row
 from dicface.runs.folder import Run
@@ -83,5 +83,5 @@ def records_of_scores(folder: Path, truth: Path) -> Iterator[Record]:
             clips,
             method=re.sub(r"[^a-z0-9_-]+", "_", label.lower()).strip("_-") or "result",
             label=label,
-            manifest=read_manifest(manifests[0]) if manifests else here(),
+            manifest=read_manifest(manifests[0]) if manifests else None,
         )

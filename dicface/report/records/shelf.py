@@ -17,7 +17,7 @@ from dicface.base.errors import ConfigError, MetricError
 from dicface.base.files import write_parquet
 from dicface.base.names import INPUT, controlled
 from dicface.metrics import METRICS
-from dicface.provenance.manifest import code_version, machine, read_manifest, sidecar
+from dicface.provenance.manifest import read_manifest, sidecar
 from dicface.report.records.record import (
     Clip,
     Record,
@@ -62,15 +62,8 @@ def export(
         notes=notes,
         cost=read_cost(results.folder),
         weights={str(name): str(each) for name, each in (index.get("weights") or {}).items()},
-        manifest=read_manifest(manifest) if manifest.is_file() else here(),
+        manifest=read_manifest(manifest) if manifest.is_file() else None,
     )
-
-
-def here() -> dict[str, object]:
-    """Code and machine of this process, where scores have no manifest."""
-    from dicface.base.suite import suite_folder
-
-    return {"code": code_version(suite_folder()), "machine": machine()}
 
 
 def version_of(method: str) -> str:

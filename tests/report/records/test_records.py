@@ -14,6 +14,7 @@ from dicface.base.seeds import numpy_rng
 from dicface.cli.main import main
 from dicface.config.load import load
 from dicface.metrics import METRICS
+from dicface.provenance.manifest import sidecar
 from dicface.report.compare import compare, what_differs
 from dicface.report.records.export import records_of_run, records_of_scores
 from dicface.report.records.record import digest_record, read_record
@@ -49,8 +50,14 @@ def made(folder: Path, level: float = 20.0, raw: dict | None = None) -> Run:
         scores_of(folder / "bfr" / method, method, level + better)
     index = {"weights": {"W.pth": "12"}}
     (folder / "bfr" / "input_mean5" / "index.json").write_text(json.dumps(index))
+    manifest = {"format": 1, "artefact": {}, "root": "", "inputs": {}, "outside": {}, "outputs": {}}
+    manifest |= {"code": {"version": "9.8"}, "machine": {"cores": 2}, "ended": "2026-01-02T03:04"}
+    path = sidecar(folder / "bfr" / "input_mean5" / "metrics.parquet")
+    path.write_text(json.dumps({**manifest, "settings_sha256": "ef"}))
     cost = {"clips": {clip: {"frames": 3, "seconds": 0.5} for clip in CLIPS}, "device": "cpu"}
     (folder / "bfr" / "input_mean5" / "cost.json").write_text(json.dumps(cost))
+    floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
+    floor.to_parquet(folder / "noise_floor.parquet")
     return Run(config=CONFIG, raw=raw or {}, folder=folder, train_folder=folder)
 
 
@@ -89,8 +96,8 @@ def test_a_record_holds_what_was_scored_by_what_on_which_clips(record: Path) -> 
     assert set(found.values) == set(BY_CLIP)
     assert (found.cost.frames, found.cost.seconds) == (21, 3.5)
     assert found.weights == {"W.pth": "12"}
-    assert found.code["version"]
-    assert "cores" in found.machine
+    assert (found.code, found.machine) == ({"version": "9.8"}, {"cores": 2})
+    assert (found.settings_sha256, found.made) == ("ef", "2026-01-02T03:04")
 
 
 def test_a_number_changed_by_hand_is_found(record: Path) -> None:
