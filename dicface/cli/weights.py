@@ -13,7 +13,7 @@ from dicface.weights import registry
 from dicface.weights.registry import WeightsEntry
 
 WIDTH = 80
-LEAST_COLUMN = 16
+LEAST_COLUMN = 14
 
 
 def register(parser: argparse.ArgumentParser) -> None:

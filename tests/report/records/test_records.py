@@ -13,6 +13,7 @@ from dicface.base.errors import ConfigError, MetricError
 from dicface.base.seeds import numpy_rng
 from dicface.cli.main import main
 from dicface.config.load import load
+from dicface.config.settings import ResultsElsewhere
 from dicface.metrics import METRICS
 from dicface.provenance.manifest import sidecar
 from dicface.report.compare import compare, what_differs
@@ -164,6 +165,21 @@ def test_an_added_record_is_a_row_of_the_table(record: Path, run: Run) -> None:
     assert lines.loc["theirs", "mean"] == pytest.approx(lines.loc["input_mean5", "mean"])
     assert run.record("bfr", "theirs").with_name("metrics.parquet") in table_inputs(run, "table1")
     assert truth_of(run).keys() == set(CLIPS)
+
+
+def test_a_record_that_methods_names_is_a_row_too(record: Path, run: Run) -> None:
+    entry = ResultsElsewhere(name="theirs", record=str(record))
+    named = replace(run, config=replace(CONFIG, methods=(entry,)))
+    assert "Published records" in write_run_table(named, "table1")
+    write_run_table(named, "table1")
+    lines = pd.read_csv(run.tables / "table1.csv")
+    assert lines.query("method == 'theirs' and metric == 'psnr'")["clips"].item() == len(CLIPS)
+
+
+def test_a_table_of_chosen_rows_leaves_the_scales_alone(run: Run) -> None:
+    few = replace(run, config=replace(CONFIG, table1=("input", "input_mean5")))
+    assert "table1_input_input_mean5.md" in write_run_table(few, "table1")
+    assert not (run.tables / "table1.md").exists()
 
 
 def test_the_commands_export_check_and_add(record, run, tmp_path, monkeypatch, capsys) -> None:
