@@ -17,7 +17,7 @@ from dicface.metrics.fvd import frechet_distance
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.psnr import psnr
 from dicface.metrics.tracks import FILLED
-from dicface.video.clips import read_clip, write_clip
+from dicface.video.clips import read_clip, read_frames, write_clip
 from tests.metrics import _scoring
 from tests.metrics._scoring import (
     NUM_FRAMES,
@@ -339,3 +339,21 @@ def test_a_real_clip_and_its_shifted_copy(shared: Path, tmp_path) -> None:
     assert found["akd"].mean() == pytest.approx(5, abs=1)
     assert found["tlme"].mean() < 1.5
     assert found["ids"].mean() > 0.97
+
+
+def test_results_side_by_side_have_the_numbers_that_each_has_alone(fake, folders) -> None:
+    analyse_set(folders["truth"], folders["analysis"], protocol())
+    known = analysis.truth_analysis(
+        "a", folders["truth"] / "a.mkv", folders["analysis"], protocol()
+    )
+    truth = list(read_frames(folders["truth"] / "a.mkv"))
+    jitter = list(read_frames(folders["restored"] / "a.mkv"))
+    both = clip_scorer.score_beside("a", [jitter, truth], truth, known, protocol())
+    fake.calls.clear()
+    for found, frames in zip(both, (jitter, truth), strict=True):
+        alone = clip_scorer.score_frames("a", frames, truth, known, protocol())
+        for metric, values in alone.values.items():
+            assert np.array_equal(values, found.values[metric], equal_nan=True), metric
+        assert np.array_equal(alone.features["fvd"].restored, found.features["fvd"].restored)
+    with pytest.raises(MetricError, match="restored has 19 frames, the truth 20"):
+        clip_scorer.score_beside("a", [truth, jitter[:-1]], truth, known, protocol())
