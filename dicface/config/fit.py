@@ -211,8 +211,12 @@ def _check_rows(config: Config) -> None:
             expected = "a text that is not empty, a folder; or in its place record, or method"
             raise WrongValueError(f"methods[{number}].restored", each.restored, expected)
     made = [(each.name, each.task) for each in config.methods]
+    shown = {"bfr": config.table1, **config.table2}
+    methods = {(each.method, each.task) for each in config.methods}
     for name, task in made:
-        if name in taken or made.count((name, task)) > 1:
+        # A method may stand in the table of another task.
+        own = shown.get(task, ()) if (name, task) in methods else taken
+        if name in own or made.count((name, task)) > 1:
             raise WrongValueError(
                 "methods",
                 name,
