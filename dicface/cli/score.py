@@ -76,10 +76,11 @@ def register(parser: Parser) -> None:
 
 def score(options: argparse.Namespace) -> None:
     """Scores the folders, prints the table, and says where it and the page lie."""
+    from dicface.report.entries import free_folder
     from dicface.report.headers import describe
     from dicface.report.ranking import ranking_text
     from dicface.report.render.text import to_text
-    from dicface.report.score_folder import free_folder, score_folder
+    from dicface.report.score_folder import score_folder
 
     if options.size and not options.align:
         raise ConfigError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicface.base.errors import ClipError, ConfigError, MetricError
+from dicface.base.files import digest_of_names, write_json
 from dicface.base.names import INPUT
 from dicface.faces.misfits import read_left_out
 from dicface.faces.realign import Alignment
@@ -15,6 +17,7 @@ from dicface.metrics.matching import Match, match_folders
 from dicface.report.site.contents import NO_CLIP
 from dicface.video.clips import ClipInfo, list_clips, probe
 
+MADE_OF = "made_of.json"
 RESULT = "result"
 """Id of a single result on its page: a name of the user's may be anything."""
 
@@ -152,6 +155,28 @@ def require_scores(entries: Sequence[Entry], truth: Path) -> None:
             f"none of the results can be scored against {truth}. Expected clips of the truth's "
             f"name, size and number of frames; found: {listed}."
         )
+
+
+def free_folder(wanted: Path, folders: Sequence[Path]) -> Path:
+    """A folder for scores that holds none, or those of the same folders of clips.
+
+    Two folders of results may have one name: the second gets `<wanted>-2`.
+
+    Args:
+        wanted: What it is best called.
+        folders: Of the results and the truth, which its file `made_of.json` digests.
+    """
+    digest = digest_of_names(str(folder.resolve()) for folder in folders)
+    place, number = wanted, 1
+    while place.is_dir() and any(place.iterdir()):
+        path = place / MADE_OF
+        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) == digest:
+            break
+        number += 1
+        place = wanted.with_name(f"{wanted.name}-{number}")
+    place.mkdir(parents=True, exist_ok=True)
+    write_json(place / MADE_OF, digest)
+    return place
 
 
 def _entry(

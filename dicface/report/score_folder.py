@@ -9,7 +9,6 @@ one and the input, are ranked in one table.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from dicface.base.errors import ConfigError
-from dicface.base.files import atomic_path, digest_of_names, write_json
+from dicface.base.files import atomic_path, write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
 from dicface.faces.track import Choice, Ends
@@ -50,7 +49,6 @@ from dicface.report.tables.table import Table
 from dicface.runs.results import Results
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-MADE_OF = "made_of.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,28 +280,6 @@ def _write_numbers(places: Mapping[str, Results], folder: Path) -> dict[str, Pat
                 temporary, index=False, float_format="%.6g", lineterminator="\n"
             )
     return written
-
-
-def free_folder(wanted: Path, folders: Sequence[Path]) -> Path:
-    """A folder for scores that holds none, or those of the same folders of clips.
-
-    Two folders of results may have one name: the second gets `<wanted>-2`.
-
-    Args:
-        wanted: What it is best called.
-        folders: Of the results and the truth, which its file `made_of.json` digests.
-    """
-    digest = digest_of_names(str(folder.resolve()) for folder in folders)
-    place, number = wanted, 1
-    while place.is_dir() and any(place.iterdir()):
-        path = place / MADE_OF
-        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) == digest:
-            break
-        number += 1
-        place = wanted.with_name(f"{wanted.name}-{number}")
-    place.mkdir(parents=True, exist_ok=True)
-    write_json(place / MADE_OF, digest)
-    return place
 
 
 def import_results(

@@ -10,8 +10,9 @@ from dicface.base.errors import ConfigError, MetricError
 from dicface.base.seeds import numpy_rng
 from dicface.cli.main import main
 from dicface.cli.score import chosen_metrics, names_of
+from dicface.report.entries import free_folder
 from dicface.report.headers import describe
-from dicface.report.score_folder import FolderScore, free_folder, score_folder
+from dicface.report.score_folder import FolderScore, score_folder
 from dicface.video.clips import write_clip
 from tests.metrics import _scoring
 from tests.metrics._scoring import SIDE
