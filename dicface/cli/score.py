@@ -41,12 +41,9 @@ def register(parser: Parser) -> None:
     add_path(parser, "--truth", "CLIPS", required=True, help="true clips: a folder, or one")
     shown = "degraded clips: a folder, or one; a row of the table, and shown on the page"
     add_path(parser, "--input", "CLIPS", help=shown)
+    parser.add_argument("--name", default="", help="of a single result (default the folder's)")
     parser.add_argument(
-        *("--names", "--name"),
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="of the results, as many as there are (default the folders')",
+        "--names", nargs="+", default=[], metavar="NAME", help="of several results, in their order"
     )
     parser.add_argument(
         "--metrics",
@@ -89,7 +86,8 @@ def score(options: argparse.Namespace) -> None:
         )
     metrics = chosen_metrics(options.metrics)
     run = run_of(options)
-    results = dict(zip(names_of(options.restored, options.names), options.restored, strict=True))
+    given = options.names or [name for name in (options.name,) if name]
+    results = dict(zip(names_of(options.restored, given), options.restored, strict=True))
     inputs = {"Input": options.input} if options.input else {}
     sys.stderr.write("\n".join(describe({"Truth": options.truth, **inputs, **results})) + "\n")
     wanted = "-".join(results).replace("/", "-")[:LONGEST_NAME]
