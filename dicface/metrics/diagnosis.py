@@ -39,6 +39,8 @@ LEAST_GAIN_DB = {
 """Kind of fault -> PSNR that undoing it has to gain."""
 
 LEAST_GAMMA = 1.1
+MOST_SCATTER = 2.5
+"""Levels by which means of parts may lie beside the line of another range."""
 LEAST_SCALE, LEAST_TURN = 0.01, 0.5
 """Share and degrees below which a movement is a shift and no other crop."""
 
@@ -219,11 +221,13 @@ def _tones(ours: Frames, true: Frames) -> Iterator[Fault]:
     if inside.sum() < _PARTS or np.ptp(x[inside]) < _PARTS:
         return
     slope, offset = np.polyfit(x[inside], y[inside], 1)
-    if abs(slope - _SQUEEZE) < 0.04 and abs(offset - 16) < 5:
+    # Strong blur takes contrast too, but scatters the parts about the line.
+    near = float((y - slope * x - offset)[inside].std()) < MOST_SCATTER
+    if near and abs(slope - _SQUEEZE) < 0.04 and abs(offset - 16) < 5:
         undone = [np.clip((frame - 16) / _SQUEEZE, 0, 255) for frame in ours]
         words = "has its values squeezed into 16–235"
         yield Fault(kind="range", words=words, gain=_psnr(undone, true) - before)
-    if abs(slope - 1 / _SQUEEZE) < 0.06 and abs(offset + 16 / _SQUEEZE) < 7:
+    if near and abs(slope - 1 / _SQUEEZE) < 0.06 and abs(offset + 16 / _SQUEEZE) < 7:
         undone = [frame * _SQUEEZE + 16 for frame in ours]
         words = "has its values stretched, as if 16–235 had been read as 0–255"
         yield Fault(kind="range", words=words, gain=_psnr(undone, true) - before)

@@ -7,9 +7,9 @@ for Ranks", Review of Economic Studies, 2024, with Holm's correction).
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +26,7 @@ from dicface.report.tables.scores import Scores
 from dicface.report.tables.statistics import wins
 from dicface.report.tables.table import Table
 
+WIDTH = 120
 RANK_COLUMNS = ("method", "metric", "rank", "low", "high", "rows")
 WIN_COLUMNS = ("method_a", "method_b", "metric", "wins", "clips", "share", "low", "high")
 
@@ -45,11 +46,13 @@ class Ranking:
 
     Attributes:
         metrics: Facts of its columns.
+        labels: Method -> what tables call it.
         ranks: Columns `RANK_COLUMNS`.
         wins: Columns `WIN_COLUMNS`; set-level metrics have none.
     """
 
     metrics: tuple[MetricFacts, ...]
+    labels: dict[str, str]
     ranks: pd.DataFrame
     wins: pd.DataFrame
 
@@ -64,11 +67,13 @@ def rank(table: Table, scores: dict[str, Scores], clips: Sequence[str]) -> Ranki
     """
     lines = [line for facts in table.metrics for line in _ranks(table, facts, list(scores))]
     by_clip = [facts for facts in table.metrics if facts.level != "set"]
-    pairs = [
-        _wins(facts, a, b, scores, clips) for a, b in combinations(scores, 2) for facts in by_clip
-    ]
+    compared = dict.fromkeys(
+        zip(table.differences["method_a"], table.differences["method_b"], strict=True)
+    )
+    pairs = [_wins(facts, a, b, scores, clips) for a, b in compared for facts in by_clip]
     return Ranking(
         metrics=table.metrics,
+        labels={row.method: row.label for row in table.rows},
         ranks=pd.DataFrame(lines, columns=list(RANK_COLUMNS)),
         wins=pd.DataFrame(pairs, columns=list(WIN_COLUMNS)),
     )
@@ -133,7 +138,7 @@ def _rank_lines(ranking: Ranking) -> Lines:
                 continue
             line = by_metric.loc[facts.id]
             texts.append((f"{line['rank']} of {line['rows']}", f"{line['low']}–{line['high']}"))
-        lines.append(((str(method), ""), texts))
+        lines.append(((ranking.labels[method], ""), texts))
     return lines
 
 
@@ -150,7 +155,7 @@ def _win_lines(ranking: Ranking) -> Lines:
             below = cells.span(100 * line["low"], 100 * line["high"], 0)
             percent = f"{100 * line['share']:.0f} %" + (f" [{below}]" if below else "")
             texts.append((f"{line['wins']} of {line['clips']}", percent))
-        lines.append(((str(a), f"better than {b}"), texts))
+        lines.append(((ranking.labels[a], f"better than {ranking.labels[b]}"), texts))
     return lines
 
 
@@ -160,7 +165,7 @@ def ranking_text(ranking: Ranking) -> str:
     parts = []
     for title, lines in ((RANKS, _rank_lines(ranking)), (WINS, _win_lines(ranking))):
         shown = [((f"  {a}", f"    {b}" if b else ""), texts) for (a, b), texts in lines]
-        parts += [title, panels([(("", ""), heads), *shown], 120)]
+        parts += [textwrap.fill(title, WIDTH), panels([(("", ""), heads), *shown], WIDTH)]
     return "\n\n".join(parts) + "\n"
 
 

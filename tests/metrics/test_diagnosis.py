@@ -98,6 +98,7 @@ FAULTS = {
 SOUND = {
     "little": lambda f, n: restored(f, n),
     "blur": lambda f, n: restored(f, n, blur=1.6, noise=5),
+    "strong blur": lambda f, n: restored(f, n, blur=2.6, noise=2),
     "noise": lambda f, n: restored(f, n, noise=18),
     "jpeg": lambda f, n: packed(f, 20),
     "resized": lambda f, n: small_and_back(f, 4),

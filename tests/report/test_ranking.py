@@ -76,7 +76,8 @@ def test_ranks_have_the_intervals_that_the_tests_leave_and_wins_are_counted(rank
     wins = ranked.ranking.wins.set_index(["metric", "method_a", "method_b"]).loc["psnr"]
     assert wins.loc[("good", "middle")][["wins", "clips", "share"]].tolist() == [7, 7, 1]
     assert wins.loc[("good", "middle"), "low"] == pytest.approx(7 / (7 + 1.959964**2), abs=1e-4)
-    assert wins.loc[("input", "good")].wins == 0
+    assert wins.loc[("good", "input")].wins == 7
+    assert wins.loc[("bad", "good")].wins == 0
 
 
 def test_ranks_are_told_apart_where_the_tests_tell_them_apart(fake, sets, tmp_path) -> None:
