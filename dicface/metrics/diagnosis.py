@@ -28,7 +28,7 @@ SMALL, MIDDLE = 128, 256
 """Largest side, px, at which faults are tried, and at which movement is found."""
 
 LEAST_GAIN_DB = {
-    "shift": 0.2,
+    "shift": 0.3,
     "time": 0.5,
     "channels": 0.5,
     "range": 1.0,
@@ -38,6 +38,8 @@ LEAST_GAIN_DB = {
 }
 """Kind of fault -> PSNR that undoing it has to gain."""
 
+LEAST_SHIFT = 0.35
+"""Px to a side below which nothing has moved: strong blur alone looks moved by a third of one."""
 LEAST_GAMMA = 1.1
 MOST_SCATTER = 2.5
 """Levels by which means of parts may lie beside the line of another range."""
@@ -251,22 +253,32 @@ def _best_shift(ours: Frames, true: Frames, psnr: float) -> tuple[tuple[float, f
         return (0.0, 0.0), psnr
     middle = np.median(found, axis=0)
     alike = np.abs(np.array(found) - middle).max(axis=1) < 0.5
-    shift = np.round(2 * middle) / 2
+    shift = np.where(np.abs(middle) < LEAST_SHIFT, 0, np.round(2 * middle) / 2)
     if not alike.all() or not shift.any() or np.abs(shift).max() > ours[0].shape[0] / 4:
         return (0.0, 0.0), psnr
     height, width = ours[0].shape[:2]
-    move = np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]])
     edge = int(np.ceil(np.abs(shift).max())) + 1
     inner = slice(edge, height - edge), slice(edge, width - edge)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = [cv2.warpAffine(frame, move, (width, height), flags=flags) for frame in true]
-    kept, before, after = ([frame[inner] for frame in each] for each in (ours, true, moved))
-    gain = _psnr(kept, after) - _psnr(kept, before)
+    kept, before = ([frame[inner] for frame in each] for each in (ours, true))
+    after, away = (_shifted(true, way, inner) for way in (shift, -shift))
+    gain, other = (_psnr(kept, each) - _psnr(kept, before) for each in (after, away))
+    # Halves of pixels blur the truth, which blurred results gain from whichever way it moves.
+    if other > gain / 2:
+        return (0.0, 0.0), psnr
     # In shape too, whatever colours are: a grey result lies where it lies.
     shape = 10 * math.log10(_unlike(kept, before) / _unlike(kept, after))
     if min(gain, shape) < LEAST_GAIN_DB["shift"]:
         return (0.0, 0.0), psnr
     return (float(shift[0]), float(shift[1])), psnr + gain
+
+
+def _shifted(
+    frames: Frames, shift: NDArray[np.float64], inner: tuple[slice, slice]
+) -> list[NDArray[np.float32]]:
+    """Frames moved to the right and down, without their edges."""
+    move = np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]])
+    size, flags = frames[0].shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return [cv2.warpAffine(frame, move, size, flags=flags)[inner] for frame in frames]
 
 
 def _crop(ours: Frames, true: Frames) -> Iterator[Fault]:
