@@ -24,6 +24,7 @@ class BasicVsrPp(VideoEnlarger):
     facts = MethodFacts(
         name="basicvsrpp",
         label="BasicVSR++",
+        look=("#56B4E9", "D", "-."),
         group=PAPER_SYSTEMS,
         paper_name="BasicVSR++",
         window=0,

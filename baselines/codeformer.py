@@ -50,6 +50,7 @@ class ReleasedCodeFormer(CodeFormer):
     facts = MethodFacts(
         name="codeformer",
         label="CodeFormer",
+        look=("#0072B2", "s", "-"),
         group=PAPER_SYSTEMS,
         paper_name="CodeFormer",
         tasks=TASKS,

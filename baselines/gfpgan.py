@@ -33,6 +33,7 @@ class Gfpgan(NetworkMethod):
     facts = MethodFacts(
         name="gfpgan",
         label="GFPGAN",
+        look=("#E69F00", "^", "-"),
         group=PAPER_SYSTEMS,
         paper_name="GFPGAN",
         weights={"bfr": ("gfpgan_v1_4",)},

@@ -37,6 +37,7 @@ class Gpen(NetworkMethod):
     facts = MethodFacts(
         name="gpen",
         label="GPEN",
+        look=("#56B4E9", "v", "-"),
         group=PAPER_SYSTEMS,
         paper_name="GPEN",
         tasks=TASKS,

@@ -52,6 +52,7 @@ class Keep(NetworkMethod):
     facts = MethodFacts(
         name="keep",
         label="KEEP",
+        look=("#E69F00", "X", "-."),
         group=PAPER_SYSTEMS,
         paper_name="KEEP",
         window=0,

@@ -46,6 +46,7 @@ class PgDiff(Method):
     facts = MethodFacts(
         name="pgdiff",
         label="PGDiff",
+        look=("#CC79A7", "<", "-."),
         group=PAPER_SYSTEMS,
         paper_name="PGDiff",
         tasks=TASKS,

@@ -35,6 +35,7 @@ class PgtFormer(NetworkMethod):
     facts = MethodFacts(
         name="pgtformer",
         label="PGTFormer",
+        look=("#009E73", "p", "-"),
         group=PAPER_SYSTEMS,
         paper_name="PGTFormer",
         window=3,

@@ -35,6 +35,7 @@ class RealBasicVsr(VideoEnlarger):
     facts = MethodFacts(
         name="realbasicvsr",
         label="RealBasicVSR",
+        look=("#CC79A7", "P", "-"),
         group=PAPER_SYSTEMS,
         paper_name="RealBasicVSR",
         window=0,

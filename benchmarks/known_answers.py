@@ -26,8 +26,8 @@ from dicface.metrics import METRICS, WITHOUT_TRUTH, MetricFacts, features_of, me
 from dicface.metrics.analysis import analyse_truth
 from dicface.metrics.backbones import unmeasured
 from dicface.metrics.clip_score import ClipScore
+from dicface.metrics.clip_scorer import score_frames
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.scorer import score_frames
 from dicface.video.clips import list_clips, read_frames
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics" / "known_answers.md"

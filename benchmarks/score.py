@@ -40,11 +40,11 @@ from dicface.metrics.analysis import analyse_truth
 from dicface.metrics.backbones import Backbones
 from dicface.metrics.backbones.random_weights import draw_weights
 from dicface.metrics.backbones.video import RANDOM_NAME
+from dicface.metrics.clip_scorer import score_clip
 from dicface.metrics.facts import VIDEO
 from dicface.metrics.fvd import WINDOW, frechet_distance, window_starts
 from dicface.metrics.lpips import PERCEPTUAL
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.scorer import score_clip
 from dicface.metrics.truth import TruthAnalysis
 from dicface.video.clips import read_frames, write_clip
 

@@ -22,8 +22,9 @@ EXIT_USER_ERROR = 2
 COMMANDS = {
     "use": {
         "restore": "Restore films, or aligned clips, with one method; needs no run.",
-        "score": "Score restored clips against their truth; needs no run.",
+        "score": "Score restored clips against their truth, and rank several; needs no run.",
         "run": "Make tables, figures or the report of a run in this folder.",
+        "compare": "Compare two runs on the same clips, and say what differs between them.",
         "report": "Write the pages of what a run holds so far.",
         "verify": "Check that files of a run are what their manifests say.",
         "plan": "Say what a run will cost before it starts: jobs, hours, disk, downloads.",
@@ -31,7 +32,8 @@ COMMANDS = {
     "look after": {
         "weights": "List, fetch, check and add released weights files.",
         "data": "Check data sets, align clips, make landmarks and the index of a training set.",
-        "methods": "List restoration methods, or check that one keeps the contract.",
+        "methods": "List restoration methods, begin one, or check that one keeps the contract.",
+        "results": "Export rows as records, check records, add them to a run's tables.",
     },
     "the workflow's": {
         "job": "Do one job of a run, as the workflow does.",

@@ -1,23 +1,28 @@
-"""`dicface methods list | check`: the restoration methods on the command line."""
+"""`dicface methods list | new | check`: the restoration methods on the command line."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from dicface.base.device import require_device
-from dicface.cli.parser import add_device, add_size, add_task, add_weights, examples
+from dicface.cli.parser import add_device, add_path, add_size, add_task, add_weights, examples
 
 EXIT_FAILED = 1
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    """Adds the two commands to a parser; each sets `command` to a function of the options."""
+    """Adds the three commands to a parser; each sets `command` to a function of the options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser(
         "list", help=list_methods.__doc__, description=list_methods.__doc__
     )
     listing.set_defaults(command=list_methods)
+    beginning = actions.add_parser("new", help=new_method.__doc__, description=new_method.__doc__)
+    beginning.set_defaults(command=new_method)
+    beginning.add_argument("method", metavar="NAME", help="of the method and its package")
+    add_path(beginning, "--out", "FOLDER", help="gets the package (default NAME)")
     checking = actions.add_parser(
         "check", help=check_method.__doc__, description=check_method.__doc__
     )
@@ -30,6 +35,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     examples(
         parser,
         "methods list",
+        "methods new my_method",
         "methods check codeformer",
         "methods check my_method --task inpainting --size 128 --weights my_weights.safetensors",
     )
@@ -46,6 +52,22 @@ def list_methods(options: argparse.Namespace) -> None:  # noqa: ARG001 - every c
     if hint := unregistered():
         parts.append(f"{hint}\n")
     sys.stdout.write("\n".join(parts))
+
+
+def new_method(options: argparse.Namespace) -> None:
+    """Write a package with a method that works, to begin your own from."""
+    from dicface.methods import names
+    from dicface.methods.skeleton import write_skeleton
+
+    name, folder = options.method, options.out or Path(options.method)
+    for path in write_skeleton(name, folder, names()):
+        sys.stdout.write(f"{path}\n")
+    sys.stdout.write(
+        "Install it, check it, and make it a row of Table 1:\n"
+        f"  pip install --no-deps --editable {folder}\n"
+        f"  dicface methods check {name}\n"
+        f"  snakemake --cores all table1 --config 'methods=[{name}]'\n"
+    )
 
 
 def check_method(options: argparse.Namespace) -> int:

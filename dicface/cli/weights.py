@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dicface.base.errors import WeightsError
-from dicface.cli.parser import examples, path
+from dicface.base.errors import ConfigError, WeightsError
+from dicface.cli.parser import add_config, examples, path
 from dicface.weights import registry
 from dicface.weights.registry import WeightsEntry
+
+WIDTH = 80
+LEAST_COLUMN = 14
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +27,19 @@ def register(parser: argparse.ArgumentParser) -> None:
         sub.set_defaults(command=command)
         return sub
 
-    add_action("list", list_files)
+    listing = add_action("list", list_files)
+    listing.add_argument("--long", action="store_true", help="all that is known, in long lines")
     fetch = add_action("fetch", fetch_files)
-    fetch.add_argument("names", nargs="+", metavar="NAME")
+    fetch.add_argument("names", nargs="*", metavar="NAME")
+    for sub in (listing, fetch):
+        sub.add_argument(
+            "--for",
+            dest="wanted",
+            default="",
+            metavar="WHAT",
+            help="files that table1, table2, the metrics (`metrics`) or a method can use",
+        )
+        add_config(sub)
     fetch.add_argument(
         "--accept-licence", action="store_true", help="accept licences that forbid commercial use"
     )
@@ -41,26 +55,89 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     examples(
         parser,
-        "weights list",
+        "weights list --for table1",
+        "weights fetch --for table1 --accept-licence",
         "weights fetch vgg16 gfpgan --accept-licence",
         "weights add ~/Downloads/PGTFormer.pth --name pgtformer",
         "weights verify",
     )
 
 
-def list_files(options: argparse.Namespace) -> None:  # noqa: ARG001 - every command takes them
-    """Print all known weights files, and where they lie."""
-    rows = [("name", "here", "file", "size", "sha256", "use", "used for", "licence")]
-    for known in registry.registry().values():
-        path = registry.here(known.name)
-        where = str(path.parent) if path else "missing"
+def list_files(options: argparse.Namespace) -> None:
+    """Print known weights files: which are here, their size, licence and use, and the totals."""
+    gives = _wanted(options)
+    known = [registry.entry(name) for name in gives]
+    if options.long:
+        sys.stdout.write(_table(_long(known)))
+        return
+    rows = [("name", "here?", "size", "licence", "gives" if options.wanted else "used for")]
+    rows += [
+        (
+            *(each.name, "yes" if registry.here(each.name) else "by hand" if each.page else "no"),
+            *(each.size.removeprefix("size "), each.use, gives[each.name]),
+        )
+        for each in known
+    ]
+    sys.stdout.write(f"{_wrapped(rows)}\n{textwrap.fill(_totals(known), WIDTH)}\n")
+
+
+def _wanted(options: argparse.Namespace) -> Mapping[str, str]:
+    """Name -> what it gives, of the files that options ask for; all known ones without `--for`."""
+    if not options.wanted:
+        return {each.name: each.used_for for each in registry.registry().values()}
+    from dicface.config.load import asked_for, check
+    from dicface.workflow.weights_for import weights_for
+
+    merged = asked_for(options.config or [], options.set or [])
+    return weights_for(options.wanted, check(merged)[0])
+
+
+def _long(known: Iterable[WeightsEntry]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [
+        ("name", "here", "file", "size", "sha256", "use", "used for", "licence")
+    ]
+    for each in known:
+        found = registry.here(each.name)
+        where = str(found.parent) if found else "missing"
         rows.append(
             (
-                *(known.name, where, known.file, known.size, _knowledge(known)),
-                *(known.use, known.used_for, known.licence),
+                *(each.name, where, each.file, each.size, _knowledge(each)),
+                *(each.use, each.used_for, each.licence),
             )
         )
-    sys.stdout.write(_table(rows))
+    return rows
+
+
+def _totals(known: Sequence[WeightsEntry]) -> str:
+    """How many files are here, and what is left to get."""
+    missing = [each for each in known if not registry.here(each.name)]
+    by_hand = [each for each in missing if each.page]
+    unknown = sum(each.bytes is None for each in missing)
+    size = sum(each.bytes or 0 for each in missing)
+    parts = [f"{len(known)} files, {len(known) - len(missing)} here"]
+    if missing:
+        left = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+        more = f" and {unknown} of unknown size" if unknown else ""
+        parts.append(f"{len(missing)} missing: {left}{more}")
+    if by_hand:
+        parts.append(f"{len(by_hand)} of them to be got by hand (`weights fetch` says where)")
+    use = [each for each in known if each.use != "any"]
+    if use:
+        parts.append(f"{len(use)} not for commercial use, or without stated terms")
+    return f"{'; '.join(parts)}. `--long` shows digests, files and whole licences."
+
+
+def _wrapped(rows: Sequence[Sequence[str]]) -> str:
+    """A table of at most `WIDTH` columns: what does not fit of the last one goes below."""
+    widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
+    left = max(WIDTH - sum(widths) - 2 * len(widths), LEAST_COLUMN)
+    lines = []
+    for *cells, last in rows:
+        parts = textwrap.wrap(last, left) or [""]
+        before = "  ".join(map(str.ljust, cells, widths))
+        lines.append(f"{before}  {parts[0]}".rstrip())
+        lines += [f"{'':{len(before)}}  {part}" for part in parts[1:]]
+    return "\n".join(lines) + "\n"
 
 
 def fetch_files(options: argparse.Namespace) -> None:
@@ -68,12 +145,26 @@ def fetch_files(options: argparse.Namespace) -> None:
     from dicface.weights.download import NoSpaceError
     from dicface.weights.fetch import fetch
 
-    for name in options.names:
+    if bool(options.names) == bool(options.wanted):
+        raise ConfigError(
+            "expected names of files, or --for with a table, `metrics` or a method; "
+            "`dicface weights list` shows both."
+        )
+    names = options.names or [name for name in _wanted(options) if not registry.here(name)]
+    for name in names:
         registry.entry(name)  # a misspelt name stops the command before anything is downloaded
     failures = []
-    for name in options.names:
+    answers: dict[str, bool] = {}
+
+    def accept(known: WeightsEntry) -> bool:
+        """Each licence is asked for once, however many files it is of."""
+        if known.licence not in answers:
+            answers[known.licence] = options.accept_licence or _ask(known)
+        return answers[known.licence]
+
+    for name in names:
         try:
-            fetch(name, accept=lambda known: options.accept_licence or _ask(known))
+            fetch(name, accept=accept)
         except NoSpaceError:
             raise
         except WeightsError as error:

@@ -204,10 +204,19 @@ def _check_rows(config: Config) -> None:
                 expected = f"variants of {' or '.join(METHOD_OF_STAGE)}, which restore"
                 raise WrongValueError(table, method, expected)
     taken = {INPUT, *TRAINED_METHODS, *config.variants}
-    taken |= {method for _, methods in rows.values() for method in methods}
+    declared = (methods for key, (_, methods) in rows.items() if not key.startswith("methods"))
+    taken |= {method for methods in declared for method in methods}
+    for number, each in enumerate(config.methods):
+        if sum(map(bool, (each.restored, each.record, each.method))) != 1:
+            expected = "a text that is not empty, a folder; or in its place record, or method"
+            raise WrongValueError(f"methods[{number}].restored", each.restored, expected)
     made = [(each.name, each.task) for each in config.methods]
+    shown = {"bfr": config.table1, **config.table2}
+    methods = {(each.method, each.task) for each in config.methods}
     for name, task in made:
-        if name in taken or made.count((name, task)) > 1:
+        # A method may stand in the table of another task.
+        own = shown.get(task, ()) if (name, task) in methods else taken
+        if name in own or made.count((name, task)) > 1:
             raise WrongValueError(
                 "methods",
                 name,

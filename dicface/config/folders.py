@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,24 @@ def in_full(config: dict[str, Any]) -> dict[str, Any]:
         if isinstance(folder := _at(full, key), str) and folder.startswith("~"):
             full = overlay(full, nested(key, os.path.expanduser(folder)))
     if isinstance(full.get("methods"), list):
-        full["methods"] = [
-            {**each, "restored": os.path.expanduser(each["restored"])}
-            if isinstance(each, dict) and isinstance(each.get("restored"), str)
-            else each
-            for each in full["methods"]
-        ]
+        full["methods"] = [_row(each) for each in full["methods"]]
     return full
+
+
+def _row(entry: Any) -> Any:  # noqa: ANN401 - any value of YAML
+    """An entry of `methods` in full: one word is a method's name, a folder, or a record (.json)."""
+    if isinstance(entry, str):
+        found = Path(os.path.expanduser(entry))
+        name = re.sub(r"[^a-z0-9_-]+", "_", found.stem.lower()).strip("_-") or "mine"
+        if found.suffix == ".json":
+            return {"name": name, "record": str(found)}
+        if len(found.parts) > 1 or found.is_dir():
+            return {"name": name, "restored": str(found), "label": found.name}
+        return {"name": entry, "method": entry}
+    if isinstance(entry, dict):
+        kinds = {kind for kind in ("restored", "record") if isinstance(entry.get(kind), str)}
+        return {**entry, **{kind: os.path.expanduser(entry[kind]) for kind in kinds}}
+    return entry
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any value of a setting

@@ -277,10 +277,12 @@ class Ablation(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ResultsElsewhere(Settings):
-    """Results that were made elsewhere, as a row of the tables."""
+    """A row that is added to the tables: results made elsewhere, a record, or a method."""
 
-    name: Name = setting("Method id.")
-    restored: Title = setting("Folder of restored clips, named as the test clips.")
+    name: Name = setting("Id of the row.")
+    restored: Text = setting('Folder of restored clips, named as the test clips; "" for none.', "")
+    method: Text = setting('An installed method, by its name; "" for none.', "")
+    record: Text = setting('A published record, one JSON file (docs/submit.md); "" for none.', "")
     label: Text = setting('What tables print; "" the name.', "")
     task: Literal[TASKS] = setting("What was restored.", "bfr")
 
@@ -332,7 +334,9 @@ class Config(Settings):
     restore: RestoreSettings = setting("How DicFace restores.")
     metrics: MetricSettings = setting("Which backbones measure.")
     variants: dict[Name, Variant] = setting("Networks that differ (docs/ablations.md), by name.")
-    methods: tuple[ResultsElsewhere, ...] = setting("Results made elsewhere, as rows of tables.")
+    methods: tuple[ResultsElsewhere, ...] = setting(
+        "Rows added to tables: names of methods, folders of results, records (.json); or with keys."
+    )
     table1: Names = setting(
         "Methods of Table 1 in its order: `dicface methods list` names them, or a variant."
     )

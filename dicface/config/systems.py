@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
+import yaml
+
 from dicface.base.errors import ConfigError
+from dicface.base.files import digest_of_names
 from dicface.base.names import (
     BLIND,
     COLORIZATION,
@@ -16,6 +20,7 @@ from dicface.base.names import (
     MEAN_OF_5,
     controlled,
 )
+from dicface.base.suite import suite_folder
 from dicface.config.networks import (
     METHOD_OF_STAGE,
     network,
@@ -23,7 +28,7 @@ from dicface.config.networks import (
     sources_of,
     weights_of,
 )
-from dicface.config.settings import Config
+from dicface.config.settings import Config, ResultsElsewhere
 
 #: Methods that run on weights of the run -> the stage that trains them; variants come on top.
 TRAINED_METHODS = {method: stage for stage, method in METHOD_OF_STAGE.items()}
@@ -41,6 +46,9 @@ TASK_OF_GRID = {
 COLUMNS_OF_GRID = {
     "comparison": {"Input": INPUT, "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
 }
+LONGEST_NAME = 40
+"""Letters of the rows in the file name of a table of chosen rows; of more rows, a digest."""
+
 FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
 
 
@@ -48,8 +56,48 @@ def rows_of_tables(config: Config) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Returns the key of every table's rows -> its task and the methods and variants it names."""
     rows = {"table1": (BLIND.id, config.table1)}
     rows |= {f"table2.{task}": (task, methods) for task, methods in config.table2.items()}
+    for task in dict.fromkeys(each.task for each in config.methods):
+        if added := added_methods(config, task):
+            rows |= {f"methods ({task})": (task, added)}
     ablations = config.ablations.items()
     return rows | {f"ablations.{name}.rows": (BLIND.id, each.rows) for name, each in ablations}
+
+
+def added_methods(config: Config, task: str) -> tuple[str, ...]:
+    """Returns the installed methods that `methods` adds to the tables of a task."""
+    return tuple(each.method for each in config.methods if each.task == task and each.method)
+
+
+def made_elsewhere(config: Config) -> list[ResultsElsewhere]:
+    """Returns the folders of results that `methods` adds."""
+    return [each for each in config.methods if each.restored]
+
+
+def published(config: Config, task: str) -> list[ResultsElsewhere]:
+    """Returns the records that `methods` adds to the tables of a task."""
+    return [each for each in config.methods if each.record and each.task == task]
+
+
+def table1_name(config: Config) -> str:
+    """Returns the file name of Table 1; one of other rows than the scale's has a name of its own.
+
+    It would else take the place of the scale's table, of which it is another.
+    """
+    if config.table1 == _rows_of_scale(config.scale, config.table1):
+        return "table1"
+    named = "_".join(config.table1)
+    if len(named) > LONGEST_NAME:
+        named = f"{len(config.table1)}_rows_{digest_of_names(config.table1)[:6]}"
+    return f"table1_{named}"
+
+
+@cache
+def _rows_of_scale(scale: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """Table 1 as the suite's own file of a scale has it; of a user's scale, what it says itself."""
+    folder = suite_folder() / "config"
+    own = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yaml"))
+    found = {each["scale"]: each["table1"] for each in own if {"scale", "table1"} <= each.keys()}
+    return tuple(found.get(scale, otherwise))
 
 
 def wild_rows(config: Config) -> tuple[str, ...]:
@@ -58,7 +106,7 @@ def wild_rows(config: Config) -> tuple[str, ...]:
     Its controls stand there in any case: the input, its mean of five frames and its first one.
     """
     controls = (INPUT, f"{INPUT}{MEAN_OF_5}", f"{INPUT}{FROZEN}")
-    return tuple(dict.fromkeys((*config.table1, *controls)))
+    return tuple(dict.fromkeys((*config.table1, *added_methods(config, BLIND.id), *controls)))
 
 
 def method_network(config: Config, method: str) -> str | None:

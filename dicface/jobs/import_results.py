@@ -9,6 +9,7 @@ from typing import Any
 
 from dicface.base.files import stamp_of_folder
 from dicface.config.settings import TASKS, ResultsElsewhere
+from dicface.config.systems import made_elsewhere
 from dicface.jobs.files import clips_of, true_clips
 from dicface.jobs.job import Job, wildcard
 from dicface.workflow.plan import Plan
@@ -27,7 +28,7 @@ class ImportResults(Job):
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """The names in `methods`."""
-        return {"task": TASKS, "method": [each.name for each in plan.config.methods]}
+        return {"task": TASKS, "method": [each.name for each in made_elsewhere(plan.config)]}
 
     @property
     def entry(self) -> ResultsElsewhere:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dicface.base.files import write_json
 from dicface.base.names import CONTROLS
 from dicface.config.settings import TASKS
-from dicface.config.systems import method_class, method_network, method_settings
+from dicface.config.systems import made_elsewhere, method_class, method_network, method_settings
 from dicface.jobs.files import found
 from dicface.jobs.job import ANY, Job, wildcard
 from dicface.methods import create
@@ -36,7 +36,7 @@ class Restore(Job):
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """Any method but controls, and those whose results were made elsewhere."""
         controls = "".join(f"(?<!{kind})" for kind in CONTROLS)
-        others = "".join(f"(?!{each.name}$)" for each in plan.config.methods)
+        others = "".join(f"(?!{each.name}$)" for each in made_elsewhere(plan.config))
         return {"task": TASKS, "method": [f"{others}{ANY}{controls}"]}
 
     @property

@@ -74,6 +74,11 @@ class Table(Job):
         return tables[self.table]
 
     @property
+    def _paper_table(self) -> str:
+        """What the paper's numbers are filed under."""
+        return self.declared if self.declared == "table1" else self.table
+
+    @property
     def folder(self) -> Path:
         """Where it goes: a part of a table stands apart from whole ones."""
         return self.run.partial_tables if self.undone else self.run.tables
@@ -84,7 +89,8 @@ class Table(Job):
         metrics = [self.run.results(task, method).metrics for task, method in scored]
         if self.run.is_wild:
             return [*metrics, self.run.truth_index]
-        return [*metrics, self.run.noise_floor, *paper_numbers_of(self.table)]
+        metrics += self.plan.published(self.declared)
+        return [*metrics, self.run.noise_floor, *paper_numbers_of(self._paper_table)]
 
     def writes(self) -> list[Path]:
         """The table for people, for programs, for the report's pages, and for a paper."""

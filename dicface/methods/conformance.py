@@ -9,16 +9,16 @@ that has no such example is checked as it is.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
 import json
 import logging
 import random
+import sysconfig
 import tempfile
+import traceback
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,21 +28,16 @@ from torch import Tensor
 import dicface.methods
 from dicface.base.device import chosen_device
 from dicface.base.errors import DicfaceError, MethodError
-from dicface.base.seeds import numpy_rng
 from dicface.methods.environment import opencv_fault
 from dicface.methods.method import TASKS, Method
+from dicface.methods.subject import NUM_FRAMES, Subject, require
 from dicface.models.checkpoint import facts_of
-from dicface.restoring.runner import RANGE_SLACK, restore_set, to_uint8
+from dicface.restoring.runner import restore_set, to_uint8
 from dicface.video.clips import write_clip
 from dicface.weights import registry
 
-# Side of the given frames where any size goes; ×4 methods read a quarter of it.
-ANY_SIDE_PX = 64
-# Chunks and batches are set so small that a clip of a few frames crosses their borders.
-SMALL = {"chunk": 3, "batch": 2}
-NUM_FRAMES = 2 * SMALL["chunk"] + 1
-# On a GPU, sums may be taken in another order at each run: half a grey level is allowed there.
-GPU_TOLERANCE = 0.5 / 255
+# Odd and even, shorter than a window, on both sides of the borders of chunks.
+LENGTHS = (1, 2, 3, 4, 5, 6, 11)
 # Of the frames that a longer clip has more, what may stay in memory: a seventh, or a few kB.
 GROWTH_SHARE, GROWTH_BYTES = 1 / 7, 16_384
 
@@ -68,97 +63,6 @@ class Result:
     def __str__(self) -> str:
         where = ", ".join(filter(None, (self.task, self.device)))
         return f"{'ok  ' if self.ok else 'FAIL'}  {where:<18}  {self.check}: {self.detail}"
-
-
-@dataclass(kw_only=True)
-class Subject:
-    """A method, a task and a device, and the clips to check them on."""
-
-    method: type[Method]
-    task: str
-    device: str
-    weights: Path | None = None
-    given_side: int | None = None
-
-    def make(self) -> Method:
-        """Returns a fresh instance, with chunks and batches as small as `SMALL`."""
-        fields = {setting.name for setting in dataclasses.fields(self.method)}
-        settings = {name: value for name, value in SMALL.items() if name in fields}
-        settings |= {"task": self.task, "device": self.device}
-        if self.weights is not None:
-            return self.method(weights=self.weights, **settings)
-        return self.method.example(**settings)
-
-    @cached_property
-    def instance(self) -> Method:
-        """The instance that checks share."""
-        return self.make()
-
-    @cached_property
-    def side(self) -> int:
-        """Side of the frames that the method reads, in pixels."""
-        side = self.given_side or self.instance.side or ANY_SIDE_PX
-        return side // self.instance.facts.scale
-
-    @cached_property
-    def reach(self) -> int:
-        """Number of frames within which a frame may have an influence."""
-        facts = self.instance.facts
-        return getattr(self.instance, "chunk", None) or facts.chunk or facts.window
-
-    def frame(self, clip: str, index: int, scale: int = 1) -> Tensor:
-        """A frame (3, S, S) in [0, 1]: blocks that move, as the task would have it."""
-        side = self.side * scale
-        blocks = numpy_rng("conformance", clip).integers(0, 255, (3, 8, 8), np.uint8)
-        repeats = -(-side // 8)
-        texture = blocks.repeat(repeats, 1).repeat(repeats, 2)[:, :side, :side]
-        levels = np.roll(texture, index, (1, 2))
-        if self.task == "colorization":
-            levels = levels[:1].repeat(3, 0)
-        if self.task == "inpainting":  # white is missing
-            levels[:, side // 4 : side // 2, side // 4 : side // 2] = 255
-        return torch.from_numpy(np.ascontiguousarray(levels)).float() / 255
-
-    def clip(self, clip: str, num_frames: int) -> list[Tensor]:
-        """The first frames of a clip."""
-        return [self.frame(clip, index) for index in range(num_frames)]
-
-    def restored(
-        self, method: Method, frames: Iterable[Tensor], clip: str = "a", *, expected: int
-    ) -> Tensor:
-        """Restores a clip and looks at every frame that comes back.
-
-        Raises:
-            MethodError: It has another shape, another type, values that are not finite or not in
-                [0, 1], or there are too few or too many.
-        """
-        side = self.side * method.facts.scale
-        found = []
-        for number, frame in enumerate(method.restore(iter(frames), clip=clip)):
-            _require(number < expected, f"gave more than the clip's {expected} frames")
-            _require(isinstance(frame, Tensor), f"frame {number} is {type(frame).__name__}")
-            shape = tuple(frame.shape)
-            _require(shape == (3, side, side), f"frame {number} has the shape {shape}")
-            _require(frame.is_floating_point(), f"frame {number} has the type {frame.dtype}")
-            low, high = (value.item() for value in frame.detach().aminmax())
-            _require(bool(torch.isfinite(frame).all()), f"frame {number} is not finite")
-            inside = low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK
-            _require(inside, f"frame {number} has values from {low:.3f} to {high:.3f}")
-            found.append(frame.detach().float().cpu().clone())
-        _require(len(found) == expected, f"gave {len(found)} frames for {expected}")
-        return torch.stack(found)
-
-    @cached_property
-    def reference(self) -> Tensor:
-        """Clip "a" as the shared instance restores it first."""
-        frames = self.clip("a", NUM_FRAMES)
-        return self.restored(self.instance, frames, expected=NUM_FRAMES)
-
-    def equal(self, found: Tensor, what: str) -> None:
-        """Requires clip "a" as it was restored first: bit for bit, or nearly so on a GPU."""
-        off = (found - self.reference[: len(found)]).abs().max().item()
-        allowed = 0.0 if self.device == "cpu" else GPU_TOLERANCE
-        _require(off <= allowed, f"{what} differs by {off:.1e}")
 
 
 def check(
@@ -212,42 +116,41 @@ def check(
 def _facts(method: type[Method]) -> str:
     facts = method.facts
     empty = [name for name in ("name", "label", "tasks", "licence") if not getattr(facts, name)]
-    _require(not empty, f"nothing is stated for {', '.join(empty)}")
+    require(not empty, f"nothing is stated for {', '.join(empty)}")
     unknown = sorted(set(facts.tasks) - set(TASKS))
-    _require(not unknown, f"unknown tasks {', '.join(unknown)}; known are {', '.join(TASKS)}")
+    require(not unknown, f"unknown tasks {', '.join(unknown)}; known are {', '.join(TASKS)}")
     other = sorted(set(facts.weights) - set(facts.tasks))
-    _require(not other, f"weights are stated for {', '.join(other)}, which it does not do")
+    require(not other, f"weights are stated for {', '.join(other)}, which it does not do")
     for name in {name for names in facts.weights.values() for name in names}:
         registry.entry(name)
     bounded = facts.window >= 1 or facts.chunk is not None
-    _require(bounded, "neither a window of 1 or more frames nor a chunk is stated")
-    _require(facts.scale >= 1, f"scale is {facts.scale}; expected 1 or more")
+    require(bounded, "neither a window of 1 or more frames nor a chunk is stated")
+    require(facts.scale >= 1, f"scale is {facts.scale}; expected 1 or more")
     return f"{facts.label}; {', '.join(facts.tasks)}; {facts.licence}"
 
 
 def _frames(subject: Subject) -> str:
     instance = subject.instance
     reason = instance.unavailable(size=subject.side * instance.facts.scale)
-    _require(reason is None, f"cannot run here: {reason}")
+    require(reason is None, f"cannot run here: {reason}")
     json.dumps(instance.settings(), default=str)
     frames = subject.clip("a", NUM_FRAMES)
     given = [frame.clone() for frame in frames]
     subject.reference = subject.restored(instance, frames, expected=NUM_FRAMES)
     same = all(map(torch.equal, frames, given))
-    _require(same, "changed the frames that it was given")
+    require(same, "changed the frames that it was given")
     low, high = (value.item() for value in subject.reference.aminmax())
     side = subject.reference.shape[-1]
     return f"{NUM_FRAMES} of 3×{side}×{side}, finite, {low:.3f} to {high:.3f}; input untouched"
 
 
 def _lengths(subject: Subject) -> str:
-    lengths = (1, 2, SMALL["chunk"], SMALL["chunk"] + 1, 2 * SMALL["chunk"])
-    for length in lengths:
+    for length in LENGTHS:
         try:
             subject.restored(subject.instance, subject.clip("a", length), expected=length)
         except MethodError as error:
             raise MethodError(f"a clip of {length}: {error}") from error
-    return f"as many out as in, for clips of {', '.join(map(str, lengths))}"
+    return f"as many out as in, for clips of {', '.join(map(str, LENGTHS))}"
 
 
 def _repeatable(subject: Subject) -> str:
@@ -269,7 +172,7 @@ def _repeatable(subject: Subject) -> str:
 def _inference_mode(subject: Subject) -> str:
     for _ in subject.instance.restore(iter(subject.clip("a", 2)), clip="a"):
         leaked = torch.is_inference_mode_enabled() or not torch.is_grad_enabled()
-        _require(not leaked, "leaves its own mode on between two frames")
+        require(not leaked, "leaves its own mode on between two frames")
     with torch.inference_mode():
         frames = subject.clip("a", NUM_FRAMES)
         found = subject.restored(subject.instance, frames, expected=NUM_FRAMES)
@@ -282,21 +185,46 @@ def _order(subject: Subject) -> str:
     other = subject.restored(method, subject.clip("b", NUM_FRAMES), "b", expected=NUM_FRAMES)
     found = subject.restored(method, subject.clip("a", NUM_FRAMES), expected=NUM_FRAMES)
     subject.equal(found, "clip 'a' after clip 'b'")
-    _require(not torch.equal(found, other), "gives two different clips the same result")
+    require(not torch.equal(found, other), "gives two different clips the same result")
+    # Other frames under the name of a clip that it has seen: what it kept of that clip would show.
+    again = subject.restored(method, subject.clip("b", NUM_FRAMES), "a", expected=NUM_FRAMES)
+    alone = subject.restored(subject.make(), subject.clip("b", NUM_FRAMES), expected=NUM_FRAMES)
+    off = (again - alone).abs().max().item()
+    require(
+        off <= subject.tolerance,
+        f"gives other frames of the same clip's name what it keeps of the first ({off:.1e} off)",
+    )
     return "a clip after another one is as alone, and two clips differ"
 
 
 def _reach(subject: Subject) -> str:
+    """Changes each frame in turn, and looks at which frames come back otherwise, on both sides."""
     if subject.reach >= NUM_FRAMES:
         return f"not checked: {subject.reach} frames depend on each other, clips here are shorter"
-    frames = subject.clip("a", NUM_FRAMES)
-    frames[-1] = subject.frame("b", 0)
-    found = subject.restored(subject.instance, frames, expected=NUM_FRAMES)
-    # With a chunk the last frame is alone in the third; with a window it reaches so many back.
-    chunked = subject.instance.facts.window == 0
-    kept = (NUM_FRAMES - 1) // subject.reach * subject.reach if chunked else 1
-    subject.equal(found[:kept], f"a frame further away than the stated {subject.reach}")
-    return f"frames do not depend on any outside of their {subject.reach}"
+    facts, given = subject.instance.facts, subject.clip("a", NUM_FRAMES)
+    depends: dict[int, list[int]] = {number: [] for number in range(NUM_FRAMES)}
+    for changed in range(NUM_FRAMES):
+        frames = [frame.clone() for frame in given]
+        frames[changed] = subject.frame("b", changed)
+        found = subject.restored(subject.instance, frames, expected=NUM_FRAMES)
+        off = (found - subject.reference).abs().amax((1, 2, 3)) > subject.tolerance
+        for number in off.nonzero().flatten().tolist():
+            depends[number].append(changed)
+    for number, frames_of in depends.items():
+        if not frames_of:
+            continue
+        first, last = frames_of[0], frames_of[-1]
+        if facts.window == 0:
+            start = number // subject.reach * subject.reach
+            inside = start <= first and last < start + subject.reach
+        else:
+            inside = last - first < subject.reach
+        require(
+            inside,
+            f"frame {number} depends on frames {first} to {last}, one further away than the stated "
+            f"{subject.reach} allow",
+        )
+    return f"no frame depends on any outside of its {subject.reach}, before or behind it"
 
 
 def _memory(subject: Subject) -> str:
@@ -307,7 +235,7 @@ def _memory(subject: Subject) -> str:
     frame_bytes = subject.frame("a", 0).numel() * 4
     allowed = GROWTH_BYTES + GROWTH_SHARE * (long - short) * frame_bytes
     found = f"{peaks[0] / 1e3:.0f} kB for {short} frames, {peaks[1] / 1e3:.0f} kB for {long}"
-    _require(growth <= allowed, f"memory grows with the length of a clip: {found}")
+    require(growth <= allowed, f"memory grows with the length of a clip: {found}")
     return f"does not grow: {found}"
 
 
@@ -349,10 +277,11 @@ def _runner(subject: Subject) -> str:
         before = {path: path.stat().st_mtime_ns for path in done.values()}
         restore_set(subject.make(), clips, out, progress=False)
         again = [path.name for path in before if path.stat().st_mtime_ns != before[path]]
-        _require(not again, f"{', '.join(again)} was restored a second time: settings changed")
+        require(not again, f"{', '.join(again)} was restored a second time: settings changed")
     return "two clips restored, written, and known as done by a second instance"
 
 
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 _FIRST = "frames"
 _CHECKS: dict[str, Callable[[Subject], str]] = {
     _FIRST: _frames,
@@ -366,11 +295,6 @@ _CHECKS: dict[str, Callable[[Subject], str]] = {
 }
 
 
-def _require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise MethodError(otherwise)
-
-
 def _run(title: str, function: Callable[[], str], *, task: str = "", device: str = "") -> Result:
     where = {"check": title, "task": task, "device": device}
     try:
@@ -379,7 +303,21 @@ def _run(title: str, function: Callable[[], str], *, task: str = "", device: str
     except DicfaceError as error:
         return Result(ok=False, detail=str(error), **where)
     except Exception as error:  # whatever a method raises is a finding, not an end
-        return Result(ok=False, detail=f"raised {error!r}"[:300], **where)
+        return Result(ok=False, detail=f"raised {error!r}"[:300] + _place(error), **where)
+
+
+def _place(error: Exception) -> str:
+    """File and line of a crash: the last one of the method's own code, or the very last."""
+    calls = traceback.extract_tb(error.__traceback__)
+    others = tuple(str(Path(package.__file__).parent) for package in (dicface, torch, np))
+    own = [
+        call
+        for call in calls
+        if not call.filename.startswith(others)
+        and ("-packages" in call.filename or not call.filename.startswith(_STANDARD_LIBRARY))
+    ]
+    call = (own or calls)[-1]
+    return f", at {call.filename}:{call.lineno}, in {call.name}"
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ class DicFace(NetworkMethod):
     facts = MethodFacts(
         name="dicface",
         label="DicFace (released)",
+        look=("#D55E00", "o", "-"),
         group=PAPER_SYSTEMS,
         paper_name="DicFace",
         tasks=TASKS,

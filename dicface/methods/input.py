@@ -19,6 +19,7 @@ class Input(Method):
     facts = MethodFacts(
         name="input",
         label="Degraded input",
+        look=("#7F7F7F", "x", ":"),
         group=REFERENCE,
         tasks=TASKS,
         size=None,

@@ -40,6 +40,8 @@ class MethodFacts:
         name: Identifier, also the folder of its results: "codeformer".
         label: Name in tables: "CodeFormer".
         group: Heading of the tables under which its row stands.
+        look: Colour, marker and dash of its lines in figures, as matplotlib names them; None: what
+            is free. The same method trained in the run is dashed and hollow beside it.
         paper_name: Its name in the paper's tables; empty if it is not in them.
         tasks: Which of "bfr" (blind face restoration), "inpainting" and "colorization" it does.
         window: Number of frames that one output frame depends on; 0 where it is a whole chunk.
@@ -59,6 +61,7 @@ class MethodFacts:
     name: str
     label: str
     group: str = ADDED
+    look: tuple[str, str, str] | None = None
     paper_name: str = ""
     tasks: tuple[str, ...] = ("bfr",)
     window: int = 1

@@ -329,8 +329,9 @@ def _value(
     device: str = "auto",
 ) -> float:
     """Value of a metric for one clip, as the scorer has it."""
+    from dicface.metrics.clip_scorer import measure
     from dicface.metrics.protocol import EvaluationProtocol
-    from dicface.metrics.scorer import measure, set_value
+    from dicface.metrics.scorer import set_value
 
     ours, true = given(restored, "restored"), given(truth, "truth")
     check_alike(ours, true)

@@ -99,7 +99,12 @@ def match_names(
 
 
 def match_folders(
-    restored_folder: str | Path, truth_folder: str | Path, *, whole_frames: bool = False
+    restored_folder: str | Path,
+    truth_folder: str | Path,
+    *,
+    whole_frames: bool = False,
+    some_fit: bool = True,
+    seen: dict[Path, ClipInfo] | None = None,
 ) -> Match:
     """Matches restored clips with true ones and looks at every one of them.
 
@@ -108,11 +113,14 @@ def match_folders(
         truth_folder: True clips, likewise.
         whole_frames: Frames are yet to be aligned: they need not be square, and restored ones may
             be an enlargement or a reduction of the true ones.
+        some_fit: Whether it is an error if no restored clip can be scored.
+        seen: Clips that were decoded before; those that are decoded here are added.
 
     Raises:
         ClipError: A folder is missing or holds no clip.
         MetricError: No restored clip can be scored, or true frames are not square.
     """
+    seen = {} if seen is None else seen
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
     if Path(truth_folder).is_file() and Path(restored_folder).is_file():
         restored = dict(zip(truths, restored.values(), strict=True))  # a pair, whatever its names
@@ -124,7 +132,7 @@ def match_folders(
     usable, sizes, unusable, notes = {}, {}, {}, {}
     for clip, path in truths.items():
         try:
-            truth = probe(path)
+            truth = seen[path] = seen.get(path) or probe(path)
         except ClipError as error:
             unusable[clip] = f"its truth cannot be used: {error}"
             continue
@@ -139,7 +147,7 @@ def match_folders(
             unusable[clip] = _why_missing(Path(restored_folder), clip)
             continue
         try:
-            ours = probe(restored[clip])
+            ours = seen[restored[clip]] = seen.get(restored[clip]) or probe(restored[clip])
         except ClipError as error:
             unusable[clip] = str(error)
             continue
@@ -164,7 +172,7 @@ def match_folders(
         extra=tuple(clip for clip in restored if clip not in truths),
         notes=notes,
     )
-    if not usable:
+    if not usable and some_fit:
         raise MetricError(
             f"{restored_folder}: none of its {len(restored)} clips can be scored against the "
             f"{len(truths)} in {truth_folder}. Expected clips of the truth's name, size and number "

@@ -19,10 +19,10 @@ from dicface.base.errors import MetricError
 from dicface.base.files import atomic_path
 from dicface.metrics import METRICS, metric_class
 from dicface.metrics.analysis import truth_analysis
+from dicface.metrics.clip_scorer import score_frames
 from dicface.metrics.facts import LANDMARKS, NUM_POINTS
 from dicface.metrics.metric import FrameMetric
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.scorer import score_frames
 from dicface.metrics.tracks import to_face_px
 from dicface.metrics.truth import TruthAnalysis
 from dicface.metrics.view import LandmarkView

@@ -1,26 +1,21 @@
-"""Scores restored clips: one decode of a clip serves every metric, memory stays bounded."""
+"""Scores sets of restored clips, of one method or of several against one truth."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from dicface.base.errors import MetricError
 from dicface.base.files import digest_of
-from dicface.metrics import METRICS, feature_sets, features_of, metric_class, needed_backbones
-from dicface.metrics.analysis import analyse_frames, made_from, truth_analysis
+from dicface.metrics import METRICS, feature_sets, features_of, metric_class
+from dicface.metrics.analysis import made_from, truth_analysis
 from dicface.metrics.clip_score import ClipScore
-from dicface.metrics.facts import LANDMARKS
+from dicface.metrics.clip_scorer import of_sets, score_beside
 from dicface.metrics.matching import Match
-from dicface.metrics.metric import FrameMetric, SetMetric, Sides
+from dicface.metrics.metric import Sides
 from dicface.metrics.outputs import (
     write_features,
     write_frames,
@@ -28,8 +23,6 @@ from dicface.metrics.outputs import (
     write_metrics,
 )
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.truth import TruthAnalysis
-from dicface.metrics.view import FrameView
 from dicface.metrics.workers import map_clips
 from dicface.provenance.kept import find, forget_others, kept
 from dicface.video.clips import read_frames
@@ -54,109 +47,26 @@ class SetScore:
     num_windows: Mapping[str, int]
 
 
-def score_clip(
-    restored: Path,
-    truth: Path,
-    analysis: TruthAnalysis,
-    protocol: EvaluationProtocol,
-    metrics: Collection[str] = METRICS,
-) -> ClipScore:
-    """Scores a restored clip against its truth.
-
-    Args:
-        restored: Restored clip, frames of the truth's size and number.
-        truth: True clip.
-        analysis: Of the truth, by the same protocol.
-        protocol: How it is measured.
-        metrics: What is measured.
-
-    Raises:
-        ClipError: A clip cannot be read.
-        MetricError: Frame counts or sizes differ; the message names the clip and both values.
-    """
-    return score_frames(
-        restored.stem,
-        read_frames(restored),
-        read_frames(truth),
-        analysis,
-        protocol,
-        metrics=metrics,
-    )
-
-
-def score_frames(
-    clip: str,
-    restored: Iterable[NDArray[np.uint8]],
-    truth: Iterable[NDArray[np.uint8]],
-    analysis: TruthAnalysis,
-    protocol: EvaluationProtocol,
-    *,
-    metrics: Collection[str] = METRICS,
-) -> ClipScore:
-    """Scores streams of frames (S, S, 3) uint8 RGB, see `score_clip`; `clip` names them."""
-    of_sets = _of_sets(metrics)
-    looked_at = (features_of(name) if name in of_sets else name for name in metrics)
-    chosen = {name: metric_class(name)(analysis, protocol) for name in dict.fromkeys(looked_at)}
-    looks_at_faces = any(LANDMARKS in metric.needs for metric in chosen.values())
-    landmarks, num_frames = [], 0
-    for ours, true in _pairs(clip, restored, truth):
-        view = FrameView(
-            number=num_frames, restored=ours, truth=true, analysis=analysis, protocol=protocol
-        )
-        for metric in chosen.values():
-            metric.update(view)
-        if looks_at_faces:
-            landmarks.append(view.landmarks)
-        num_frames += 1
-    return ClipScore(
-        values={name: m.values() for name, m in chosen.items() if isinstance(m, FrameMetric)},
-        features={name: m.features() for name, m in chosen.items() if isinstance(m, SetMetric)},
-        landmarks=Sides(
-            restored=np.array(landmarks, np.float32),
-            truth=analysis.landmarks[: len(landmarks)].astype(np.float32),
-        ),
-        num_frames=num_frames,
-        num_filled=analysis.num_filled,
-        num_template=analysis.num_template,
-    )
-
-
-def measure(
-    clip: str,
-    restored: Path | NDArray[np.uint8],
-    truth: Path | NDArray[np.uint8],
-    protocol: EvaluationProtocol,
-    *,
-    metrics: Collection[str] = METRICS,
-) -> ClipScore:
-    """Analyses a true clip and scores a restored one, of files or frames; keeps nothing on disk.
-
-    Args:
-        clip: Its name, for messages.
-        restored: A video, a folder of frames, or frames (T, S, S, 3) uint8 RGB.
-        truth: Likewise.
-        protocol: How they are measured.
-        metrics: What is measured; nothing that no metric needs is looked for.
-
-    Raises:
-        ClipError: A clip cannot be read.
-        MetricError: Frame counts or sizes differ, or frames are no faces that can be measured.
-    """
-    needed = needed_backbones(metrics).values()
-    analysis = analyse_frames(clip, _frames_of(truth), protocol, needed=needed)
-    ours, true = _frames_of(restored), _frames_of(truth)
-    return score_frames(clip, ours, true, analysis, protocol, metrics=metrics)
-
-
-def _frames_of(clip: Path | NDArray[np.uint8]) -> Iterable[NDArray[np.uint8]]:
-    return read_frames(clip) if isinstance(clip, Path) else clip
-
-
 def set_value(metric: str, features: Sides) -> float:
     """Value of a set-level metric from features of all clips; NaN for fewer than two windows."""
     if len(features.truth) < 2:
         return math.nan
     return metric_class(metric).distance(features.restored, features.truth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A method whose clips are scored.
+
+    Attributes:
+        method: Its id; goes into the rows.
+        match: Which restored clip belongs to which true one, wherever they lie.
+        folder: Where the scores go.
+    """
+
+    method: str
+    match: Match
+    folder: Path
 
 
 def score_set(
@@ -191,50 +101,103 @@ def score_set(
         ClipError: A clip cannot be read.
         MetricError: Frame counts or sizes differ.
     """
-    out_folder, analysis_folder = Path(out_folder), Path(analysis_folder)
-    folder = out_folder / "scores"
+    scored = Scored(method=method, match=match, folder=Path(out_folder))
+    return score_sets(
+        task,
+        [scored],
+        analysis_folder=analysis_folder,
+        protocol=protocol,
+        metrics=metrics,
+        workers=workers,
+    )[0]
+
+
+def score_sets(
+    task: str,
+    several: Sequence[Scored],
+    *,
+    analysis_folder: str | Path,
+    protocol: EvaluationProtocol,
+    metrics: Collection[str] = METRICS,
+    workers: int = 1,
+) -> list[SetScore]:
+    """Scores several methods against one truth, side by side; otherwise as `score_set`."""
+    truths: dict[str, Path] = {}
+    stale: dict[str, list[_Piece]] = {}
+    pieces: dict[str, dict[str, _Piece]] = {}
+    for one in several:
+        pieces[one.method] = {
+            clip: _Piece(
+                restored=one.match.restored[clip],
+                folder=one.folder / "scores",
+                made_from=_made_from(one.match.restored[clip], truth, protocol, metrics),
+            )
+            for clip, truth in one.match.truths.items()
+            if clip not in one.match.unusable
+        }
+        truths |= one.match.truths
+        forget_others(one.folder / "scores", list(pieces[one.method]))
+        for clip, piece in pieces[one.method].items():
+            if find(piece.folder, clip, piece.made_from) is None:
+                stale.setdefault(clip, []).append(piece)
     jobs = [
         _Job(
             clip=clip,
-            restored=match.restored[clip],
-            truth=truth,
-            analysis=analysis_folder,
-            folder=folder,
+            truth=truths[clip],
+            analysis=Path(analysis_folder),
             metrics=tuple(metrics),
-            made_from=_made_from(match.restored[clip], truth, protocol, metrics),
+            pieces=tuple(stale[clip]),
         )
-        for clip, truth in match.truths.items()
-        if clip not in match.unusable
+        for clip in truths
+        if clip in stale
     ]
-    forget_others(folder, [job.clip for job in jobs])
-    stale = [job for job in jobs if find(folder, job.clip, job.made_from) is None]
-    map_clips(_score, stale, f"score {method}", protocol, workers)
-    scores = {job.clip: ClipScore.load(job.path) for job in jobs}
-    rows = {"task": task, "method": method}
-    write_frames(out_folder / "frames.parquet", rows, scores, protocol)
-    write_landmarks(out_folder / "landmarks.npz", scores)
+    named = ", ".join(one.method for one in several)
+    map_clips(_score, jobs, f"score {named}", protocol, workers)
+    return [_written(task, one, list(pieces[one.method]), protocol, metrics) for one in several]
+
+
+def _written(
+    task: str,
+    one: Scored,
+    clips: Sequence[str],
+    protocol: EvaluationProtocol,
+    metrics: Collection[str],
+) -> SetScore:
+    """Writes the files of a method whose clips are scored, and sums them up."""
+    scores = {clip: ClipScore.load(_file(one.folder / "scores", clip)) for clip in clips}
+    rows = {"task": task, "method": one.method}
+    write_frames(one.folder / "frames.parquet", rows, scores, protocol)
+    write_landmarks(one.folder / "landmarks.npz", scores)
     sets = {
-        name: write_features(out_folder / f"{name}.npz", name, scores)
+        name: write_features(one.folder / f"{name}.npz", name, scores)
         for name in feature_sets(metrics)
     }
-    write_metrics(out_folder / "metrics.parquet", rows, scores, match, protocol, metrics)
-    return _summary(method, match, {name: sets[features_of(name)] for name in _of_sets(metrics)})
+    write_metrics(one.folder / "metrics.parquet", rows, scores, one.match, protocol, metrics)
+    found = {name: sets[features_of(name)] for name in of_sets(metrics)}
+    return _summary(one.method, one.match, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """A restored clip that is to be scored, where its scores go, and what decides them."""
+
+    restored: Path
+    folder: Path
+    made_from: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Job:
     clip: str
-    restored: Path
     truth: Path
     analysis: Path
-    folder: Path
     metrics: tuple[str, ...]
-    made_from: Mapping[str, Any]
+    pieces: tuple[_Piece, ...]
 
-    @property
-    def path(self) -> Path:
-        """Where the clip's scores go."""
-        return self.folder / f"{self.clip}.npz"
+
+def _file(folder: Path, clip: str) -> Path:
+    """Where the scores of a clip go."""
+    return folder / f"{clip}.npz"
 
 
 def _made_from(
@@ -249,38 +212,19 @@ def _made_from(
 
 
 def _score(job: _Job, protocol: EvaluationProtocol) -> None:
-    with kept(job.folder, job.clip, job.made_from, job.path.name) as piece:
-        if piece.todo:
-            analysis = truth_analysis(job.clip, job.truth, job.analysis, protocol)
-            score_clip(job.restored, job.truth, analysis, protocol, job.metrics).save(job.path)
-
-
-def _pairs(
-    clip: str, restored: Iterable[NDArray[np.uint8]], truth: Iterable[NDArray[np.uint8]]
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Pairs of frames; raises MetricError where sizes or, at the end, counts differ."""
-    num_restored = num_truth = 0
-    for ours, true in itertools.zip_longest(restored, truth):
-        num_restored += ours is not None
-        num_truth += true is not None
-        if num_restored != num_truth:
-            continue
-        if ours.shape != true.shape:
-            raise MetricError(
-                f"clip '{clip}': restored frames are {ours.shape[1]}×{ours.shape[0]} px, those of "
-                f"the truth {true.shape[1]}×{true.shape[0]} px. Restore it again at that size."
-            )
-        yield ours, true
-    if num_restored != num_truth:
-        raise MetricError(
-            f"clip '{clip}': restored has {num_restored} frames, the truth {num_truth}; expected "
-            "the same number. Delete the restored clip and restore it again."
-        )
-
-
-def _of_sets(metrics: Iterable[str]) -> list[str]:
-    """Those metrics that have one value for all clips together."""
-    return [name for name in metrics if metric_class(name).facts.level == "set"]
+    analysis = truth_analysis(job.clip, job.truth, job.analysis, protocol)
+    scores = score_beside(
+        job.clip,
+        [read_frames(piece.restored) for piece in job.pieces],
+        read_frames(job.truth),
+        analysis,
+        protocol,
+        metrics=job.metrics,
+    )
+    for piece, score in zip(job.pieces, scores, strict=True):
+        path = _file(piece.folder, job.clip)
+        with kept(piece.folder, job.clip, piece.made_from, path.name):
+            score.save(path)
 
 
 def _summary(method: str, match: Match, sets: Mapping[str, Sides]) -> SetScore:

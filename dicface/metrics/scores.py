@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from dicface.base.device import require_device
 from dicface.base.errors import ClipError, MetricError
 from dicface.metrics import METRICS, features_of
+from dicface.metrics.clip_scorer import measure
 from dicface.metrics.matching import match_folders
 from dicface.metrics.outputs import join, metrics_table
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.scorer import measure, set_value
+from dicface.metrics.scorer import set_value
 from dicface.video.arrays import check_alike, check_same, path_of, read_given
 from dicface.video.formats import clip_name, has_frames
 

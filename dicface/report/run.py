@@ -10,7 +10,15 @@ from pathlib import Path
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, WILD, control_kind, controlled
 from dicface.config.settings import Config
-from dicface.config.systems import job_logs, method_network, wild_rows
+from dicface.config.systems import (
+    added_methods,
+    job_logs,
+    made_elsewhere,
+    method_network,
+    published,
+    table1_name,
+    wild_rows,
+)
 from dicface.faces.misfits import FILE as LEFT_OUT
 from dicface.faces.misfits import counted, read_left_out
 from dicface.methods import TRAINED, create
@@ -18,6 +26,8 @@ from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_cla
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
+from dicface.report.records.record import read_record
+from dicface.report.records.shelf import add
 from dicface.report.render.screen import to_screen
 from dicface.report.render.text import to_text
 from dicface.report.render.write import table_files, write_table
@@ -55,6 +65,7 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
     """
     config, spec = run.config, declare(run.config, name)
     rows = [fill_row(run, row, undone) for row in spec.rows]
+    rows += published_rows(run, name)
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
     conditions = Conditions(
         title=f"{spec.title}: {run.folder.name}, {config.data.size} px",
@@ -64,11 +75,11 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
         notes=[*_notes(run), *(_wild_notes(run) if run.is_wild else ())],
     )
-    table = build_table(spec, rows, conditions)
+    table = dataclasses.replace(build_table(spec, rows, conditions), name=file_name(run, spec))
     folder = table_folder(run, name, undone=undone)
     written = write_table(table, folder)
     if folder == run.tables:
-        in_part = table_files(run.partial_tables, spec.name)
+        in_part = table_files(run.partial_tables, table.name)
         for path in (*in_part.values(), sidecar(in_part["md"])):
             path.unlink(missing_ok=True)
     return to_text(table) + f"\nWritten to {written['md']}, .csv and .tex.\n"
@@ -89,10 +100,15 @@ def write_tables_at_hand(run: Run) -> list[str]:
             (_task(row), row.method) for row in spec.rows if not _has_scores(run, row, undone=())
         }
         enough = len(spec.rows) - len(missing) >= (1 if name == "table1" else 2)
-        if enough and not table_files(run.tables, spec.name)["json"].is_file():
+        if enough and not table_files(run.tables, file_name(run, spec))["json"].is_file():
             write_run_table(run, name, undone=missing)
             written.append(name)
     return written
+
+
+def file_name(run: Run, spec: TableSpec) -> str:
+    """Returns a table's file name: that of Table 1 says which rows were chosen for it."""
+    return table1_name(run.config) if spec.name == "table1" else spec.name
 
 
 def summary(run: Run, made: Sequence[str]) -> str:
@@ -125,6 +141,7 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
     """Returns the files of the run that a table is made from (arguments as `write_run_table`)."""
     left_out = run.inputs(BLIND.id) / LEFT_OUT
     files = [left_out] if run.is_wild and left_out.is_file() else []
+    files += [row.metrics for row in published_rows(run, name) if row.metrics]
     files += [] if run.is_wild else [run.noise_floor]
     for row in declare(run.config, name).rows:
         results = run.results(_task(row), row.method)
@@ -147,7 +164,8 @@ def declare(config: Config, name: str) -> TableSpec:
         MethodError: One of its methods does not exist, or cannot be used.
     """
     if name == "table1":
-        rows = [*_declared(config, config.table1), *_made_elsewhere(config, BLIND.id)]
+        methods = (*config.table1, *added_methods(config, BLIND.id))
+        rows = [*_declared(config, methods), *_made_elsewhere(config, BLIND.id)]
         return declared.table1(rows)
     if name == WILD:
         rows = [*_declared(config, wild_rows(config)), *_made_elsewhere(config, BLIND.id)]
@@ -156,7 +174,10 @@ def declare(config: Config, name: str) -> TableSpec:
         tasks = config.table2.items()
         return declared.table2(
             {
-                task: [*_declared(config, methods), *_made_elsewhere(config, task)]
+                task: [
+                    *_declared(config, (*methods, *added_methods(config, task))),
+                    *_made_elsewhere(config, task),
+                ]
                 for task, methods in tasks
             }
         )
@@ -266,7 +287,7 @@ def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
 def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
     return [
         RowSpec(method=each.name, label=each.label or each.name, group=declared.ELSEWHERE)
-        for each in config.methods
+        for each in made_elsewhere(config)
         if each.task == task
     ]
 
@@ -292,6 +313,33 @@ def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -
         label = f"{method.facts.label} ({SEEDED})"
         return row.filled(label=label, **scored, notes=[SEEDED_NOTE])
     return row.filled(**scored)
+
+
+def published_rows(run: Run, name: str) -> list[Row]:
+    """Rows of records that were added to a run, of one of its tables of systems.
+
+    Args:
+        run: The run.
+        name: What the configuration calls the table.
+    """
+    tasks = {"table1": (BLIND.id,), "table2": run.config.table2}.get(name, ())
+    rows = []
+    for task in tasks:
+        for each in published(run.config, task):
+            add(Path(each.record), run, name=each.name)
+        for path in run.records(task):
+            record = read_record(path)
+            rows.append(
+                Row(
+                    method=path.parent.name,
+                    label=record.label,
+                    group=declared.PUBLISHED,
+                    metrics=path.with_name("metrics.parquet"),
+                    notes=(declared.published_note(record.made, record.sha256), *record.notes),
+                    block=task if name == "table2" else "",
+                )
+            )
+    return rows
 
 
 def _task(row: RowSpec) -> str:

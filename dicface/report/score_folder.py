@@ -1,47 +1,54 @@
-"""Scores results that were made elsewhere: a folder of restored clips against one of true clips.
+"""Scores results that were made elsewhere: folders of restored clips against one of true clips.
 
-Both folders hold one video or one folder of PNG or JPEG frames a clip, named alike. Frames are
-square, show one aligned face and have the truth's size and number; whole frames are aligned first
-where that is asked for. A clip that does not fit is named with what is wrong with it and counts as
-one without scores: tables then say "n of N clips". Clips are read where they lie.
+Folders hold one video or one folder of PNG or JPEG frames a clip, named alike. Frames are square,
+show one aligned face and have the truth's size and number; whole frames are aligned first where
+that is asked for. A clip that does not fit is named with what is wrong with it and counts as one
+without scores: tables then say "n of N clips". Clips are read where they lie. Several folders, or
+one and the input, are ranked in one table.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
-from dicface.base.errors import ClipError, ConfigError
-from dicface.base.files import write_json
+from dicface.base.errors import ConfigError
+from dicface.base.files import atomic_path, write_json
 from dicface.base.names import BLIND, INPUT
 from dicface.faces.importer import import_folder
-from dicface.faces.misfits import read_left_out
-from dicface.faces.realign import Alignment
 from dicface.faces.track import Choice, Ends
-from dicface.metrics import score_files
+from dicface.metrics import METRICS, score_files
 from dicface.metrics.backbones import Prefer
 from dicface.metrics.matching import Match, match_folders
 from dicface.metrics.protocol import EvaluationProtocol
-from dicface.metrics.scorer import SetScore, score_set
+from dicface.metrics.scorer import Scored, SetScore, score_sets
 from dicface.provenance.manifest import Artefact, recorded
+from dicface.report.entries import (
+    Entry,
+    aligned_entries,
+    degraded_entry,
+    result_entries,
+)
+from dicface.report.faults import Faults, find_faults
+from dicface.report.ranking import Ranking, rank, ranking_page, write_ranking
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import NO_CLIP, System, TaskResults, read_scores_of
+from dicface.report.site.contents import System, TaskResults, read_scores_of
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
+from dicface.report.tables.rows import Row
+from dicface.report.tables.scores import read_scores
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import Table
 from dicface.runs.results import Results
-from dicface.video.clips import list_clips, probe
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-RESULT = "result"
-"""Id of the results on their page: a name of the user's may be anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,32 +56,38 @@ class FolderScore:
     """What `score_folder` found and wrote.
 
     Attributes:
-        match: Which clips were scored, and what was wrong with the others.
-        score: Counts and FVD.
-        table: The row as a table.
-        files: Kind (md, csv, tex, differences) -> written table.
-        folder: Where everything lies: `metrics.parquet`, `frames.parquet`, `fvd.npz`, …
+        entries: The input, if any, and the results.
+        scores: Name of a result, or "input" -> its counts and FVD, of those that have scores.
+        table: The rows as a table.
+        ranking: Ranks and wins; None where there are no two rows with scores.
+        faults: What explains bad scores.
+        files: Kind (md, csv, tex, differences, clips, …) -> written file.
+        folder: Where everything lies.
         page: `index.html` of the page.
     """
 
-    match: Match
-    score: SetScore
+    entries: Sequence[Entry]
+    scores: Mapping[str, SetScore]
     table: Table
+    ranking: Ranking | None
+    faults: Faults
     files: dict[str, Path]
     folder: Path
     page: Path
 
+    @property
+    def match(self) -> Match:
+        """Which clips of the first result were scored, and what was wrong with the others."""
+        return next(entry.match for entry in self.entries if entry.name != INPUT)
 
-@dataclass(frozen=True, kw_only=True)
-class _Inputs:
-    """Degraded clips to show beside the results: clip -> path, and clip -> why there is none."""
-
-    clips: Mapping[str, Path] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)
+    @property
+    def score(self) -> SetScore:
+        """Counts and FVD of the first result."""
+        return next(score for name, score in self.scores.items() if name != INPUT)
 
 
 def score_folder(
-    restored_folder: str | Path,
+    restored: str | Path | Mapping[str, str | Path],
     truth_folder: str | Path,
     out_folder: str | Path,
     *,
@@ -84,29 +97,34 @@ def score_folder(
     align: int | None = None,
     choice: Choice = "largest",
     smoothing_ends: Ends = "reflect",
+    metrics: Sequence[str] = tuple(METRICS),
     prefer: Prefer = "auto",
     workers: int = 1,
     device: str = "cpu",
     command: Sequence[str] = (),
 ) -> FolderScore:
-    """Scores a folder of results: its row, its per-clip numbers and its page.
+    """Scores folders of results: their rows and ranks, their per-clip numbers and a page.
 
-    Writes `metrics.parquet`, `frames.parquet`, `fvd.npz`, `landmarks.npz`, the row
-    `tables/row.{md,csv,tex}` and the page `report/index.html` into `out_folder`. Clips that were
-    scored before are not scored again.
+    Writes into `out_folder` the table `tables/row.{md,csv,tex}` (several: `ranking`), `clips.csv`
+    (a line a clip and metric), `frames.csv`, and the page `report/index.html`; and of each result
+    `metrics.parquet`, `frames.parquet`, `fvd.npz` and `landmarks.npz`: of a single one into the
+    folder itself, of others into `results/NAME`. Clips that were scored before are not scored
+    again.
 
     Args:
-        restored_folder: Restored clips, see the module's text.
+        restored: Restored clips, see the module's text; of several results, name -> folder.
         truth_folder: True clips.
         out_folder: Where everything goes.
-        name: What the row is called; empty: the name of the folder.
+        name: What the row of a single result is called; empty: the name of the folder.
         task: Goes into the rows of `metrics.parquet`.
-        input_folder: Degraded clips that the page shows beside the results; they are not scored.
+        input_folder: Degraded clips: they are a row where they can be scored, and the page shows
+            them beside the results.
         align: Side in px of the faces that are cut out of whole frames: found and aligned in the
             true clips as by `dicface data align`, and cut out of the others at the same places;
             None takes frames as they are.
         choice: Which face of several is aligned.
         smoothing_ends: How its track continues beyond its ends.
+        metrics: What is measured.
         prefer: Which backbones measure.
         workers: Processes.
         device: torch device of the networks.
@@ -114,17 +132,22 @@ def score_folder(
 
     Raises:
         ClipError: A folder or a true clip cannot be used.
-        ConfigError: `align` is no size of a face.
+        ConfigError: `align` is no size of a face, or two results have one name.
         FaceError: A true clip that is to be aligned shows no face.
         MetricError: No restored clip can be scored, or true frames are not square.
         DicfaceError: The page's folder holds something else.
     """
     out_folder = Path(out_folder)
-    label = name or Path(restored_folder).resolve().name
-    match = match_folders(restored_folder, truth_folder, whole_frames=align is not None)
-    inputs = _inputs(input_folder, match)
-    remarks = match.sentences()
-    setting = _frames_as_they_are(match)
+    if not isinstance(restored, Mapping):
+        restored = {name or Path(restored).resolve().name: restored}
+    folders = {each: Path(folder) for each, folder in restored.items()}
+    entries = result_entries(folders, Path(truth_folder), whole_frames=align is not None)
+    if input_folder is not None:
+        entries = [
+            degraded_entry(Path(input_folder), Path(truth_folder), entries, align is not None),
+            *entries,
+        ]
+    setting = _frames_as_they_are(entries[-1].match)
     if align is not None:
         folder = out_folder / "aligned"
         index = import_folder(
@@ -134,46 +157,129 @@ def score_folder(
             choice=choice,
             smoothing_ends=smoothing_ends,
         )
-        match, inputs, setting = _align(match, inputs, index, folder, align)
-    files: dict[str, Path] = {}
-    results = Results(folder=out_folder)
-    scores = [out_folder / name for name in score_files()]
-    settings = {"name": label, "task": task, "align": align, "backbones": prefer}
+        entries = aligned_entries(entries, folder, align)
+        detectors = ", ".join(sorted(set(index["detector"])))
+        setting = (
+            f"{align}-px faces cut out of whole frames of the user, all at the places and angles "
+            f"that the true clips' landmarks give ({detectors})"
+        )
+    scored = [entry for entry in entries if entry.match.restored]
+    places = {entry.name: Results(folder=out_folder / entry.place) for entry in scored}
+    table_name = "row" if len(folders) == 1 else "ranking"
+    settings = {"name": ", ".join(folders), "task": task, "align": align, "backbones": prefer}
     if align is not None:
         settings |= {"choice": choice, "smoothing_ends": smoothing_ends}
+    if tuple(metrics) != tuple(METRICS):
+        settings |= {"metrics": list(metrics)}
+    files: dict[str, Path] = {}
+    inputs = {entry.role: entry.match.restored.values() for entry in scored}
     made = Artefact(
-        path=out_folder / "tables" / "row.md",
+        path=out_folder / "tables" / f"{table_name}.md",
         kind="scores",
-        inputs={"restored": match.restored.values(), "truth": match.truths.values()},
-        outputs=lambda: [*scores, *files.values()],
+        inputs={**inputs, "truth": entries[0].match.truths.values()},
+        outputs=lambda: [
+            *(place.folder / file for place in places.values() for file in score_files(metrics)),
+            *files.values(),
+        ],
         settings=settings,
         run=out_folder,
         device=device,
     )
     with recorded(made, command):
-        score = score_set(
+        found = score_sets(
             task,
-            label,
-            match,
-            out_folder,
+            [
+                Scored(method=each.name, match=each.match, folder=places[each.name].folder)
+                for each in scored
+            ],
             analysis_folder=out_folder / "analysis",
-            protocol=EvaluationProtocol.resolve(prefer, device=device),
+            protocol=EvaluationProtocol.resolve(prefer, device=device, metrics=metrics),
+            metrics=metrics,
             workers=workers,
         )
-        row = RowSpec(method=label, label=label)
-        spec = TableSpec(name="row", title=f"Scores of {label}", rows=(row,))
-        filled = row.filled(metrics=results.metrics, notes=remarks)
-        conditions = Conditions(clips=sorted(match.truths), setting=setting)
-        table = build_table(spec, [filled], conditions)
+        faults = find_faults(scored)
+        table = _table(table_name, entries, places, faults, setting, metrics)
         files |= write_table(table, out_folder / "tables")
+        files |= _write_numbers(places, out_folder)
+        files |= faults.write(out_folder)
+        ranking = _ranking(table, places) if len(scored) > 1 else None
+        if ranking:
+            files |= write_ranking(ranking, out_folder / "tables", table_name)
     return FolderScore(
-        match=match,
-        score=score,
+        entries=entries,
+        scores=dict(zip(places, found, strict=True)),
         table=table,
+        ranking=ranking,
+        faults=faults,
         files=files,
         folder=out_folder,
-        page=_write_page(table, label, task, match, inputs, remarks, results),
+        page=_write_page(table, ranking, files, task, entries, places, metrics),
     )
+
+
+def _frames_as_they_are(match: Match) -> str:
+    sides = sorted({width for width, _ in match.sizes.values()})
+    return f"{', '.join(map(str, sides))}-px clips of the user"
+
+
+def _table(
+    name: str,
+    entries: Sequence[Entry],
+    places: Mapping[str, Results],
+    faults: Faults,
+    setting: str,
+    metrics: Sequence[str],
+) -> Table:
+    """One row an entry; those with scores are compared, each with each."""
+    specs = [RowSpec(method=entry.name, label=entry.label) for entry in entries]
+    rows: list[Row] = []
+    for spec, entry in zip(specs, entries, strict=True):
+        if entry.name in places:
+            notes = [*entry.remarks, *faults.sentences(entry.name)]
+            rows.append(spec.filled(metrics=places[entry.name].metrics, notes=notes))
+        else:
+            rows.append(spec.filled(reason=entry.why))
+    labels = [entry.label for entry in entries if entry.name != INPUT]
+    results = [each for each in places if each != INPUT]
+    spec = TableSpec(
+        name=name,
+        title=f"{'Scores' if name == 'row' else 'Ranking'} of {', '.join(labels)}",
+        rows=tuple(specs),
+        # The gain of each over its input, then each against those behind it.
+        pairs=(
+            *((each, INPUT) for each in results if INPUT in places),
+            *combinations(results, 2),
+        ),
+    )
+    conditions = Conditions(
+        metrics=[METRICS[each] for each in metrics],
+        clips=sorted(entries[0].match.truths),
+        setting=setting,
+        notes=faults.notes(),
+    )
+    return build_table(spec, rows, conditions)
+
+
+def _ranking(table: Table, places: Mapping[str, Results]) -> Ranking:
+    scores = {name: read_scores(place.metrics) for name, place in places.items()}
+    clips = sorted({clip for one in scores.values() for clip in one.clips})
+    return rank(table, scores, clips)
+
+
+def _write_numbers(places: Mapping[str, Results], folder: Path) -> dict[str, Path]:
+    """`clips.csv` and `frames.csv`: every number of every result, for other programs."""
+    written = {}
+    for kind in ("clips", "frames"):
+        tables = [
+            pd.read_parquet(place.metrics if kind == "clips" else place.frames)
+            for place in places.values()
+        ]
+        written[kind] = folder / f"{kind}.csv"
+        with atomic_path(written[kind]) as temporary:
+            pd.concat(tables).to_csv(
+                temporary, index=False, float_format="%.6g", lineterminator="\n"
+            )
+    return written
 
 
 def import_results(
@@ -223,117 +329,48 @@ def import_results(
     return match
 
 
-def _inputs(folder: str | Path | None, match: Match) -> _Inputs:
-    """Degraded clips of the true clips' names; one that cannot be shown says why."""
-    if folder is None:
-        return _Inputs()
-    found, clips, missing = list_clips(folder), {}, {}
-    for clip in match.truths:
-        if clip not in found:
-            missing[clip] = NO_CLIP
-            continue
-        try:
-            probe(found[clip])
-        except ClipError as error:
-            missing[clip] = str(error)
-            continue
-        clips[clip] = found[clip]
-    if not clips:
-        raise ClipError(
-            f"{folder}: none of its {len(found)} clips can be shown beside the results. Expected "
-            f"degraded clips named like the true ones (first: '{next(iter(match.truths))}')."
-        )
-    return _Inputs(clips=clips, missing=missing)
-
-
-def _frames_as_they_are(match: Match) -> str:
-    sides = sorted({width for width, _ in match.sizes.values()})
-    return f"{', '.join(map(str, sides))}-px clips of the user"
-
-
-def _align(
-    match: Match, inputs: _Inputs, index: pd.DataFrame, folder: Path, size: int
-) -> tuple[Match, _Inputs, str]:
-    """The same clips with their faces cut out, where the truth has them, and a word on it."""
-    match = _without_misfits(match, folder / "truth")
-    alignment = Alignment(folder / "truth", size)
-
-    def cut(clips: Mapping[str, Path], kind: str) -> dict[str, Path]:
-        aligned = {}
-        for clip, path in clips.items():
-            aligned[clip] = folder / kind / f"{clip}.mkv"
-            alignment.apply(path, clip, match.sizes[clip], aligned[clip])
-        return aligned
-
-    shown, missing = {}, dict(inputs.missing)
-    for clip, path in inputs.clips.items():
-        if clip not in match.sizes:
-            continue
-        try:
-            shown |= cut({clip: path}, "input")
-        except ClipError as error:
-            missing[clip] = str(error)
-    cut_of = "{}-px faces cut out of {}×{} px by the truth's alignment"
-    notes = {
-        clip: "; ".join(
-            filter(None, [cut_of.format(size, *match.sizes[clip]), match.notes.get(clip, "")])
-        )
-        for clip in match.restored
-    }
-    aligned = replace(
-        match,
-        restored=cut(match.restored, "restored"),
-        truths={
-            clip: folder / "truth" / f"{clip}.mkv" if clip in match.sizes else path
-            for clip, path in match.truths.items()
-        },
-        notes=notes,
-    )
-    detectors = ", ".join(sorted(set(index["detector"])))
-    setting = (
-        f"{size}-px faces cut out of whole frames of the user, all at the places and angles that "
-        f"the true clips' landmarks give ({detectors})"
-    )
-    return aligned, _Inputs(clips=shown, missing=missing), setting
-
-
-def _without_misfits(match: Match, truth: Path) -> Match:
-    """The same clips without those whose truth could not be aligned, which count as unusable."""
-    why = {
-        misfit.clip: f"its truth cannot be used: {misfit.why}" for misfit in read_left_out(truth)
-    }
-    return replace(
-        match,
-        sizes={clip: size for clip, size in match.sizes.items() if clip not in why},
-        restored={clip: path for clip, path in match.restored.items() if clip not in why},
-        unusable={**match.unusable, **why},
-    )
-
-
 def _write_page(
     table: Table,
-    label: str,
+    ranking: Ranking | None,
+    files: Mapping[str, Path],
     task: str,
-    match: Match,
-    inputs: _Inputs,
-    remarks: Sequence[str],
-    results: Results,
+    entries: Sequence[Entry],
+    places: Mapping[str, Results],
+    metrics: Sequence[str],
 ) -> Path:
-    folder, scores = results.folder, read_scores_of(results)
-    result = System(id=RESULT, label=label, clips=match.restored, missing=match.unusable, **scores)
-    none = {kind: lines.iloc[:0] for kind, lines in scores.items()}
-    degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
+    folder = files["clips"].parent
+    systems = tuple(
+        System(
+            id=entry.id,
+            label=entry.label,
+            clips=entry.shown,
+            missing=entry.missing,
+            **read_scores_of(places.get(entry.name, Results(folder=folder / entry.place))),
+        )
+        for entry in entries
+    )
+    match = entries[0].match
+    several = len(entries) > 1
+    remarks = [
+        f"{entry.label}: {remark}." if several else f"{remark[:1].upper()}{remark[1:]}."
+        for entry in entries
+        for remark in (entry.remarks if entry.name in places else [entry.why])
+    ]
     shown = TaskResults(
         id=task,
         truths={clip: path for clip, path in match.truths.items() if clip in match.sizes},
-        systems=(degraded, result) if inputs.clips else (result,),
+        systems=systems,
         absent={},
-        remarks=tuple(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks),
+        remarks=tuple(remarks),
     )
+    tables = table_pages(table, folder / "tables")
+    if ranking:
+        own = {kind: files[kind] for kind in ("ranks", "wins")}
+        tables.append(ranking_page(ranking, own, table.name))
     contents = Contents(
-        title=f"DicFace scores: {label}",
-        tables=table_pages(table, folder / "tables"),
+        title=f"DicFace scores: {', '.join(e.label for e in entries if e.name != INPUT)}",
+        tables=tables,
         tasks=(shown,),
         provenance=read_provenance(folder),
     )
-    return write_pages(contents, folder / "report")
+    return write_pages(contents, folder / "report", metrics=[METRICS[each] for each in metrics])

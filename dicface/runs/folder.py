@@ -11,6 +11,7 @@ where a truth is asked for.
     train/<network>/                    weights.safetensors, training.json, stats.jsonl, …
     <task>/input/                       inputs of the task; degradation.parquet
     <task>/<method>/                    restored clips, index.json, metrics.parquet, …
+    records/<task>/<method>/            record.json of a row made elsewhere, metrics.parquet
     analysis/                           faces of the true clips; code weights of networks
     noise_floor.parquet
     tables/, figures/, report/          tables/partial/ of a run that broke off
@@ -245,6 +246,14 @@ class Run:
     def results(self, task: str, method: str) -> Results:
         """The folder of a method's restored clips and scores; "input" is a method too."""
         return Results(folder=self.folder / task / method)
+
+    def records(self, task: str) -> list[Path]:
+        """Records of rows made elsewhere that were added to the run."""
+        return sorted(self.record(task, "x").parent.parent.glob("*/record.json"))
+
+    def record(self, task: str, method: str) -> Path:
+        """Where the record of a row made elsewhere lies; its numbers lie beside it."""
+        return self.folder / "records" / task / method / "record.json"
 
     def restored_index(self, task: str, method: str) -> Path:
         """What says that a method's clips of a task are all there."""

@@ -17,9 +17,13 @@ from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
     TASK_OF_GRID,
+    added_methods,
     job_logs,
+    made_elsewhere,
     method_network,
+    published,
     rows_of_tables,
+    table1_name,
     wild_rows,
 )
 from dicface.data.datasets.layouts import ALIGNED, read_layout
@@ -119,8 +123,9 @@ class Plan:
         """Returns the methods of a task that the run scores, in its table's order."""
         rows = wild_rows(self.config) if self.run.is_wild else self.config.table1
         methods = rows if task == "bfr" else self.config.table2.get(task, ())
-        elsewhere = [each.name for each in self.config.methods if each.task == task]
-        return [*self.runnable(methods, task), *elsewhere]
+        own = dict.fromkeys((*methods, *added_methods(self.config, task)))
+        elsewhere = [each.name for each in made_elsewhere(self.config) if each.task == task]
+        return [*self.runnable(own, task), *elsewhere]
 
     def methods_shown(self, figure: str) -> list[str]:
         """Returns the methods whose clips or landmarks a figure shows, in their table's order."""
@@ -140,7 +145,7 @@ class Plan:
             name if name.startswith("table") else f"appendix_{name}": name
             for name in self.config.ablations
         }
-        return {"table1": "table1", "table2": "table2", **named}
+        return {table1_name(self.config): "table1", "table2": "table2", **named}
 
     def with_truth(self, files: list[str]) -> list[str]:
         """Returns what a target needs, where the run has a truth.
@@ -180,6 +185,15 @@ class Plan:
         if table == "table2":
             return [(task, method) for task in self.config.table2 for method in self.scored(task)]
         return [("bfr", method) for method in self.config.ablations[table].rows]
+
+    def published(self, table: str) -> list[Path]:
+        """Returns the records that stand in a table of systems: of the run, and of `methods`."""
+        tasks = {"table1": ("bfr",), "table2": self.config.table2}.get(table, ())
+        named = [Path(each.record) for task in tasks for each in published(self.config, task)]
+        # What `methods` names is put into the run by the table's job, and is the same record there.
+        mine = {self.run.record(each.task, each.name) for each in self.config.methods}
+        added = [path for task in tasks for path in self.run.records(task) if path not in mine]
+        return [*named, *added]
 
     def partial_tables(self, undone: Collection[tuple[str, str]]) -> list[str]:
         """Returns the file names of the tables that a run which broke off can show in part.

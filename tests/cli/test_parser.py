@@ -64,7 +64,7 @@ def test_every_path_takes_the_users_folder(monkeypatch: pytest.MonkeyPatch) -> N
             if {action.metavar} & {"FILE", "FOLDER", "CLIPS", "PATH"} or action.type is Path:
                 assert action.type is path, (parser.prog, action.dest)
     options = parse(["score", "--restored", "~/a", "--truth", "~/b", "--out", "2024"])
-    assert (options.restored, options.truth) == (Path("/home/me/a"), Path("/home/me/b"))
+    assert (options.restored, options.truth) == ([Path("/home/me/a")], Path("/home/me/b"))
     assert options.out == Path("2024")
 
 

@@ -45,7 +45,7 @@ WRONG = {
     "table2.inpaintin=[gpen]": "table2.inpaintin: unknown key; did you mean inpainting?",
     "degradation.interpolation_weights.cubik=1": "cubik: unknown key; did you mean cubic?",
     "methods=[{name: a, restored: b, tsk: bfr}]": "methods[0].tsk: unknown key; did you mean task?",
-    "methods=[{name: a}]": "methods[0].restored: the key is missing; expected a text that is not",
+    "methods=[{name: a}]": "methods[0].restored: found '', expected a text that is not empty",
     "variants.x.label=x": "variants.x.of: the key is missing; expected text (Its parent",
     # Kinds of values
     "train=": "train: found nothing, expected keys and values",

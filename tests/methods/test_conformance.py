@@ -24,6 +24,7 @@ from dicface.methods.conformance import Subject, check
 from dicface.methods.input import Input
 from dicface.methods.listing import as_markdown, facts_table, short_source, weights_table
 from dicface.methods.seeded import seeded, write_seeded_weights
+from dicface.methods.skeleton import write_skeleton
 from dicface.models import build
 from dicface.models.checkpoint import save_weights
 from dicface.report.run import SEEDED_NOTE, declare, fill_row
@@ -168,6 +169,51 @@ class LooksAhead(Third):
             yield (frame + frames[-1]) / 2
 
 
+class LooksBothWays(Third):
+    """Says that a frame stands alone, and mixes it with both neighbours."""
+
+    def restore(self, frames, *, clip=""):
+        before, now = None, None
+        for after in frames:
+            if now is not None:
+                yield (now if before is None else before) / 4 + now / 2 + after / 4
+            before, now = now, after
+        if now is not None:
+            yield (now if before is None else before) / 4 + 3 * now / 4
+
+
+class LooksBackAtTheEnd(Third):
+    """Keeps to its window but for the last frame of five and more, which sees the first."""
+
+    facts = replace(FACTS, window=2)
+
+    def restore(self, frames, *, clip=""):
+        first = None
+        for number, frame in enumerate(frames):
+            first = frame if first is None else first
+            yield (frame + first) / 2 if number == 5 else frame
+
+
+class KeepsClips(Third):
+    """Gives a clip's name what it gave it before."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.kept = {}
+
+    def restore(self, frames, *, clip=""):
+        for number, frame in enumerate(frames):
+            yield self.kept.setdefault((clip, number), frame / 2)
+
+
+class NeedsEven(Third):
+    def restore(self, frames, *, clip=""):
+        for number, frame in enumerate(frames):
+            if number == 10:
+                raise ValueError("eleven frames are too many")
+            yield frame / 2
+
+
 class Refuses(Third):
     def unavailable(self, *, size=None):
         return "needs a machine that nobody has"
@@ -282,6 +328,10 @@ def test_a_good_method_passes_every_check(third):
         (Remembers, {"order"}, "clip 'a' after clip 'b'"),
         (Constant, {"order"}, "two different clips"),
         (LooksAhead, {"reach", "memory"}, "further away than the stated 3"),
+        (LooksBothWays, {"reach"}, "frame 0 depends on frames 0 to 1, one further away than"),
+        (LooksBackAtTheEnd, {"reach"}, "frame 5 depends on frames 0 to 5"),
+        (KeepsClips, {"order"}, "gives other frames of the same clip's name what it keeps"),
+        (NeedsEven, {"lengths"}, "test_conformance.py:"),
         (Refuses, {"frames"}, "a machine that nobody has"),
         (SaysNothing, {"facts"}, "licence"),
     ],
@@ -336,6 +386,50 @@ def test_the_documentation_shows_the_example_as_it_is():
     text = (ROOT / "docs" / "add-a-method.md").read_text()
     for file in ("pyproject.toml", "temporal_median/method.py"):
         assert (EXAMPLE / file).read_text().strip() in text, f"{file} differs"
+
+
+def test_a_new_method_is_the_example_under_its_own_name(tmp_path, monkeypatch, capsys):
+    write_skeleton("temporal_median", tmp_path / "same")
+    for file in EXAMPLE.rglob("*.[pt][yo]*"):
+        if "__pycache__" not in file.parts:
+            assert (tmp_path / "same" / file.relative_to(EXAMPLE)).read_text() == file.read_text()
+    monkeypatch.chdir(tmp_path)
+    assert main(["methods", "new", "my_method"]) == 0
+    assert "pip install --no-deps --editable my_method" in capsys.readouterr().out
+    said = Path("my_method", "my_method", "method.py").read_text()
+    assert 'name="my_method"' in said
+    assert "class MyMethod(Method)" in said
+    facts = tomllib.loads(Path("my_method", "pyproject.toml").read_text())["project"]
+    assert facts["entry-points"]["dicface.methods"] == {"my_method": "my_method.method:MyMethod"}
+    # pip adds nothing to the environment of the suite, even where its --no-deps is forgotten.
+    assert facts["dependencies"] == []
+
+
+def test_a_new_method_passes_the_check(tmp_path, monkeypatch, register_methods):
+    write_skeleton("fresh_method", tmp_path / "new")
+    monkeypatch.syspath_prepend(tmp_path / "new")
+    register_methods(fresh_method="fresh_method.method:FreshMethod")
+    assert failed("fresh_method", devices=["cpu"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Mine", "found the name 'Mine'; expected lower-case letters"),
+        ("class", "no word or module of Python's"),
+        ("json", "no word or module of Python's"),
+        ("gpen", "there is a method 'gpen' already"),
+        ("there", "there: exists already, and nothing in it was changed"),
+    ],
+)
+def test_a_name_that_cannot_be_and_a_folder_that_exists_are_refused(
+    tmp_path, monkeypatch, capsys, name, says
+):
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    assert main(["methods", "new", name]) == 2
+    assert says in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
 # The commands
@@ -502,7 +596,8 @@ def test_table_1_fills_every_row_on_seeded_weights(tmp_path, monkeypatch, capsys
         command("score-method", "--method", name, **scored)
     capsys.readouterr()
     command("table", run=run, train=run / "train")
-    rows = pd.read_csv(run / "tables" / "table1.csv").query("metric == 'psnr'")
+    (written,) = (run / "tables").glob("table1_*[!s].csv")
+    rows = pd.read_csv(written).query("metric == 'psnr'")
     filled = rows[rows["clips"] == 2]["method"]
     assert sorted(filled) == sorted(["input", *chosen])
     text = " ".join(capsys.readouterr().out.split())

@@ -10,14 +10,14 @@ from skimage.data import astronaut
 
 from dicface.base.errors import MetricError
 from dicface.faces.dlib_models import Box
-from dicface.metrics import METRICS, analysis, scorer
+from dicface.metrics import METRICS, analysis, clip_scorer
 from dicface.metrics.analysis import analyse_set
 from dicface.metrics.backbones import BackboneInfo
 from dicface.metrics.fvd import frechet_distance
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.psnr import psnr
 from dicface.metrics.tracks import FILLED
-from dicface.video.clips import read_clip, write_clip
+from dicface.video.clips import read_clip, read_frames, write_clip
 from tests.metrics import _scoring
 from tests.metrics._scoring import (
     NUM_FRAMES,
@@ -147,10 +147,10 @@ def test_nothing_is_looked_for_that_no_chosen_metric_needs(fake, folders) -> Non
     )
     frames = grey([91] * 5), grey([90] * 5)
     fake.calls.clear()
-    found = scorer.score_frames("b", *frames, known, protocol(), metrics=["psnr", "ssim"])
+    found = clip_scorer.score_frames("b", *frames, known, protocol(), metrics=["psnr", "ssim"])
     assert (fake.calls, list(found.values)) == ([], ["psnr", "ssim"])
     assert (len(found.landmarks.restored), found.features) == (0, {})
-    found = scorer.score_frames("b", *frames, known, protocol(), metrics=["tlme", "akd"])
+    found = clip_scorer.score_frames("b", *frames, known, protocol(), metrics=["tlme", "akd"])
     assert fake.calls == ["locate"] * 5
     assert len(found.landmarks.restored) == len(found.landmarks.truth) == 5
 
@@ -283,7 +283,7 @@ def test_real_networks_on_a_photograph(tmp_path) -> None:
     assert (known.size, known.embeddings.shape) == (128, (3, 128))
 
     def means(frames: list[np.ndarray]) -> dict[str, float]:
-        found = scorer.score_frames("a", frames, truth, known, offline, metrics=wanted)
+        found = clip_scorer.score_frames("a", frames, truth, known, offline, metrics=wanted)
         return {metric: float(values.mean()) for metric, values in found.values.items()}
 
     same = means(truth)
@@ -333,9 +333,27 @@ def test_a_real_clip_and_its_shifted_copy(shared: Path, tmp_path) -> None:
     known = analysis.analyse_truth(tmp_path / "d0.mkv", offline)
     assert known.num_missing == known.num_filled == 0
     shifted = [np.roll(frame, (3, 4), axis=(0, 1)) for frame in truth]
-    found = scorer.score_frames(
+    found = clip_scorer.score_frames(
         "d0", shifted, truth, known, offline, metrics=("ids", "akd", "tlme")
     ).values
     assert found["akd"].mean() == pytest.approx(5, abs=1)
     assert found["tlme"].mean() < 1.5
     assert found["ids"].mean() > 0.97
+
+
+def test_results_side_by_side_have_the_numbers_that_each_has_alone(fake, folders) -> None:
+    analyse_set(folders["truth"], folders["analysis"], protocol())
+    known = analysis.truth_analysis(
+        "a", folders["truth"] / "a.mkv", folders["analysis"], protocol()
+    )
+    truth = list(read_frames(folders["truth"] / "a.mkv"))
+    jitter = list(read_frames(folders["restored"] / "a.mkv"))
+    both = clip_scorer.score_beside("a", [jitter, truth], truth, known, protocol())
+    fake.calls.clear()
+    for found, frames in zip(both, (jitter, truth), strict=True):
+        alone = clip_scorer.score_frames("a", frames, truth, known, protocol())
+        for metric, values in alone.values.items():
+            assert np.array_equal(values, found.values[metric], equal_nan=True), metric
+        assert np.array_equal(alone.features["fvd"].restored, found.features["fvd"].restored)
+    with pytest.raises(MetricError, match="restored has 19 frames, the truth 20"):
+        clip_scorer.score_beside("a", [truth, jitter[:-1]], truth, known, protocol())

@@ -268,6 +268,25 @@ def test_a_licence_is_accepted_once_before_the_first_download(
     assert "its authors state no terms" in caplog.text
 
 
+def test_a_licence_of_several_files_is_asked_for_once(server, registry, capsys, monkeypatch):
+    server.files |= {"/b": CONTENT, "/c": CONTENT}
+    for name in ("b", "c"):
+        registry(name, f"{server.url}/{name}", licence="S-Lab", use="non-commercial")
+    answers = iter(["y\n"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin.readline", lambda: next(answers), raising=False)
+    status, said = run(capsys, "fetch", "b", "c")
+    assert status == 0
+    assert said.count("Accept it?") == 1
+
+
+def test_either_names_or_what_for(capsys):
+    for words in ((), ("vgg16", "--for", "table1")):
+        status, said = run(capsys, "fetch", *words)
+        assert status == 2
+        assert "expected names of files, or --for with a table" in said
+
+
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("\n", 2), ("no\n", 2)])
 def test_a_licence_is_asked_for_at_a_terminal(
     server, registry, capsys, monkeypatch, answer, status

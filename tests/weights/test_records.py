@@ -22,10 +22,10 @@ def test_the_first_fetch_records_a_digest_that_nobody_publishes(server, registry
     caplog.set_level(logging.INFO)
     server.files["/b"] = CONTENT
     path = registry("b", f"{server.url}/b")
-    assert "unknown" in run(capsys, "list")[1]
+    assert "unknown" in run(capsys, "list", "--long")[1]
     assert run(capsys, "fetch", "b")[0] == 0
     assert f"{DIGEST} is recorded in {path.parent / weights.LOCK}" in caplog.text
-    assert "recorded here" in run(capsys, "list")[1]
+    assert "recorded here" in run(capsys, "list", "--long")[1]
     assert "recorded here" in run(capsys, "verify", "b")[1]
     path.write_bytes(CONTENT[::-1])
     with pytest.raises(WeightsError, match=r"recorded here is .*delete its record"):
@@ -54,7 +54,7 @@ def test_what_is_known_instead_of_a_sha256_is_checked(server, registry, capsys, 
     assert run(capsys, "fetch", "b")[0] == 2
     assert not path.exists()
     registry("b", f"{server.url}/b", **{fact: right})
-    assert right[:8] in run(capsys, "list")[1]
+    assert right[:8] in run(capsys, "list", "--long")[1]
     assert run(capsys, "fetch", "b")[0] == 0
     path.write_bytes(b"other")
     with pytest.raises(WeightsError, match="expected"):
@@ -194,7 +194,30 @@ def test_the_shipped_registry_is_whole():
 
 
 def test_the_list_names_every_file(capsys):
-    status, said = run(capsys, "list")
+    status, said = run(capsys, "list", "--long")
     assert status == 0
     assert said.count("\n") == len(weights.registry()) + 1
     assert "prefix b76feb75" in said
+
+
+def test_the_short_list_fits_a_terminal_and_has_totals(capsys):
+    status, said = run(capsys, "list")
+    assert status == 0
+    assert max(map(len, said.splitlines())) <= 80
+    assert all(f"\n{name} " in said for name in weights.registry())
+    assert f"{len(weights.registry())} files, " in said
+
+
+def test_the_files_of_a_table_say_what_they_give(capsys):
+    status, said = run(capsys, "list", "--for", "table1")
+    assert status == 0
+    assert max(map(len, said.splitlines())) <= 80
+    line = next(line for line in said.splitlines() if line.startswith("gfpgan_v1_4 "))
+    assert line.endswith("row GFPGAN")
+    assert "column LPIPS" in said
+    assert "gpen_inpainting" not in said
+    assert "gpen_inpainting" in run(capsys, "list", "--for", "table2")[1]
+    assert "column" not in run(capsys, "list", "--for", "codeformer")[1]
+    status, said = run(capsys, "list", "--for", "tabel1")
+    assert status == 2
+    assert "--for: found 'tabel1', expected table1" in said

@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from dicface.base.errors import ConfigError
+from dicface.report.run import declare
 from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,40 @@ def test_a_name_may_stand_once_in_each_task(raw: dict, results: Path) -> None:
     assert "mine" in planned.scored("inpainting")
     with pytest.raises(ConfigError, match="methods: found 'mine', expected a name that no other"):
         Plan.of(raw | {"methods": [entry(results), entry(results)]})
+
+
+def test_one_word_is_a_method_a_folder_or_a_record(raw: dict, results: Path) -> None:
+    few = raw | {"table1": ["input", "gpen"]}
+    record = str(results.parent / "theirs.json")
+    planned = Plan.of(few | {"methods": ["codeformer", str(results), record]})
+    rows = [(each.name, each.method, each.record) for each in planned.config.methods]
+    assert rows == [
+        ("codeformer", "codeformer", ""),
+        ("results_a", "", ""),
+        ("theirs", "", record),
+    ]
+    assert planned.config.methods[1].label == "results a"
+    assert planned.scored("bfr")[-1] == "results_a"
+    assert planned.published("table1") == [Path(record)]
+    # They stand behind the chosen rows.
+    labels = [row.method for row in declare(planned.config, "table1").rows]
+    assert labels == ["input", "gpen", "codeformer", "results_a"]
+    with pytest.raises(ConfigError, match="methods .bfr.: no method is named 'nobody'"):
+        Plan.of(few | {"methods": ["nobody"]})
+    with pytest.raises(ConfigError, match="methods: found 'gpen', expected a name that no other"):
+        Plan.of(few | {"methods": ["gpen"]})
+
+
+def test_a_table_of_chosen_rows_has_a_file_name_of_its_own(raw: dict, results: Path) -> None:
+    def name(**changes: object) -> str:
+        return next(iter(Plan.of(raw | changes).tables()))
+
+    assert name() == "table1"
+    assert name(methods=[entry(results)]) == "table1"
+    assert name(table1=["input", "gpen"]) == "table1_input_gpen"
+    many = name(table1=raw["table1"][1:])
+    assert many.startswith(f"table1_{len(raw['table1']) - 1}_rows_")
+    assert name(scale="mine", table1=["input"]) == "table1"
 
 
 def snakemake(cwd: Path, *arguments: str) -> str:

@@ -31,7 +31,7 @@ class _Seen:
     LPIPS compares the frames whose features FVD takes.
     """
 
-    NUM_KEPT = 8
+    NUM_KEPT = 10
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -51,6 +51,8 @@ class _Seen:
                 each = zip(*(unit_length(m).unbind() for m in maps), strict=True)
             found |= {key: list(own) for key, own in zip(new, each, strict=True)}
         self._maps |= found
+        for key in keys:  # Asked for last, kept longest: a true frame serves several results.
+            self._maps.move_to_end(key)
         while len(self._maps) > self.NUM_KEPT:
             self._maps.popitem(last=False)
         return [found[key] for key in keys]

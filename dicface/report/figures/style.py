@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from dicface.base.files import atomic_path
+from dicface.base.names import INPUT
+from dicface.methods import method, methods
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Width of a column and of a page's text in a two-column paper, inches."""
@@ -30,7 +33,7 @@ WEB_DPI = 100
 
 FONT = "DejaVu Sans"
 
-BLACK, GREY = "#000000", "#7F7F7F"
+BLACK = "#000000"
 ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
 VERMILLION, PURPLE = "#D55E00", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
@@ -86,22 +89,25 @@ class MethodStyle:
         }
 
 
-METHOD_STYLES: Mapping[str, MethodStyle] = {
-    "Truth": MethodStyle(colour=BLACK, marker=""),
-    "Input": MethodStyle(colour=GREY, marker="x", dash=":"),
-    "Degraded input": MethodStyle(colour=GREY, marker="x", dash=":"),
-    "GPEN": MethodStyle(colour=SKY, marker="v"),
-    "GFPGAN": MethodStyle(colour=ORANGE, marker="^"),
-    "CodeFormer": MethodStyle(colour=BLUE, marker="s"),
-    "RealBasicVSR": MethodStyle(colour=PURPLE, marker="P"),
-    "BasicVSR++": MethodStyle(colour=SKY, marker="D", dash="-."),
-    "PGTFormer": MethodStyle(colour=GREEN, marker="p"),
-    "KEEP": MethodStyle(colour=ORANGE, marker="X", dash="-."),
-    "PGDiff": MethodStyle(colour=PURPLE, marker="<", dash="-."),
-    "DicFace": MethodStyle(colour=VERMILLION, marker="o"),
-}
-"""Looks of the paper's systems; the same in every figure. A name in brackets after it is ignored,
-but "(trained)" makes the line dashed and the marker hollow, beside the released system's."""
+TRUTH = MethodStyle(colour=BLACK, marker="")
+
+
+@cache
+def known_styles() -> dict[str, MethodStyle]:
+    """Looks of the methods whose facts state one, by label, and of the truth.
+
+    A name in brackets after a label is ignored, but "(trained)" makes the line dashed and the
+    marker hollow, beside the released system's.
+    """
+    facts = [method(name).facts for name in methods()]
+    styles = {
+        facts.label.partition(" (")[0]: MethodStyle(colour=colour, marker=marker, dash=dash)
+        for facts in facts
+        if facts.look
+        for colour, marker, dash in [facts.look]
+    }
+    return {"Truth": TRUTH, "Input": styles[method(INPUT).facts.label], **styles}
+
 
 _OTHERS = [
     MethodStyle(colour=colour, marker=marker, dash=dash, hollow=True)
@@ -112,7 +118,7 @@ _OTHERS = [
 def method_styles(labels: Iterable[str]) -> dict[str, MethodStyle]:
     """Looks of methods by label.
 
-    Systems that the paper does not name take the free looks in the order of their labels.
+    Those whose facts state no look take the free ones in the order of their labels.
 
     >>> method_styles(["DicFace (trained)"])["DicFace (trained)"].dash
     '--'
@@ -120,8 +126,7 @@ def method_styles(labels: Iterable[str]) -> dict[str, MethodStyle]:
     styles, unknown = {}, 0
     for label in labels:
         base, suffix = re.fullmatch(r"(.*?)(?: \(([^()]*)\))?", label).groups()
-        if base in METHOD_STYLES:
-            known = METHOD_STYLES[base]
+        if known := known_styles().get(base):
             trained = suffix == "trained"
             styles[label] = MethodStyle(
                 colour=known.colour,

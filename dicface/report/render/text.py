@@ -36,12 +36,12 @@ def to_text(table: Table, width: int = 120) -> str:
     ]
     marks = [f"{BEST} best, {SECOND} second best."] * cells.has_ranks(table)
     legend = " ".join((*marks, *cells.how_to_read(table)))
-    parts = [table.title, _panels([(("", ""), head), *lines], width), _wrap(legend, width)]
+    parts = [table.title, panels([(("", ""), head), *lines], width), _wrap(legend, width)]
     differences = list(cells.difference_lines(table))
     if differences:
         lines = [((f"  {a}", f"    {b}"), texts) for a, b, texts in differences]
-        panels = _panels([(("", ""), head), *lines], width)
-        parts += ["Paired differences", panels, _wrap(cells.DIFFERENCES, width)]
+        below = panels([(("", ""), head), *lines], width)
+        parts += ["Paired differences", below, _wrap(cells.DIFFERENCES, width)]
     notes = [f"† {cells.backbone_note(table)}"] if table.daggers else []
     notes += [f"- {text}" for text in table.general]
     notes += [f"{index}. {text}" for index, text in enumerate(table.numbered, 1)]
@@ -67,7 +67,8 @@ def _cell(cell: Cell, partial: str) -> tuple[str, str]:
     return f"{'≈' * cell.tied}{mark}{cell.value}{missing}", cell.interval
 
 
-def _panels(lines: Sequence[Line], width: int) -> str:
+def panels(lines: Sequence[Line], width: int) -> str:
+    """Lines, the head first, in panels of at most `width` columns below each other."""
     label_width = max(len(text) for label, _ in lines for text in label)
     columns = [
         max(len(text) for _, values in lines if values for text in values[i])

@@ -10,6 +10,7 @@ from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
 ELSEWHERE = "Made elsewhere"
+PUBLISHED = "Published records"
 CONTROLS = {MEAN_OF_5: "Means of five frames", FROZEN: "Frozen frames"}
 """Kind of control -> heading of its rows."""
 
@@ -43,6 +44,15 @@ def system(name: str) -> RowSpec:
     facts = method(name).facts
     return RowSpec(
         method=name, label=facts.label, group=facts.group, paper_name=facts.paper_name or None
+    )
+
+
+def published_note(made: str, digest: str) -> str:
+    """What the table says of a row that is a record of somebody else's."""
+    when = f" of {made[:10]}" if made else ""
+    return (
+        f"from a published record{when} (sha256 {digest[:12]}…), its numbers as they stand there; "
+        "set-level metrics cannot be compared without its features"
     )
 
 

@@ -254,6 +254,48 @@ def sign_flip_test(differences: np.ndarray, *names: str, num_flips: int = NUM_RE
     return float((sums >= abs(found.sum()) * (1 - 1e-12)).mean())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wins:
+    """On how many clips one method is better than another.
+
+    Attributes:
+        wins: Clips on which it is; a tie is none.
+        clips: Clips that both have.
+        low: Lower end of the 95 % interval of the share (Wilson); NaN below `MIN_VERDICT_CLIPS`.
+        high: Upper end.
+    """
+
+    wins: int
+    clips: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """How probable it is that the first is better on a clip; NaN without clips."""
+        return self.wins / self.clips if self.clips else float("nan")
+
+
+def wins(differences: np.ndarray, *, higher_is_better: bool, level: float = LEVEL) -> Wins:
+    """Counts the clips on which a method is better, from clip-wise differences a - b.
+
+    Args:
+        differences: (N,) a - b; NaN is left out.
+        higher_is_better: Of the metric.
+        level: Coverage aimed at.
+
+    >>> found = wins(np.array([0.2, 0.1, -0.1, np.nan]), higher_is_better=True)
+    >>> found.wins, found.clips
+    (2, 3)
+    """
+    found = differences[np.isfinite(differences)]
+    num_wins = int((found > 0).sum() if higher_is_better else (found < 0).sum())
+    if len(found) < MIN_VERDICT_CLIPS:
+        return Wins(wins=num_wins, clips=len(found), low=float("nan"), high=float("nan"))
+    low, high = stats.binomtest(num_wins, len(found)).proportion_ci(level, method="wilson")
+    return Wins(wins=num_wins, clips=len(found), low=float(low), high=float(high))
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Corrects p values for their number (Holm's step-down method); NaN stays NaN, uncounted.
 
