@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError
-from dicface.restoring.film.segments import Placed
+from dicface.faces.people import Track
 from dicface.video.pictures import read_picture
 
 _SOFT_PX = 3
@@ -40,11 +40,11 @@ class Filler:
 
     Args:
         track: Whose face it is.
-        mask: (H, W), 255 where the pictures that are given are to be filled in.
+        mask: (H, W), 255 where pictures are to be filled in.
         strength: Share of what was filled in that is taken, 0 to 1.
     """
 
-    def __init__(self, track: Placed, mask: NDArray[np.uint8], strength: float) -> None:
+    def __init__(self, track: Track, mask: NDArray[np.uint8], strength: float) -> None:
         self._track = track
         # Soft outwards: all that is covered is replaced.
         wide = cv2.dilate(mask, np.ones((2 * _SOFT_PX + 1,) * 2, np.uint8))
@@ -60,12 +60,14 @@ class Filler:
         aligned_input: NDArray[np.uint8],
         restored: NDArray[np.uint8],
         frame_index: int,
+        corner: tuple[int, int] = (0, 0),
     ) -> NDArray[np.uint8]:
         """The frame with the restored face under the mask; arguments as `Blender.paste`."""
-        side = len(aligned_input)
-        size = (frame.shape[1], frame.shape[0])
+        side, (height, width), (x, y) = len(aligned_input), frame.shape[:2], corner
         inverse = cv2.invertAffineTransform(self._track.affine(frame_index, side))
-        face = cv2.warpAffine(restored, inverse, size)
-        inside = cv2.warpAffine(np.full((side, side), 255, np.uint8), inverse, size) == 255
-        share = (self._share * inside)[..., None]
+        inverse[:, 2] -= corner
+        face = cv2.warpAffine(restored, inverse, (width, height))
+        square = np.full((side, side), 255, np.uint8)
+        inside = cv2.warpAffine(square, inverse, (width, height)) == 255
+        share = (self._share[y : y + height, x : x + width] * inside)[..., None]
         return np.rint(frame + share * (face.astype(np.float32) - frame)).astype(np.uint8)
