@@ -22,6 +22,8 @@ _WINDOW = 8
 """Frames before the present one over which masks and colours are averaged."""
 _OCCLUDED = np.float32([0.6, 0.25, 0.15])
 """Weights of what hides the face now, a frame ago, two frames ago: hands are quick."""
+_HIDDEN_EDGE, _MORE_HIDDEN = 0.7, 1.2
+"""Deviation of its soft edge, px of a map, and by what it is strengthened then."""
 _FADE = 6
 """Frames in which a face comes or goes that enters or leaves within its shot."""
 _MASK_EVERY = 3
@@ -147,8 +149,8 @@ class Blender:
         recent = list(self._seen)[: -len(_OCCLUDED) - 1 : -1]
         weights = _OCCLUDED[: len(recent)] / _OCCLUDED[: len(recent)].sum()
         hidden = sum(w * seen.hidden for w, seen in zip(weights, recent, strict=True))
-        # Grown, so that the soft edge lies outside of what stands before the face.
-        hidden = cv2.GaussianBlur(cv2.dilate(hidden, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
+        # A little more than softened, so that less of the face lies on what stands before it.
+        hidden = np.minimum(1, _MORE_HIDDEN * cv2.GaussianBlur(hidden, (0, 0), _HIDDEN_EDGE))
         return mask * (1 - hidden) * (self._strength * self._presence(frame_index))
 
     def _presence(self, frame_index: int) -> float:

@@ -19,6 +19,9 @@ _MORE_BLUR = (0.0, 1.0, 1.7, 2.6)
 """Deviations tried on the restored face, to make it as soft as its input."""
 _SURE, _LIKELY = 7.0, 3.2
 """Differences, in robust deviations, that start an occluder, and that belong to one they touch."""
+_OF_NEAR = 0.4
+"""Share of the largest difference nearby that belongs to an occluder: the low pass carries its edge
+outwards, where less is left of it."""
 _LEAST_SPREAD = np.float32([4.0, 2.0, 2.0])
 """Smallest deviation of luma and two colour differences that is believed, grey levels."""
 _SLACK = 0.35
@@ -78,7 +81,8 @@ def occluded(
     contrast = np.sqrt(np.maximum(_blurred(luma**2, 2.0) - _blurred(luma, 2.0) ** 2, 0))
     apart[..., 0] = np.maximum(apart[..., 0] - _SLACK * contrast, 0)
     away = np.sqrt(((apart / spread) ** 2).sum(axis=-1))
-    likely = ((away > _LIKELY) & (mask > 0.1)).astype(np.uint8)
+    edge = np.maximum(_LIKELY, _OF_NEAR * cv2.dilate(away, _disc(3)))
+    likely = ((away > edge) & (mask > 0.1)).astype(np.uint8)
     likely = cv2.morphologyEx(likely, cv2.MORPH_OPEN, _disc(1))
     likely = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, _disc(5)) & (mask > 0.1)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(likely)
