@@ -132,15 +132,17 @@ class Blender:
         top, left = (each[0] * size // MAP for each in (rows, columns))
         bottom, right = (-(-(each[-1] + 1) * size // MAP) for each in (rows, columns))
         part = np.s_[top:bottom, left:right]
+        affine = self._track.affine(frame_index, size)
+        affine[:, 2] += affine[:, :2] @ corner - (left, top)
         # OpenCV's own loops: those of NumPy over three channels take longer than all else here.
         layer = cv2.subtract(restored[part], aligned_input[part], dtype=cv2.CV_32F)
+        layer, affine = _reduced(layer, affine)
         if self._match_colours:
             offset = np.mean([seen.offset for seen in self._seen], axis=0)
             layer = cv2.add(layer, tuple(offset.tolist()), dst=layer)
         share = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)[part]
+        share = cv2.resize(share, layer.shape[1::-1], interpolation=cv2.INTER_AREA)
         layer = cv2.multiply(layer, cv2.merge([share] * 3), dst=layer)
-        affine = self._track.affine(frame_index, size)
-        affine[:, 2] += affine[:, :2] @ corner - (left, top)
         return _add(frame, layer, affine)
 
     def mask(self, frame_index: int) -> NDArray[np.float32]:
@@ -211,6 +213,22 @@ def _bytes(face: NDArray) -> NDArray[np.uint8]:
     return face if face.dtype == np.uint8 else np.rint(np.clip(face, 0, 255)).astype(np.uint8)
 
 
+def _reduced(
+    layer: NDArray[np.float32], affine: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A layer about as large as it will be in the frame, and its (2, 3) frame px → layer px."""
+    # As `align.warp` does where it reduces: pixels are averaged, not skipped.
+    factor = max(1, round(float(np.hypot(affine[0, 0], affine[1, 0]))))
+    if factor == 1:
+        return layer, affine
+    before = np.array(layer.shape[1::-1])
+    after = np.maximum(1, np.rint(before / factor)).astype(int)
+    scale = after / before
+    affine = affine * scale[:, None]
+    affine[:, 2] += 0.5 * scale - 0.5
+    return cv2.resize(layer, after.tolist(), interpolation=cv2.INTER_AREA), affine
+
+
 def _add(
     frame: NDArray[np.uint8], layer: NDArray[np.float32], affine: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
@@ -221,15 +239,6 @@ def _add(
         layer: (h, w, 3) in 0…255 of the frame's range.
         affine: (2, 3) frame px → layer px.
     """
-    # As `align.warp` does where it reduces: pixels are averaged, not skipped.
-    factor = max(1, round(float(np.hypot(affine[0, 0], affine[1, 0]))))
-    if factor > 1:
-        before = np.array(layer.shape[1::-1])
-        after = np.maximum(1, np.rint(before / factor)).astype(int)
-        layer = cv2.resize(layer, after.tolist(), interpolation=cv2.INTER_AREA)
-        scale = after / before
-        affine = affine * scale[:, None]
-        affine[:, 2] += 0.5 * scale - 0.5
     inverse = cv2.invertAffineTransform(affine)
     x, y = (np.array([-1, side]) for side in layer.shape[1::-1])
     corners = np.array([(u, v) for u in x for v in y]) @ inverse[:, :2].T + inverse[:, 2]

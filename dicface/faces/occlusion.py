@@ -80,7 +80,7 @@ def occluded(
     luma = cv2.transform(after, _TO_PARTS[:1])
     contrast = np.sqrt(np.maximum(_blurred(luma**2, 2.0) - _blurred(luma, 2.0) ** 2, 0))
     apart[..., 0] = np.maximum(apart[..., 0] - _SLACK * contrast, 0)
-    away = np.sqrt(((apart / spread) ** 2).sum(axis=-1))
+    away = np.sqrt(cv2.transform(apart**2, spread[None] ** -2.0))
     edge = np.maximum(_LIKELY, _OF_NEAR * cv2.dilate(away, _disc(3)))
     likely = ((away > edge) & (mask > 0.1)).astype(np.uint8)
     likely = cv2.morphologyEx(likely, cv2.MORPH_OPEN, _disc(1))
