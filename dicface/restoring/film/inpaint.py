@@ -35,21 +35,29 @@ def read_mask(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     return mask
 
 
+def share_filled(mask: NDArray[np.uint8], strength: float) -> NDArray[np.float32]:
+    """(H, W) in [0, 1]: how much of what was filled in is taken, soft at the mask's rim.
+
+    Args:
+        mask: (H, W), 255 where pictures are to be filled in.
+        strength: Where the mask covers them, 0 to 1.
+    """
+    # Soft outwards: all that is covered is replaced.
+    wide = cv2.dilate(mask, np.ones((2 * _SOFT_PX + 1,) * 2, np.uint8))
+    soft = cv2.GaussianBlur(wide, (2 * _SOFT_PX + 1,) * 2, 0)
+    return (strength / 255 * np.maximum(soft, mask)).astype(np.float32)
+
+
 class Filler:
-    """Fills what a mask covers of a track's face with the restored one, softly at its rim.
+    """Fills what a mask covers of a track's face with the restored one.
 
     Args:
         track: Whose face it is.
-        mask: (H, W), 255 where pictures are to be filled in.
-        strength: Share of what was filled in that is taken, 0 to 1.
+        share: (H, W) of `share_filled`.
     """
 
-    def __init__(self, track: Track, mask: NDArray[np.uint8], strength: float) -> None:
-        self._track = track
-        # Soft outwards: all that is covered is replaced.
-        wide = cv2.dilate(mask, np.ones((2 * _SOFT_PX + 1,) * 2, np.uint8))
-        soft = cv2.GaussianBlur(wide, (2 * _SOFT_PX + 1,) * 2, 0)
-        self._share = (strength / 255 * np.maximum(soft, mask)).astype(np.float32)
+    def __init__(self, track: Track, share: NDArray[np.float32]) -> None:
+        self._track, self._share = track, share
 
     def observe(self, aligned_input: NDArray, restored: NDArray, frame_index: int) -> None:
         """Does nothing: what is filled in depends on its frame alone."""

@@ -20,7 +20,7 @@ from dicface.faces.people import Track
 from dicface.restoring.film import words
 from dicface.restoring.film.ahead import Meter, ahead, worked
 from dicface.restoring.film.finding import QUEUE, FoundPeople
-from dicface.restoring.film.inpaint import Filler, read_mask
+from dicface.restoring.film.inpaint import Filler, read_mask, share_filled
 from dicface.restoring.film.plan import Plan, made_from_same, segments_of
 from dicface.restoring.film.segments import (
     Reel,
@@ -221,7 +221,8 @@ def _new_paster(cut: Cut, mask: NDArray[np.uint8] | None) -> Callable[[Track], P
     times = settings.upscale
     size = (mask.shape[1] * times, mask.shape[0] * times)
     large = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    return lambda track: Filler(track, large, settings.strength)
+    share = share_filled(large, settings.strength)
+    return lambda track: Filler(track, share)
 
 
 def _meet(one: range, other: range) -> bool:
