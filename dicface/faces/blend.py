@@ -22,6 +22,8 @@ _WINDOW = 8
 """Frames before the present one over which masks and colours are averaged."""
 _OCCLUDED = np.float32([0.6, 0.25, 0.15])
 """Weights of what hides the face now, a frame ago, two frames ago: hands are quick."""
+_HIDDEN_EDGE, _MORE_HIDDEN = 0.7, 1.2
+"""Deviation of its soft edge, px of a map, and by what it is strengthened then."""
 _FADE = 6
 """Frames in which a face comes or goes that enters or leaves within its shot."""
 _MASK_EVERY = 3
@@ -109,14 +111,16 @@ class Blender:
         aligned_input: NDArray,
         restored: NDArray,
         frame_index: int,
+        corner: tuple[int, int] = (0, 0),
     ) -> NDArray[np.uint8]:
         """The frame with the restored face; where the mask is zero it has the frame's own bits.
 
         Args:
-            frame: (H, W, 3) uint8 or uint16 RGB.
+            frame: (H, W, 3) uint8 or uint16 RGB, or a part of it.
             aligned_input: (S, S, 3) uint8, or float in 0…255: what was restored.
             restored: (S, S, 3) in the same range.
             frame_index: Number of the frame in the film.
+            corner: Where the part begins, x and y in px of the film's frame.
         """
         self.observe(aligned_input, restored, frame_index)
         mask = self.mask(frame_index)
@@ -128,12 +132,17 @@ class Blender:
         top, left = (each[0] * size // MAP for each in (rows, columns))
         bottom, right = (-(-(each[-1] + 1) * size // MAP) for each in (rows, columns))
         part = np.s_[top:bottom, left:right]
-        layer = cv2.subtract(restored[part], aligned_input[part], dtype=cv2.CV_32F)
-        if self._match_colours:
-            layer += np.mean([seen.offset for seen in self._seen], axis=0)
-        layer *= cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)[part][..., None]
         affine = self._track.affine(frame_index, size)
-        affine[:, 2] -= (left, top)
+        affine[:, 2] += affine[:, :2] @ corner - (left, top)
+        # OpenCV's own loops: those of NumPy over three channels take longer than all else here.
+        layer = cv2.subtract(restored[part], aligned_input[part], dtype=cv2.CV_32F)
+        layer, affine = _reduced(layer, affine)
+        if self._match_colours:
+            offset = np.mean([seen.offset for seen in self._seen], axis=0)
+            layer = cv2.add(layer, tuple(offset.tolist()), dst=layer)
+        share = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)[part]
+        share = cv2.resize(share, layer.shape[1::-1], interpolation=cv2.INTER_AREA)
+        layer = cv2.multiply(layer, cv2.merge([share] * 3), dst=layer)
         return _add(frame, layer, affine)
 
     def mask(self, frame_index: int) -> NDArray[np.float32]:
@@ -142,8 +151,8 @@ class Blender:
         recent = list(self._seen)[: -len(_OCCLUDED) - 1 : -1]
         weights = _OCCLUDED[: len(recent)] / _OCCLUDED[: len(recent)].sum()
         hidden = sum(w * seen.hidden for w, seen in zip(weights, recent, strict=True))
-        # Grown, so that the soft edge lies outside of what stands before the face.
-        hidden = cv2.GaussianBlur(cv2.dilate(hidden, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
+        # A little more than softened, so that less of the face lies on what stands before it.
+        hidden = np.minimum(1, _MORE_HIDDEN * cv2.GaussianBlur(hidden, (0, 0), _HIDDEN_EDGE))
         return mask * (1 - hidden) * (self._strength * self._presence(frame_index))
 
     def _presence(self, frame_index: int) -> float:
@@ -204,6 +213,22 @@ def _bytes(face: NDArray) -> NDArray[np.uint8]:
     return face if face.dtype == np.uint8 else np.rint(np.clip(face, 0, 255)).astype(np.uint8)
 
 
+def _reduced(
+    layer: NDArray[np.float32], affine: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A layer about as large as it will be in the frame, and its (2, 3) frame px → layer px."""
+    # As `align.warp` does where it reduces: pixels are averaged, not skipped.
+    factor = max(1, round(float(np.hypot(affine[0, 0], affine[1, 0]))))
+    if factor == 1:
+        return layer, affine
+    before = np.array(layer.shape[1::-1])
+    after = np.maximum(1, np.rint(before / factor)).astype(int)
+    scale = after / before
+    affine = affine * scale[:, None]
+    affine[:, 2] += 0.5 * scale - 0.5
+    return cv2.resize(layer, after.tolist(), interpolation=cv2.INTER_AREA), affine
+
+
 def _add(
     frame: NDArray[np.uint8], layer: NDArray[np.float32], affine: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
@@ -214,15 +239,6 @@ def _add(
         layer: (h, w, 3) in 0…255 of the frame's range.
         affine: (2, 3) frame px → layer px.
     """
-    # As `align.warp` does where it reduces: pixels are averaged, not skipped.
-    factor = max(1, round(float(np.hypot(affine[0, 0], affine[1, 0]))))
-    if factor > 1:
-        before = np.array(layer.shape[1::-1])
-        after = np.maximum(1, np.rint(before / factor)).astype(int)
-        layer = cv2.resize(layer, after.tolist(), interpolation=cv2.INTER_AREA)
-        scale = after / before
-        affine = affine * scale[:, None]
-        affine[:, 2] += 0.5 * scale - 0.5
     inverse = cv2.invertAffineTransform(affine)
     x, y = (np.array([-1, side]) for side in layer.shape[1::-1])
     corners = np.array([(u, v) for u in x for v in y]) @ inverse[:, :2].T + inverse[:, 2]

@@ -121,5 +121,10 @@ def _block_distance(a: NDArray[np.float32], b: NDArray[np.float32], y: int, x: i
     block = b[y : y + _BLOCK, x : x + _BLOCK]
     around = a[y - _SHIFT : y + _BLOCK + _SHIFT, x - _SHIFT : x + _BLOCK + _SHIFT]
     same = float(cv2.matchTemplate(around, block, cv2.TM_CCOEFF_NORMED).max())
-    contrast = max(float(around.var()), float(block.var()))
+    contrast = max(_deviation(around), _deviation(block)) ** 2
     return (1.0 - same) * contrast / (contrast + _FLAT**2)
+
+
+def _deviation(values: NDArray[np.float32]) -> float:
+    """Their standard deviation; NumPy takes ten times as long for so few."""
+    return float(cv2.meanStdDev(values)[1][0, 0])

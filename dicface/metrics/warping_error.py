@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.threads import one_opencv_thread
 from dicface.metrics.facts import MetricFacts
 from dicface.metrics.metric import FrameMetric
 from dicface.metrics.protocol import EvaluationProtocol
@@ -22,17 +21,6 @@ SIZE = 256
 
 LEAST_SEEN = 0.1
 """Where a smaller part of a frame is seen in the one before, there is a cut, and no value."""
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # OpenCV finds motion in as many stripes as it has threads: their number would change values.
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def backward_flow(
@@ -50,7 +38,8 @@ def backward_flow(
         2010).
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, before)]
-    with _one_thread():
+    # OpenCV finds motion in as many stripes as it has threads: their number would change values.
+    with one_opencv_thread():
         dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         back, forth = dis.calc(*grey, None), dis.calc(*grey[::-1], None)
     side = len(now)

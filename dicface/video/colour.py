@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -111,14 +112,17 @@ class Converter:
             if matrix in _SWSCALE:
                 yuv["src_colorspace"] = _SWSCALE[matrix]
                 yuv["src_color_range"] = _FULL if self._colour.full_range else _LIMITED
-            rgb = self._reformatter.reformat(
+            made = self._reformatter.reformat(
                 frame,
                 format="gbrp",
                 interpolation=_CAREFUL,
                 threads=1,
                 **self._size,
                 **yuv,
-            ).to_ndarray()
+            )
+            rows = (np.frombuffer(p, np.uint8).reshape(p.height, -1) for p in made.planes)
+            green, blue, red = (row[:, : made.width] for row in rows)
+            rgb = cv2.merge([red, green, blue])
         if matrix == "grey" and not self._colour.full_range:
             return _STRETCHED[rgb]
         return rgb

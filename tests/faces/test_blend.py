@@ -56,17 +56,19 @@ def pasted(film) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
 def test_the_mask_yields_to_a_hand(film, pasted):
     track = track_of(film)
     whole = np.max([mask for _, _, mask in pasted[:5]], axis=0)
-    hidden = wrong = beside = face = 0
+    hidden = wrong = around = beside = face = 0
     for t, (_, _, mask) in enumerate(pasted):
         hand = cv2.warpAffine(film.hand[t], track.affine(t, MAP), (MAP, MAP))
         before_face = (hand > 0.5) & (whole > 0.5)
         hidden += before_face.sum()
         wrong += (before_face & (mask > 0.5)).sum()
+        around += hand.any() * ((hand < 0.5) & (whole > 0.5) & (mask < 0.5 * whole)).sum()
         near = cv2.dilate(hand, np.ones((9, 9))) > 0
         beside += ((whole > 0.7) & ~near & (mask < 0.3)).sum()
         face += ((whole > 0.7) & ~near).sum()
     assert hidden > 5000
     assert wrong <= 0.05 * hidden
+    assert around <= 0.2 * hidden
     assert beside <= 0.02 * face
 
 
@@ -126,6 +128,15 @@ def test_part_of_a_film_gives_the_same_bits(film, pasted):
         frame = damaged(film, t)
         result = blender.paste(frame, aligned(frame, track, t), restored(film, track, t), t)
         np.testing.assert_array_equal(result, pasted[t][1])
+
+
+def test_a_part_of_a_frame_is_pasted_into_as_the_frame_is(film, pasted):
+    track, (frame, result, _) = track_of(film), pasted[0]
+    face, better = aligned(frame, track, 0), restored(film, track, 0)
+    part = np.s_[20:230, 50:280]
+    again = Blender(track).paste(frame[part], face, better, 0, (50, 20))
+    np.testing.assert_allclose(again, result[part], atol=1)
+    assert (again != result[part]).mean() < 0.001
 
 
 def test_strength_reaches_from_the_input_to_the_restored_face(film):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import DicfaceError, FaceError
 from dicface.base.files import atomic_path
+from dicface.base.threads import one_opencv_thread
 from dicface.provenance.kept import find, kept
 from dicface.restoring.film import words
 from dicface.restoring.film.ahead import Meter
@@ -151,6 +152,8 @@ def _made(plan: Plan, work: Path, made_from: dict[str, Any], progress: bool) -> 
     with (
         _full_disk_told(work),
         _bar(plan, "restoring faces", len(span), meter, progress) as on_frames,
+        # The stages work at the same time as it is: those that wait would take time from them.
+        one_opencv_thread(),
     ):
         segments = make_segments(cut, work, made_from, meter=meter, on_frames=on_frames)
         seconds = time.perf_counter() - start
@@ -174,6 +177,7 @@ def _found(plan: Plan, work: Path, progress: bool) -> tuple[FoundPeople, tuple[C
     with (
         _full_disk_told(work),
         _bar(plan, "finding faces", total, meter, progress) as on_frames,
+        one_opencv_thread(),
     ):
         found = find_people(
             plan.film, plan.tools, folder, meter=meter, on_frames=on_frames, between=between

@@ -20,23 +20,21 @@ from dicface.faces.people import Track
 from dicface.restoring.film import words
 from dicface.restoring.film.ahead import Meter, ahead, worked
 from dicface.restoring.film.finding import QUEUE, FoundPeople
-from dicface.restoring.film.inpaint import Filler, read_mask
+from dicface.restoring.film.inpaint import Filler, read_mask, share_filled
 from dicface.restoring.film.plan import Plan, made_from_same, segments_of
 from dicface.restoring.film.segments import (
-    Placed,
     Reel,
     Shown,
     changed_meanwhile,
     pasted,
     reach_of,
     restored,
-    views_of,
     with_faces,
 )
 from dicface.restoring.film.tools import Paster
 from dicface.video.film_writer import Container, PartWriter, join
 from dicface.video.films import Film, read_pictures
-from dicface.video.planes import Box, picture_of
+from dicface.video.planes import picture_of
 
 _FILM = "film"
 
@@ -164,13 +162,12 @@ def _shown(
     meter: Meter,
 ) -> Iterator[Shown]:
     """Pictures of a segment with restored faces; all stages work at the same time."""
-    plan, found = cut.plan, cut.found
+    plan = cut.plan
     seen = [track for track in cut.tracks if _meet(track.frames, segment)]
-    square = plan.film.pixel_aspect == 1
-    views = views_of(seen, around, (found.height, found.width), square_pixels=square)
     pictures = ahead(worked(reel.between(around.start, around.stop), "reading", meter), QUEUE)
+    square = plan.film.pixel_aspect == 1
     faces = restored(
-        with_faces(pictures, views, plan.side, mask),
+        with_faces(pictures, seen, plan.side, mask, square_pixels=square),
         plan.method,
         name=plan.name,
         source=str(plan.film.path),
@@ -217,14 +214,15 @@ def _encode(
             on_frames(1)
 
 
-def _new_paster(cut: Cut, mask: NDArray[np.uint8] | None) -> Callable[[Placed, Box], Paster]:
+def _new_paster(cut: Cut, mask: NDArray[np.uint8] | None) -> Callable[[Track], Paster]:
     settings, tools = cut.plan.settings, cut.plan.tools
     if mask is None:
-        return lambda track, box: tools.paster(track)
+        return tools.paster
     times = settings.upscale
     size = (mask.shape[1] * times, mask.shape[0] * times)
     large = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    return lambda track, box: Filler(track, large[box], settings.strength)
+    share = share_filled(large, settings.strength)
+    return lambda track: Filler(track, share)
 
 
 def _meet(one: range, other: range) -> bool:

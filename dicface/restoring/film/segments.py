@@ -32,68 +32,34 @@ from dicface.video.planes import Box, Picture, beside, box_around, whole
 _MARGIN_PX = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Placed:
-    """A track in pictures that are a part of the film's, or larger than they are.
-
-    Attributes:
-        track: In the film.
-        x: Left edge of the part, px of the film.
-        y: Its top edge, px of the film.
-        factor: How many times larger its pictures are.
-    """
-
-    track: Track
-    x: int
-    y: int
-    factor: int = 1
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a track says
-        return getattr(self.track, name)
-
-    @property
-    def points(self) -> NDArray[np.float64]:
-        """(T, 5, 2), px of these pictures."""
-        # Pixel centres move when a picture is enlarged: i is at (i + ½) · factor - ½.
-        return (self.track.points - [self.x, self.y] + 0.5) * self.factor - 0.5
-
-    def affine(self, frame_index: int, size: int = 512) -> NDArray[np.float64]:
-        """(2, 3), px of these pictures → px of the aligned face; see `Track.affine`."""
-        linear, shift = np.hsplit(self.track.affine(frame_index, size), [2])
-        origin = np.array([[self.x], [self.y]]) + 0.5 / self.factor - 0.5
-        return np.hstack([linear / self.factor, linear @ origin + shift])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class View:
-    """The part of a segment's pictures that holds some faces, wherever they move.
-
-    Attributes:
-        box: The part; views do not overlap.
-        tracks: The faces, px of the part.
-    """
-
-    box: Box
-    tracks: tuple[Placed, ...]
-
-
 @dataclass(eq=False)
 class Face:
     """A face of a picture.
 
     Attributes:
-        track: Whose it is, px of the part of the picture that a view shows.
-        view: The view.
+        track: Whose it is.
         aligned: (S, S, 3) uint8 RGB, cut out of the picture.
         given: The same as the method gets it: without what a mask covers.
         restored: (S, S, 3) uint8 RGB, once the method has made it.
     """
 
-    track: Placed
-    view: View
+    track: Track
     aligned: NDArray[np.uint8]
     given: NDArray[np.uint8]
     restored: NDArray[np.uint8] | None = None
+
+
+@dataclass(eq=False)
+class Part:
+    """A part of a picture that becomes RGB: around one face, or several that are near each other.
+
+    Attributes:
+        box: Where it is; the parts of a picture do not overlap.
+        faces: Those in it.
+    """
+
+    box: Box
+    faces: list[Face]
 
 
 @dataclass(eq=False)
@@ -103,14 +69,19 @@ class Shown:
     Attributes:
         index: Number of the picture in the film.
         picture: As the film has it.
-        faces: Those that are restored.
+        parts: Those with faces that are restored.
         result: The restored picture, once it is pasted.
     """
 
     index: int
     picture: Picture
-    faces: list[Face]
+    parts: list[Part]
     result: Picture | None = None
+
+    @property
+    def faces(self) -> list[Face]:
+        """The faces that are restored."""
+        return [face for part in self.parts for face in part.faces]
 
 
 class Reel:
@@ -164,60 +135,52 @@ def reach_of(method: Restorer) -> int:
     return max(0, method.facts.window - 1)
 
 
-def views_of(
-    tracks: Sequence[Track], frames: range, size: tuple[int, int], *, square_pixels: bool = True
-) -> list[View]:
-    """The parts of pictures that must become RGB for faces to be cut out and pasted.
-
-    Args:
-        tracks: Faces, px of the pictures.
-        frames: Numbers of the pictures.
-        size: Height and width of a picture, px.
-        square_pixels: Whether pixels are square; pictures of others are taken as a whole.
-    """
-    groups: list[tuple[Box, list[Track]]] = []
-    for track in tracks:
-        corners = [_corners(track, i) for i in track.frames if i in frames]
-        box = box_around(np.concatenate(corners), _MARGIN_PX, size) if corners else None
-        if box is None:
-            continue
-        box, together = (box if square_pixels else whole(size)), [track]
-        # A box that grows may meet others.
-        while meeting := next((group for group in groups if _overlap(group[0], box)), None):
-            groups.remove(meeting)
-            box, together = _around_both(meeting[0], box), meeting[1] + together
-        groups.append((box, together))
-    return [
-        View(box=box, tracks=tuple(Placed(t, box[1].start, box[0].start) for t in group))
-        for box, group in groups
-    ]
-
-
 def with_faces(
     pictures: Iterable[tuple[int, Picture]],
-    views: Sequence[View],
+    tracks: Sequence[Track],
     side: int,
     mask: NDArray[np.uint8] | None = None,
+    *,
+    square_pixels: bool = True,
 ) -> Iterator[Shown]:
     """Cuts out the faces of pictures.
 
     Args:
         pictures: With their numbers.
-        views: Where the faces are that are restored.
+        tracks: The faces that are restored.
         side: Of an aligned face, px.
         mask: (H, W), other than 0 where the method shall fill in.
+        square_pixels: Whether pixels are square; pictures of others become RGB as a whole.
     """
     for index, picture in pictures:
-        faces = []
-        for view in views:
-            for track in view.tracks:
-                if index in track.frames:
-                    rgb, affine = picture.part(view.box).rgb, track.affine(index, side)
-                    aligned = warp(rgb, affine, side, antialias=True)
-                    covered = None if mask is None else mask[view.box]
-                    given = aligned if mask is None else _covered(aligned, covered, affine)
-                    faces.append(Face(track, view, aligned, given))
-        yield Shown(index, picture, faces)
+        here = [track for track in tracks if index in track.frames]
+        parts = []
+        for box, together in _boxes_of(here, index, picture.size, square_pixels):
+            rgb, part = picture.part(box).rgb, Part(box, [])
+            for track in together:
+                affine = track.affine(index, side)
+                affine[:, 2] += affine[:, :2] @ _corner(box)
+                aligned = warp(rgb, affine, side, antialias=True)
+                given = aligned if mask is None else _covered(aligned, mask[box], affine)
+                part.faces.append(Face(track, aligned, given))
+            parts.append(part)
+        yield Shown(index, picture, parts)
+
+
+def _boxes_of(
+    tracks: Sequence[Track], index: int, size: tuple[int, int], square_pixels: bool
+) -> list[tuple[Box, list[Track]]]:
+    """Boxes around the squares of faces in a picture; faces whose boxes meet share one."""
+    groups: list[tuple[Box, list[Track]]] = []
+    for track in tracks:
+        around = box_around(_square(track, index), _MARGIN_PX, size)
+        box, together = (around if square_pixels else whole(size)), [track]
+        # A box that grows may meet others.
+        while meeting := next((group for group in groups if _overlap(group[0], box)), None):
+            groups.remove(meeting)
+            box, together = _around_both(meeting[0], box), meeting[1] + together
+        groups.append((box, together))
+    return groups
 
 
 def _covered(
@@ -315,7 +278,7 @@ def pasted(
     shown: Iterable[Shown],
     segment: range,
     settings: FilmSettings,
-    new_paster: Callable[[Placed, Box], Paster],
+    new_paster: Callable[[Track], Paster],
 ) -> Iterator[Shown]:
     """Pastes restored faces; yields the pictures of the segment.
 
@@ -323,39 +286,53 @@ def pasted(
         shown: Pictures with restored faces, some of them from before and after the segment.
         segment: Numbers of its pictures.
         settings: Of the film.
-        new_paster: Makes what pastes the faces of one track, in order, into a part of the result's
-            pictures.
+        new_paster: Makes what pastes the faces of one track, in order; the track is given in px of
+            the result.
     """
     pasters: dict[int, Paster] = {}
     for each in shown:
         if each.index >= segment.stop:
             continue
-        picture = each.picture.resized(settings.upscale)
-        now: dict[View, tuple[Box, NDArray[np.uint8]]] = {}
         for face in each.faces:
-            number, view = face.track.number, face.view
-            box = _times(view.box, settings.upscale)
-            if number not in pasters:
-                placed = dataclasses.replace(face.track, factor=settings.upscale)
-                pasters[number] = new_paster(placed, box)
-            if each.index < segment.start:
-                pasters[number].observe(face.aligned, face.restored, each.index)
-                continue
-            before = now[view][1] if view in now else picture.part(box).rgb
-            after = pasters[number].paste(before, face.aligned, face.restored, each.index)
-            now[view] = box, after
-        if each.index >= segment.start:
-            edits = [(picture.part(box).rgb, after, box) for box, after in now.values()]
+            if face.track.number not in pasters:
+                pasters[face.track.number] = new_paster(_enlarged(face.track, settings.upscale))
+        if each.index < segment.start:
+            for face in each.faces:
+                paster = pasters[face.track.number]
+                paster.observe(face.aligned, face.restored, each.index)
+        else:
+            picture, edits = each.picture.resized(settings.upscale), []
+            for part in each.parts:
+                box = _times(part.box, settings.upscale)
+                before = after = picture.part(box).rgb
+                for face in part.faces:
+                    paster = pasters[face.track.number]
+                    now = face.aligned, face.restored, each.index
+                    after = paster.paste(after, *now, _corner(box))
+                edits.append((before, after, box))
             result = picture.changed(edits)
             each.result = beside(picture, result) if settings.shows_both else result
             yield each
         each.picture.forget_rgb()
 
 
-def _corners(track: Track, index: int) -> NDArray[np.float64]:
+def _enlarged(track: Track, times: int) -> Track:
+    """The track in pictures that are so many times as large."""
+    if times == 1:
+        return track
+    # Pixel centres move when a picture is enlarged: i is at (i + ½) · times - ½.
+    return dataclasses.replace(track, points=(track.points + 0.5) * times - 0.5)
+
+
+def _square(track: Track, index: int) -> NDArray[np.float64]:
     """Corners of the square that is cut out, (4, 2) px."""
     inverse = inverse_affine(track.affine(index, 1))
     return np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]) @ inverse.T
+
+
+def _corner(box: Box) -> tuple[int, int]:
+    """Its first pixel, x and y."""
+    return box[1].start, box[0].start
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -38,9 +38,14 @@ class Paster(Protocol):
         """Takes a face without pasting it."""
 
     def paste(
-        self, frame: NDArray, aligned_input: NDArray, restored: NDArray, frame_index: int
+        self,
+        frame: NDArray,
+        aligned_input: NDArray,
+        restored: NDArray,
+        frame_index: int,
+        corner: tuple[int, int] = (0, 0),
     ) -> NDArray:
-        """Returns the frame with the restored face."""
+        """Returns the frame, or the part of it that begins at a corner, with the restored face."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,7 @@ class Tools:
 
     Attributes:
         finder: Makes what finds people; it gets a file that remembers what a detector saw.
-        paster: Makes what pastes the faces of a track, whose pictures may be parts of the film's.
+        paster: Makes what pastes the faces of a track.
         memory: Frames that a paster looks back.
         facts: What decides the result, values of JSON.
     """

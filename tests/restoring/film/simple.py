@@ -124,11 +124,12 @@ class Paster:
     def observe(self, aligned_input, restored, frame_index):
         self.changes.append(restored.astype(np.float32) - aligned_input)
 
-    def paste(self, frame, aligned_input, restored, frame_index):
+    def paste(self, frame, aligned_input, restored, frame_index, corner=(0, 0)):
         self.observe(aligned_input, restored, frame_index)
         change = np.mean(self.changes, axis=0)
         side = len(restored)
         inverse = cv2.invertAffineTransform(self.track.affine(frame_index, side))
+        inverse[:, 2] -= corner
         layer = cv2.warpAffine(change, inverse, (frame.shape[1], frame.shape[0]))
         return np.clip(np.rint(frame + layer), 0, 255).astype(np.uint8)
 
