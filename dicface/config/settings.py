@@ -222,6 +222,7 @@ class Resources(Settings):
     analyse_truth: Changes[RuleResources] = _of_rule("Analysing the true clips.")
     noise_floor: Changes[RuleResources] = _of_rule("Measuring the metrics' noise floor.")
     code_weights: Changes[RuleResources] = _of_rule("Analysing how a network weighs its codes.")
+    inspect: Changes[RuleResources] = _of_rule("Looking inside a network.")
     score: Changes[RuleResources] = _of_rule("Scoring a method.")
 
 

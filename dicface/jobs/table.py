@@ -10,7 +10,7 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import WILD
-from dicface.config.systems import wild_rows
+from dicface.config.systems import inspected, wild_rows
 from dicface.jobs.job import Job, option, wildcard
 from dicface.report import paper_numbers_of
 from dicface.runs.folder import Run
@@ -84,7 +84,9 @@ class Table(Job):
         metrics = [self.run.results(task, method).metrics for task, method in scored]
         if self.run.is_wild:
             return [*metrics, self.run.truth_index]
-        return [*metrics, self.run.noise_floor, *paper_numbers_of(self.table)]
+        networks = inspected(self.run.config, self.declared).values()
+        inspections = [self.run.inspection(each) for each in dict.fromkeys(networks)]
+        return [*metrics, self.run.noise_floor, *inspections, *paper_numbers_of(self.table)]
 
     def writes(self) -> list[Path]:
         """The table for people, for programs, for the report's pages, and for a paper."""

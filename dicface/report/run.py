@@ -10,7 +10,7 @@ from pathlib import Path
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, WILD, control_kind, controlled
 from dicface.config.settings import Config
-from dicface.config.systems import job_logs, method_network, wild_rows
+from dicface.config.systems import inspected, job_logs, method_network, wild_rows
 from dicface.faces.misfits import FILE as LEFT_OUT
 from dicface.faces.misfits import counted, read_left_out
 from dicface.methods import TRAINED, create
@@ -18,6 +18,7 @@ from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_cla
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
+from dicface.report.inspection.text import in_one_sentence
 from dicface.report.render.screen import to_screen
 from dicface.report.render.text import to_text
 from dicface.report.render.write import table_files, write_table
@@ -62,7 +63,11 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         noise_floor=None if run.is_wild else run.noise_floor,
         setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
-        notes=[*_notes(run), *(_wild_notes(run) if run.is_wild else ())],
+        notes=[
+            *_notes(run),
+            *(_wild_notes(run) if run.is_wild else ()),
+            *inspections(run, spec),
+        ],
     )
     table = build_table(spec, rows, conditions)
     folder = table_folder(run, name, undone=undone)
@@ -136,7 +141,8 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
             files.append(results.index)
         network = method_network(run.config, row.method)
         files += [path for path, _ in _lineage(run, network)] if network else []
-    return files
+    inspections = map(run.inspection, dict.fromkeys(inspected(run.config, name).values()))
+    return [*files, *(path for path in inspections if path.is_file())]
 
 
 def declare(config: Config, name: str) -> TableSpec:
@@ -231,6 +237,19 @@ def _notes(run: Run) -> list[str]:
             "regenerated): the authors' own draws differ, and a gap to the paper includes that."
         )
     return notes
+
+
+def inspections(run: Run, spec: TableSpec) -> list[str]:
+    """What the codes of a table's trained networks do, of those that were looked into."""
+    found = inspected(run.config, spec.name)
+    files = {
+        row.label: run.inspection(found[row.method]) for row in spec.rows if row.method in found
+    }
+    return [
+        f"{label}: {in_one_sentence(json.loads(file.read_text(encoding='utf-8')))}."
+        for label, file in files.items()
+        if file.is_file()
+    ]
 
 
 def _wild_notes(run: Run) -> list[str]:
