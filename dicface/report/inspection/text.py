@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,12 @@ SCORES = {
     "entropy": "entropy of ŵ",
     "alpha_sum": "−Σα̂",
 }
+PSNR_HEAD = "PSNR of the output, dB, and what is lost to the way it restores"
+CALIBRATION_HEAD = (
+    "Does it know where it errs? Rank correlation with the |error| of a position's pixels, mean "
+    "over clips ± standard deviation; risk–coverage, 1 as if sorted by the error, 0 as if by chance"
+)
+MARKS_HEAD = "Do the codes carry the picture?"
 CARRY_CODES, CARRY_DB = 1 / 4, 0.3
 """Codes are said to carry the picture with so many effective ones at most, in shares of N, and
 where averaging ŵ over the clip costs so many dB at least."""
@@ -46,106 +53,121 @@ def in_one_sentence(found: Mapping[str, Any]) -> str:
 
 def to_screen(found: Mapping[str, Any]) -> str:
     """An inspection as lines for a terminal."""
-    parts = (_head(found), _posterior(found), _psnr(found), _calibration(found), _carry(found))
+    first, *others = head(found)
+    parts = [[first, *(f"  {line}" for line in others)]]
+    parts.append([f"{name:32}{value}" for name, value in posterior(found).items()])
+    parts.append([f"{PSNR_HEAD} [95 % interval]"])
+    parts[-1] += [f"  {words:30}{value:6.2f}  {cost}" for words, value, cost in psnr(found)]
+    parts.append([*textwrap.wrap(CALIBRATION_HEAD, 96)])
+    parts[-1] += [f"  {words:30}{rank:17}{area}" for words, rank, area in calibration(found)]
+    parts[-1].append(f"  {surest(found)}")
+    parts.append([MARKS_HEAD])
+    parts[-1] += [f"  {'yes' if holds else 'no':5}{words}" for holds, words in marks(found)]
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
-def _head(found: Mapping[str, Any]) -> list[str]:
+def head(found: Mapping[str, Any]) -> list[str]:
+    """What was looked at: the weights, their codes, the clips."""
     weights, clips = found["weights"], found["clips"]
     trained = f"stage {weights['stage']}" if weights["stage"] else "released by its authors"
-    kind = (
-        f"{weights['aggregation']}"
-        if weights["network"] == "dicface"
-        else "no Dirichlet: the softmax of its logits stands in the place of ŵ"
-    )
-    skips = "" if weights["fidelity_w"] else "; no skips, which stage II does not train"
+    is_dicface = weights["network"] == "dicface"
+    softmax = "no Dirichlet: the softmax of its logits stands in the place of ŵ"
+    mixed = f"mixed by {weights['aggregation']}" if is_dicface else "one taken at each"
+    if found["posterior"]["distribution"] != "Dirichlet":
+        mixed += f"; {softmax}"
+    if not weights["fidelity_w"]:
+        mixed += "; no skips"
+        mixed += ", which stage II does not train" if weights["stage"] == "codeformer" else ""
     return [
         f"{weights['file']}: {weights['label']}, {trained}, task {weights['task']}, "
         f"{weights['size_px']} px",
-        f"  {weights['codes']} codes at {weights['positions']} positions; {kind}{skips}",
-        f"  on {clips['what']}: {clips['clips']} clips, {clips['frames']} frames",
+        f"{weights['codes']} codes at {weights['positions']} positions, {mixed}",
+        f"on {clips['what']}: {clips['clips']} clips, {clips['frames']} frames",
     ]
 
 
-def _posterior(found: Mapping[str, Any]) -> list[str]:
-    posterior, weights = found["posterior"], found["weights"]
+def posterior(found: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> value of what is predicted."""
+    numbers, weights = found["posterior"], found["weights"]
     rows = {
         f"KL to Dir({each['prior']:g}) ({each['from']})": (
             f"{each['nats_a_position']:.4g} nats a position, {each['nats_a_frame']:.4g} a frame"
         )
-        for each in posterior["divergence"]
+        for each in numbers["divergence"]
     }
     if rows:
         scale = weights["kl_scale"]
         trained = "" if scale is None else f"; KL weighed {scale:g} times that in training"
-        spread = posterior["alpha_sum_sd"]
-        rows["L1 in the units of eq. 7"] = f"{posterior['l1_a_frame']:.4g} a frame{trained}"
+        spread = numbers["alpha_sum_sd"]
+        rows["L1 in the units of eq. 7"] = f"{numbers['l1_a_frame']:.4g} a frame{trained}"
         rows["Σα̂"] = (
-            f"{posterior['alpha_sum_mean']:.4g}, standard deviation {spread:.3g} over positions"
+            f"{numbers['alpha_sum_mean']:.4g}, standard deviation {spread:.3g} over positions"
         )
-    rows |= {
+    return rows | {
         "effective codes, exp(entropy)": (
-            f"{posterior['effective_codes']:.1f} of {weights['codes']} at a position; "
-            f"{posterior['effective_codes_of_mean']:.1f} of the mean ŵ"
+            f"{numbers['effective_codes']:.1f} of {weights['codes']} at a position; "
+            f"{numbers['effective_codes_of_mean']:.1f} of the mean ŵ"
         ),
-        "largest weight": (f"{posterior['largest_weight']:.3g} (1/N = {1 / weights['codes']:.3g})"),
+        "largest weight": f"{numbers['largest_weight']:.3g} (1/N = {1 / weights['codes']:.3g})",
         "codes used": (
-            f"{posterior['codes_used']} are the likeliest one somewhere (perplexity "
-            f"{posterior['codes_used_perplexity']:.0f})"
+            f"{numbers['codes_used']} are the likeliest one somewhere (perplexity "
+            f"{numbers['codes_used_perplexity']:.0f})"
         ),
     }
-    return [f"{name:32}{value}" for name, value in rows.items()]
 
 
-def _psnr(found: Mapping[str, Any]) -> list[str]:
-    reference = found["weights"]["restores_with"]
-    lines = ["PSNR of the output, dB, and what is lost to the way it restores [95 % interval]"]
+def psnr(found: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+    """What the decoder is given, PSNR in dB, and what is lost to the way it restores."""
+    rows = []
     for name, words in MIXTURES.items():
-        value = f"  {words:30}{found['psnr_db'][name]:6.2f}"
-        cost = found["psnr_costs_db"].get(name)
-        if cost is None:
-            lines.append(f"{value}   as it restores")
-            continue
-        ends = "" if cost["low"] is None else f" [{cost['low']:.2f}, {cost['high']:.2f}]"
-        lines.append(f"{value}{cost['mean']:+8.2f}{ends}")
-    if reference == "top1":
-        lines.append("  ŵ is the softmax here, of which CodeFormer takes the likeliest code")
-    return lines
+        lost = "as it restores"
+        if cost := found["psnr_costs_db"].get(name):
+            lost = f"{_signed(cost['mean'])}"
+            if cost["low"] is not None:
+                lost += f" [{_signed(cost['low'])}, {_signed(cost['high'])}]"
+        rows.append((words, found["psnr_db"][name], lost))
+    return rows
 
 
-def _calibration(found: Mapping[str, Any]) -> list[str]:
-    lines = [
-        "Does it know where it errs? Rank correlation with the |error| of a position's pixels,",
-        "mean over clips ± standard deviation; risk–coverage: 1 as if sorted by error, 0 chance",
-    ]
+def calibration(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What may know of errors, its rank correlation with them, and risk–coverage."""
+    rows = []
     for name, each in found["calibration"].items():
-        lines.append(
-            f"  {SCORES[name]:30}{_number(each['spearman'])} ± {_number(each['spearman_sd'], '')}"
-            f"   {_number(each['risk_coverage_gain'])}"
-        )
-    error = found["calibration"]["variance"]["error_at_coverage"]
-    kept = ", ".join(f"{float(share):.0%}: {value:.2f}" for share, value in error.items())
-    lines.append(f"  |error| of the surest positions by variance, grey levels: {kept}")
-    return lines
+        spread = "" if each["spearman_sd"] is None else f" ± {each['spearman_sd']:.2f}"
+        rank, area = _signed(each["spearman"]), _signed(each["risk_coverage_gain"])
+        rows.append((SCORES[name], f"{rank}{spread}", area))
+    return rows
 
 
-def _carry(found: Mapping[str, Any]) -> list[str]:
+def surest(found: Mapping[str, Any]) -> str:
+    """The error of the positions that the network is surest of."""
+    errors = found["calibration"]["variance"]["error_at_coverage"]
+    kept = ", ".join(f"{float(share):.0%}: {value:.2f}" for share, value in errors.items())
+    return f"|error| of the surest positions by variance, grey levels: {kept}"
+
+
+def marks(found: Mapping[str, Any]) -> list[tuple[bool, str]]:
     """Whether the codes carry the picture, by three marks."""
-    psnr, weights = found["psnr_db"], found["weights"]
+    values, weights = found["psnr_db"], found["weights"]
     codes = found["posterior"]["effective_codes"]
-    cost = psnr[weights["restores_with"]] - psnr["clip_mean"]
-    marks = (
+    cost = values[weights["restores_with"]] - values["clip_mean"]
+    above = values["no_skips"] - values["input"]
+    return [
         (codes <= CARRY_CODES * weights["codes"], f"at most N/4 effective codes ({codes:.1f})"),
-        (cost >= CARRY_DB, f"averaging ŵ over the clip costs {CARRY_DB} dB or more ({cost:.2f})"),
         (
-            psnr["no_skips"] > psnr["input"],
-            f"without skips it is above the input ({psnr['no_skips'] - psnr['input']:+.2f} dB)",
+            cost >= CARRY_DB,
+            f"averaging ŵ over the clip costs {CARRY_DB} dB or more ({_signed(cost)})",
         ),
-    )
-    return ["Do the codes carry the picture?"] + [
-        f"  {'yes' if holds else 'no ':3}  {words}" for holds, words in marks
+        (above > 0, f"without skips the picture is above the input ({_signed(above)} dB)"),
     ]
 
 
-def _number(value: float | None, sign: str = "+") -> str:
-    return "–" if value is None else f"{value:{sign}.2f}"
+def _signed(value: float | None) -> str:
+    """Two digits with a sign; none for a zero.
+
+    >>> _signed(-0.001), _signed(0.3), _signed(None)
+    ('0.00', '+0.30', '–')
+    """
+    if value is None:
+        return "–"
+    return "0.00" if abs(value) < 0.005 else f"{value:+.2f}"

@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from dicface.base.errors import ClipError, WeightsError
+from dicface.base.files import write_json
 from dicface.base.seeds import numpy_rng
 from dicface.cli.main import EXIT_USER_ERROR, main
 from dicface.data.degradation.tasks import task_input
@@ -24,9 +25,12 @@ from dicface.report.inspection.opened import open_weights
 from dicface.report.inspection.posterior import latent_variance
 from dicface.report.inspection.text import MIXTURES, in_one_sentence, to_screen
 from dicface.report.run import declare, inspections
+from dicface.report.site.inspections import read_inspections
+from dicface.report.site.pages import Pages
 from dicface.restoring.runner import restore_frames, to_tensor, to_uint8
 from dicface.runs.folder import Run
 from dicface.video.clips import read_frames, write_clip
+from tests.report.site._page import Page
 
 ROOT = Path(__file__).resolve().parents[3]
 CODES, SIDE = 16, 16
@@ -143,7 +147,7 @@ def test_a_constant_posterior_has_closed_forms(tmp_path, folders):
     )
     said = to_screen(found)
     assert "16.0 of 16 at a position" in said
-    assert "no   at most N/4 effective codes (16.0)" in said
+    assert "  no   at most N/4 effective codes (16.0)" in said
     json.dumps(found)
 
 
@@ -331,6 +335,21 @@ def test_a_run_inspects_its_networks_and_table_1_says_it(tmp_path):
     made = pairs_of_run(run, "bfr")
     assert made.seed_name == run.config.degradation_seed_name
     assert made.made_by == task_input(run.config, "bfr")
+
+
+def test_the_report_has_a_panel_of_each_network(tmp_path, folders):
+    found = inspect(save_network(tmp_path / "w.safetensors"), folders)
+    write_json(tmp_path / "inspection" / "prior_10.json", found)
+    write_json(tmp_path / "inspection" / "prior_10.json.manifest.json", {})
+    (panel,) = read_inspections(tmp_path / "inspection")
+    pages = Pages("A test", tmp_path, [], [], [])
+    pages.write("inspections.html", "panel.html", inspections=[panel])
+    page = Page(tmp_path / "panel.html").text
+    assert "prior_10" in page
+    assert f"{found['psnr_db']['clip_mean']:.2f}" in page
+    for words in (*MIXTURES.values(), "KL to Dir(10) (its training)", "predicted variance"):
+        assert words in page
+    assert read_inspections(tmp_path / "none") == []
 
 
 def test_clips_that_are_missing_are_named(tmp_path):
