@@ -333,6 +333,11 @@ class Config(Settings):
     restore: RestoreSettings = setting("How DicFace restores.")
     metrics: MetricSettings = setting("Which backbones measure.")
     variants: dict[Name, Variant] = setting("Networks that differ (docs/ablations.md), by name.")
+    replicates: dict[Name, PositiveInt] = setting(
+        "Row -> how often it is trained, on the same clips with other training seeds; its table "
+        "then holds both spreads (docs/tables.md).",
+        factory=dict,
+    )
     methods: tuple[ResultsElsewhere, ...] = setting("Results made elsewhere, as rows of tables.")
     table1: Names = setting(
         "Methods of Table 1 in its order: `dicface methods list` names them, or a variant."

@@ -10,6 +10,7 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import WILD
+from dicface.config.replicates import replicates_of
 from dicface.config.systems import inspected, wild_rows
 from dicface.jobs.job import Job, option, wildcard
 from dicface.report import paper_numbers_of
@@ -38,6 +39,8 @@ def rows_of(run: Run, table: str) -> dict[str, Any]:
         raise ConfigError(f"found no ablations.{table} in the configuration; add the table.")
     named = {row: variants[row] for row in rows if row in variants}
     labels = {row: [variant.label, variant.paper_name] for row, variant in named.items()}
+    several = {row: n for row in rows if (n := len(replicates_of(run.config, row)))}
+    facts |= {"replicates": several} if several else {}
     return {**facts, "table": section, "labels": labels}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, WILD, control_kind, controlled
+from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
 from dicface.config.systems import inspected, job_logs, method_network, wild_rows
 from dicface.faces.misfits import FILE as LEFT_OUT
@@ -122,7 +124,8 @@ def summary(run: Run, made: Sequence[str]) -> str:
 def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> Path:
     """Returns where a table goes: a part of one stands apart (arguments as `write_run_table`)."""
     rows = declare(run.config, name).rows
-    in_part = any((_task(row), row.method) in undone for row in rows)
+    trainings = [one for row in rows for one in _trainings(run.config, row)]
+    in_part = any((_task(one), one.method) in undone for one in trainings)
     return run.partial_tables if in_part else run.tables
 
 
@@ -131,7 +134,8 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
     left_out = run.inputs(BLIND.id) / LEFT_OUT
     files = [left_out] if run.is_wild and left_out.is_file() else []
     files += [] if run.is_wild else [run.noise_floor]
-    for row in declare(run.config, name).rows:
+    rows = [_trainings(run.config, row) for row in declare(run.config, name).rows]
+    for row in itertools.chain(*rows):
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
             continue
@@ -291,7 +295,51 @@ def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
 
 
 def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -> Row:
-    """The row with what became of it (arguments as `write_run_table`)."""
+    """The row with what became of it, all its trainings (arguments as `write_run_table`).
+
+    Raises:
+        MetricError: Its trainings differ in more than their seed.
+    """
+    each = [_fill_one(run, one, undone) for one in _trainings(run.config, row)]
+    done = [one for one in each if one.metrics]
+    if len(each) == 1 or not done:
+        return each[0]
+    _require_alike(run, [one.method for one in done])
+    missing = [f"training {n}: {one.reason}" for n, one in enumerate(each, 1) if one.reason]
+    count = f"{len(done)} of {len(each)}" if missing else f"{len(each)}"
+    return row.filled(
+        metrics=done[0].metrics,
+        replicates=[one.metrics for one in done[1:]],
+        label=f"{row.label} ({count} trainings)",
+        notes=[*done[0].notes, *missing],
+    )
+
+
+def _require_alike(run: Run, methods: Sequence[str]) -> None:
+    """Trainings of one row differ in their seed alone."""
+    first = None
+    for name in dict.fromkeys(method_network(run.config, method) for method in methods):
+        path = run.network(name).folder / "settings.json"
+        if not path.is_file():
+            continue
+        settings = {k: v for k, v in json.loads(path.read_text()).items() if k != "seed"}
+        settings["train"] = {k: v for k, v in settings["train"].items() if k != "seed"}
+        first = first or (path, settings)
+        if differ := [key for key in settings if settings[key] != first[1].get(key)]:
+            raise MetricError(
+                f"{path}: was trained with another {' and '.join(differ)} than {first[0]}; "
+                "trainings of one row differ in their seed alone. Delete its folder, and the next "
+                "run trains it again."
+            )
+
+
+def _trainings(config: Config, row: RowSpec) -> list[RowSpec]:
+    """The row for each of its trainings, itself first."""
+    others = replicates_of(config, row.method)
+    return [row, *(dataclasses.replace(row, method=name) for name in others)]
+
+
+def _fill_one(run: Run, row: RowSpec, undone: Collection[tuple[str, str]]) -> Row:
     task, results = _task(row), run.results(_task(row), row.method)
     scored = {"metrics": results.metrics} if _has_scores(run, row, undone) else {}
     network = method_network(run.config, row.method)
