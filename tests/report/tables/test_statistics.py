@@ -59,7 +59,7 @@ def test_interval_covers_the_mean_of_normal_data_as_often_as_it_says(num_clips):
     sets = rng.normal(size=(4000, num_clips))
     found = [mean_interval(values, counts) for values in sets]
     coverage = np.mean([estimate.low < 0 < estimate.high for estimate in found])
-    assert coverage == pytest.approx(0.95, abs=0.018)
+    assert coverage == pytest.approx(0.95, abs=0.022)
     # The plain percentile interval, which docs/tables.md says is too short, would not pass.
     low, high = np.quantile(sets[:1000] @ counts.T / num_clips, [0.025, 0.975], axis=1)
     if num_clips < 40:
