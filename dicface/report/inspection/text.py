@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,11 +56,13 @@ def to_screen(found: Mapping[str, Any]) -> str:
     """An inspection as lines for a terminal."""
     first, *others = head(found)
     parts = [[first, *(f"  {line}" for line in others)]]
-    parts.append([f"{name:32}{value}" for name, value in posterior(found).items()])
+    parts.append([f"{_wide(name, 32)}{value}" for name, value in posterior(found).items()])
     parts.append([f"{PSNR_HEAD} [95 % interval]"])
-    parts[-1] += [f"  {words:30}{value:6.2f}  {cost}" for words, value, cost in psnr(found)]
+    parts[-1] += [f"  {_wide(words, 30)}{value:6.2f}  {cost}" for words, value, cost in psnr(found)]
     parts.append([*textwrap.wrap(CALIBRATION_HEAD, 96)])
-    parts[-1] += [f"  {words:30}{rank:17}{area}" for words, rank, area in calibration(found)]
+    parts[-1] += [
+        f"  {_wide(words, 30)}{rank:17}{area}" for words, rank, area in calibration(found)
+    ]
     parts[-1].append(f"  {surest(found)}")
     parts.append([MARKS_HEAD])
     parts[-1] += [f"  {'yes' if holds else 'no':5}{words}" for holds, words in marks(found)]
@@ -160,6 +163,11 @@ def marks(found: Mapping[str, Any]) -> list[tuple[bool, str]]:
         ),
         (above > 0, f"without skips the picture is above the input ({_signed(above)} dB)"),
     ]
+
+
+def _wide(words: str, width: int) -> str:
+    """Words with spaces up to a width; the hat of α̂ takes no room on a screen."""
+    return words + " " * (width - sum(not unicodedata.combining(letter) for letter in words))
 
 
 def _signed(value: float | None) -> str:
