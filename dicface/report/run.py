@@ -20,7 +20,7 @@ from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_cla
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
-from dicface.report.inspection.text import in_one_sentence
+from dicface.report.inspection.notes import inspections
 from dicface.report.render.screen import to_screen
 from dicface.report.render.text import to_text
 from dicface.report.render.write import table_files, write_table
@@ -29,6 +29,7 @@ from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import read_table
+from dicface.report.trainings import require_alike
 from dicface.runs.folder import Run
 from dicface.runs.results import read_index
 from dicface.video.clips import list_clips, named
@@ -243,19 +244,6 @@ def _notes(run: Run) -> list[str]:
     return notes
 
 
-def inspections(run: Run, spec: TableSpec) -> list[str]:
-    """What the codes of a table's trained networks do, of those that were looked into."""
-    found = inspected(run.config, spec.name)
-    files = {
-        row.label: run.inspection(found[row.method]) for row in spec.rows if row.method in found
-    }
-    return [
-        f"{label}: {in_one_sentence(json.loads(file.read_text(encoding='utf-8')))}."
-        for label, file in files.items()
-        if file.is_file()
-    ]
-
-
 def _wild_notes(run: Run) -> list[str]:
     """What the numbers of a table without a truth are and are not, and what is missing."""
     absent = unmeasured(WITHOUT_TRUTH, run.config.metrics.backbones)
@@ -304,7 +292,7 @@ def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -
     done = [one for one in each if one.metrics]
     if len(each) == 1 or not done:
         return each[0]
-    _require_alike(run, [one.method for one in done])
+    require_alike(run, [one.method for one in done])
     missing = [f"training {n}: {one.reason}" for n, one in enumerate(each, 1) if one.reason]
     count = f"{len(done)} of {len(each)}" if missing else f"{len(each)}"
     return row.filled(
@@ -313,24 +301,6 @@ def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -
         label=f"{row.label} ({count} trainings)",
         notes=[*done[0].notes, *missing],
     )
-
-
-def _require_alike(run: Run, methods: Sequence[str]) -> None:
-    """Trainings of one row differ in their seed alone."""
-    first = None
-    for name in dict.fromkeys(method_network(run.config, method) for method in methods):
-        path = run.network(name).folder / "settings.json"
-        if not path.is_file():
-            continue
-        settings = {k: v for k, v in json.loads(path.read_text()).items() if k != "seed"}
-        settings["train"] = {k: v for k, v in settings["train"].items() if k != "seed"}
-        first = first or (path, settings)
-        if differ := [key for key in settings if settings[key] != first[1].get(key)]:
-            raise MetricError(
-                f"{path}: was trained with another {' and '.join(differ)} than {first[0]}; "
-                "trainings of one row differ in their seed alone. Delete its folder, and the next "
-                "run trains it again."
-            )
 
 
 def _trainings(config: Config, row: RowSpec) -> list[RowSpec]:

@@ -21,10 +21,11 @@ from dicface.models.checkpoint import save_weights
 from dicface.report.inspection.calibration import Calibration, gain, risk
 from dicface.report.inspection.clips import pairs_of_folders, pairs_of_run, run_of_weights
 from dicface.report.inspection.measure import inspect_weights
+from dicface.report.inspection.notes import inspections
 from dicface.report.inspection.opened import open_weights
 from dicface.report.inspection.posterior import latent_variance
 from dicface.report.inspection.text import MIXTURES, in_one_sentence, to_screen
-from dicface.report.run import declare, inspections
+from dicface.report.run import declare
 from dicface.report.site.inspections import read_inspections
 from dicface.report.site.pages import Pages
 from dicface.restoring.runner import restore_frames, to_tensor, to_uint8
