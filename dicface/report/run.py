@@ -146,8 +146,8 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
             files.append(results.index)
         network = method_network(run.config, row.method)
         files += [path for path, _ in _lineage(run, network)] if network else []
-    inspections = map(run.inspection, dict.fromkeys(inspected(run.config, name).values()))
-    return [*files, *(path for path in inspections if path.is_file())]
+    found = map(run.inspection, dict.fromkeys(inspected(run.config, name).values()))
+    return [*files, *(path for path in found if path.is_file())]
 
 
 def declare(config: Config, name: str) -> TableSpec:
