@@ -23,6 +23,23 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str, str], Path]:
+    """Returns a function that finds a file of reference tensors by its network and name.
+
+    Small ones lie beside the tests; it skips where another one is not on this machine.
+    """
+
+    def find(network: str, file: str) -> Path:
+        own = Path(__file__).parent / "parity" / "golden" / network / file
+        path = own if own.is_file() else SHARED / "facts" / network / file
+        if not path.is_file():
+            pytest.skip(f"no reference data on this machine ({path}; set DICFACE_SHARED)")
+        return path
+
+    return find
+
+
 @pytest.fixture
 def fresh_registry(monkeypatch) -> None:
     """Lets the registry of methods read the installed packages at each call, not once."""

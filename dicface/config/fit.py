@@ -36,7 +36,7 @@ def check_fit(config: Config) -> None:
         WrongValueError: Two of them do not fit; the message names the one to change.
     """
     _check_data(config)
-    _check_names(config)
+    check_names(config)
     for name in (*STAGES, *config.variants):
         _check_origin(config, name)
     for name in (*STAGES, *config.variants):
@@ -69,8 +69,12 @@ def _check_data(config: Config) -> None:
         raise WrongValueError("data.test", chosen, expected)
 
 
-def _check_names(config: Config) -> None:
-    """Names that stand for something exist, and no two things have one name."""
+def check_names(config: Config) -> None:
+    """Looks whether names that stand for something exist, and no two things have one name.
+
+    Raises:
+        WrongValueError: One does not, or two do.
+    """
     networks = (*STAGES, *config.variants)
     for name, variant in config.variants.items():
         if name in (INPUT, *STAGES, *TRAINED_METHODS) or controlled(name):

@@ -14,8 +14,9 @@ from dicface.base.errors import ConfigError
 from dicface.base.suite import suite_folder
 from dicface.config.check import Problem, WrongConfigError, typed
 from dicface.config.fields import WrongValueError, overlay, shown
-from dicface.config.fit import check_fit
+from dicface.config.fit import check_fit, check_names
 from dicface.config.folders import OF_USER, as_typed, in_full, nested
+from dicface.config.replicates import with_replicates
 from dicface.config.settings import Config
 
 
@@ -131,6 +132,10 @@ def check(
     if config is None:
         raise WrongConfigError([at_home(each) for each in problems])
     try:
+        check_names(config)
+        if config.replicates:
+            raw = in_full(with_replicates(raw, config))
+            config, _ = typed(raw)
         check_fit(config)
     except WrongValueError as error:
         problem = Problem(tuple(error.key.split(".")), "value", error.text)

@@ -222,6 +222,7 @@ class Resources(Settings):
     analyse_truth: Changes[RuleResources] = _of_rule("Analysing the true clips.")
     noise_floor: Changes[RuleResources] = _of_rule("Measuring the metrics' noise floor.")
     code_weights: Changes[RuleResources] = _of_rule("Analysing how a network weighs its codes.")
+    inspect: Changes[RuleResources] = _of_rule("Looking inside a network.")
     score: Changes[RuleResources] = _of_rule("Scoring a method.")
 
 
@@ -334,6 +335,11 @@ class Config(Settings):
     restore: RestoreSettings = setting("How DicFace restores.")
     metrics: MetricSettings = setting("Which backbones measure.")
     variants: dict[Name, Variant] = setting("Networks that differ (docs/ablations.md), by name.")
+    replicates: dict[Name, PositiveInt] = setting(
+        "Row -> how often it is trained, on the same clips with other training seeds; its table "
+        "then holds both spreads (docs/tables.md).",
+        factory=dict,
+    )
     methods: tuple[ResultsElsewhere, ...] = setting(
         "Rows added to tables: names of methods, folders of results, records (.json); or with keys."
     )

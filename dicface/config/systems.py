@@ -115,6 +115,13 @@ def method_network(config: Config, method: str) -> str | None:
     return weights_of(config, name) if name else None
 
 
+def inspected(config: Config, table: str) -> dict[str, str]:
+    """Returns row -> network of the rows of a table whose codes are looked at: those of Table 1."""
+    rows = config.table1 if table == "table1" else ()
+    found = {row: method_network(config, row) for row in rows if not controlled(row)}
+    return {row: name for row, name in found.items() if name}
+
+
 def method_class(config: Config, method: str) -> str:
     """Returns the name that `dicface.methods.create` knows: a variant's is that of its stage.
 

@@ -160,6 +160,12 @@ def predicting(parts: Parts) -> float:
     return parts.encoder.flops + parts.transformer.flops + between.flops
 
 
+def inspecting(parts: Parts) -> float:
+    """Operations of an inspection for a frame: its α̂, its skips again, and five images of it."""
+    decoding = restoring(parts) - predicting(parts)
+    return predicting(parts) + parts.encoder.flops + 5 * decoding
+
+
 def training(network: Network) -> float:
     """Operations of one training step for one frame of a sample, forward and backward.
 

@@ -242,6 +242,13 @@ class Model:
         work.seconds += frames * operations / self._own_speed(work, kind)
         self._spend(work, "code_weights", frames)
 
+    def _inspect(self, job: Job, work: _Work) -> None:
+        frames = self.sizes.test.frames
+        kind, settings = self._network(job.wildcards["network"])
+        operations = flops.inspecting(flops.parts_of(kind, settings))
+        work.seconds += frames * operations / self._own_speed(work, kind)
+        self._spend(work, "code_weights", frames)
+
     def _table(self, job: Job, work: _Work) -> None:
         self._spend(work, "table", 1)
 
@@ -309,6 +316,7 @@ _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "score": Model._score,
     "table": Model._table,
     "code_weights": Model._code_weights,
+    "inspect": Model._inspect,
     "figure": Model._drawing,
     "report_pages": Model._report,
 }

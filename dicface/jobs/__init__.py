@@ -15,6 +15,7 @@ from dicface.jobs.figure import Figure
 from dicface.jobs.import_clips import ImportClips
 from dicface.jobs.import_results import ImportResults
 from dicface.jobs.import_wild import ImportWild
+from dicface.jobs.inspect import Inspect
 from dicface.jobs.job import Job
 from dicface.jobs.noise_floor import NoiseFloor
 from dicface.jobs.render_clips import RenderClips
@@ -48,6 +49,7 @@ JOBS: dict[str, type[Job]] = {
         Score,
         NoiseFloor,
         CodeWeights,
+        Inspect,
         Table,
         Figure,
         ReportPages,

@@ -49,6 +49,7 @@ class ReportPages(Job):
         patterns = ("tables/*", "figures/*", *(f"{task}/*/*.parquet" for task in TASKS))
         clips = [f"{task}/*/{name}" for task in TASKS for name in ("*.mkv", "index.json")]
         networks = ("*/stats.jsonl", "*/training.json", "*/weights.safetensors")
+        patterns = (*patterns, "analysis/inspection/*.json")
         return {
             "shown": found(run.folder, *patterns, *clips),
             "clips": true_clips(run.truth),

@@ -10,7 +10,8 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import WILD
-from dicface.config.systems import wild_rows
+from dicface.config.replicates import replicates_of
+from dicface.config.systems import inspected, wild_rows
 from dicface.jobs.job import Job, option, wildcard
 from dicface.report import paper_numbers_of
 from dicface.runs.folder import Run
@@ -38,6 +39,8 @@ def rows_of(run: Run, table: str) -> dict[str, Any]:
         raise ConfigError(f"found no ablations.{table} in the configuration; add the table.")
     named = {row: variants[row] for row in rows if row in variants}
     labels = {row: [variant.label, variant.paper_name] for row, variant in named.items()}
+    several = {row: n for row in rows if (n := len(replicates_of(run.config, row)))}
+    facts |= {"replicates": several} if several else {}
     return {**facts, "table": section, "labels": labels}
 
 
@@ -90,7 +93,10 @@ class Table(Job):
         if self.run.is_wild:
             return [*metrics, self.run.truth_index]
         metrics += self.plan.published(self.declared)
-        return [*metrics, self.run.noise_floor, *paper_numbers_of(self._paper_table)]
+        networks = inspected(self.run.config, self.declared).values()
+        inspections = [self.run.inspection(each) for each in dict.fromkeys(networks)]
+        paper = paper_numbers_of(self._paper_table)
+        return [*metrics, self.run.noise_floor, *inspections, *paper]
 
     def writes(self) -> list[Path]:
         """The table for people, for programs, for the report's pages, and for a paper."""

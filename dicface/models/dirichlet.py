@@ -98,7 +98,7 @@ def kl(alpha: Tensor, prior: float, constant: bool = True) -> Tensor:
             value may be negative.
 
     Returns:
-        One value per row, (…), float32 or float64 like alpha. Relative error below 1e-4, also for
+        One value per row, (…), float32 or float64 like alpha. Relative error below 1e-6, also for
         α̂ = α·(1 ± 1e-3).
     """
     with torch.autocast(alpha.device.type, enabled=False):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND, WILD, control_kind, controlled
+from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
 from dicface.config.systems import (
     added_methods,
+    inspected,
     job_logs,
     made_elsewhere,
     method_network,
@@ -26,6 +29,7 @@ from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_cla
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
+from dicface.report.inspection.notes import inspections
 from dicface.report.records.record import read_record
 from dicface.report.records.shelf import add
 from dicface.report.render.screen import to_screen
@@ -36,6 +40,7 @@ from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import read_table
+from dicface.report.trainings import require_alike
 from dicface.runs.folder import Run
 from dicface.runs.results import read_index
 from dicface.video.clips import list_clips, named
@@ -73,7 +78,11 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         noise_floor=None if run.is_wild else run.noise_floor,
         setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
-        notes=[*_notes(run), *(_wild_notes(run) if run.is_wild else ())],
+        notes=[
+            *_notes(run),
+            *(_wild_notes(run) if run.is_wild else ()),
+            *inspections(run, spec),
+        ],
     )
     table = dataclasses.replace(build_table(spec, rows, conditions), name=file_name(run, spec))
     folder = table_folder(run, name, undone=undone)
@@ -133,7 +142,8 @@ def summary(run: Run, made: Sequence[str]) -> str:
 def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> Path:
     """Returns where a table goes: a part of one stands apart (arguments as `write_run_table`)."""
     rows = declare(run.config, name).rows
-    in_part = any((_task(row), row.method) in undone for row in rows)
+    trainings = [one for row in rows for one in _trainings(run.config, row)]
+    in_part = any((_task(one), one.method) in undone for one in trainings)
     return run.partial_tables if in_part else run.tables
 
 
@@ -143,7 +153,8 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
     files = [left_out] if run.is_wild and left_out.is_file() else []
     files += [row.metrics for row in published_rows(run, name) if row.metrics]
     files += [] if run.is_wild else [run.noise_floor]
-    for row in declare(run.config, name).rows:
+    rows = [_trainings(run.config, row) for row in declare(run.config, name).rows]
+    for row in itertools.chain(*rows):
         results = run.results(_task(row), row.method)
         if not _has_scores(run, row, undone):
             continue
@@ -153,7 +164,8 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
             files.append(results.index)
         network = method_network(run.config, row.method)
         files += [path for path, _ in _lineage(run, network)] if network else []
-    return files
+    found = map(run.inspection, dict.fromkeys(inspected(run.config, name).values()))
+    return [*files, *(path for path in found if path.is_file())]
 
 
 def declare(config: Config, name: str) -> TableSpec:
@@ -293,7 +305,33 @@ def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
 
 
 def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -> Row:
-    """The row with what became of it (arguments as `write_run_table`)."""
+    """The row with what became of it, all its trainings (arguments as `write_run_table`).
+
+    Raises:
+        MetricError: Its trainings differ in more than their seed.
+    """
+    each = [_fill_one(run, one, undone) for one in _trainings(run.config, row)]
+    done = [one for one in each if one.metrics]
+    if len(each) == 1 or not done:
+        return each[0]
+    require_alike(run, [one.method for one in done])
+    missing = [f"training {n}: {one.reason}" for n, one in enumerate(each, 1) if one.reason]
+    count = f"{len(done)} of {len(each)}" if missing else f"{len(each)}"
+    return row.filled(
+        metrics=done[0].metrics,
+        replicates=[one.metrics for one in done[1:]],
+        label=f"{row.label} ({count} trainings)",
+        notes=[*done[0].notes, *missing],
+    )
+
+
+def _trainings(config: Config, row: RowSpec) -> list[RowSpec]:
+    """The row for each of its trainings, itself first."""
+    others = replicates_of(config, row.method)
+    return [row, *(dataclasses.replace(row, method=name) for name in others)]
+
+
+def _fill_one(run: Run, row: RowSpec, undone: Collection[tuple[str, str]]) -> Row:
     task, results = _task(row), run.results(_task(row), row.method)
     scored = {"metrics": results.metrics} if _has_scores(run, row, undone) else {}
     network = method_network(run.config, row.method)

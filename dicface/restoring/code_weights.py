@@ -79,6 +79,16 @@ def sorted_sums(network: DicFace, alpha: Tensor, *names: str | int) -> tuple[Ten
     return tuple(x.sum(0) for x in (expected, expected**2, variance, drawn))
 
 
+def code_numbers(indices: NDArray[np.integer], codebook_size: int) -> dict[str, float]:
+    """How many codes a set of faces uses, and the perplexity of their frequencies."""
+    counts = np.bincount(indices.ravel(), minlength=codebook_size)
+    share = counts[counts > 0] / counts.sum()
+    return {
+        "codes_used": int((counts > 0).sum()),
+        "perplexity": float(np.exp(-(share * np.log(share)).sum())),
+    }
+
+
 def measure_code_weights(
     weights: str | Path,
     inputs: str | Path,

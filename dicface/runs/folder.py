@@ -12,7 +12,7 @@ where a truth is asked for.
     <task>/input/                       inputs of the task; degradation.parquet
     <task>/<method>/                    restored clips, index.json, metrics.parquet, …
     records/<task>/<method>/            record.json of a row made elsewhere, metrics.parquet
-    analysis/                           faces of the true clips; code weights of networks
+    analysis/                           faces of the true clips; what networks do with codes
     noise_floor.parquet
     tables/, figures/, report/          tables/partial/ of a run that broke off
     logs/, benchmarks/
@@ -265,6 +265,10 @@ class Run:
     def code_weights(self, name: str) -> Path:
         """How a network weights its codes."""
         return self.analysis / "code_weights" / f"{name}.npz"
+
+    def inspection(self, name: str) -> Path:
+        """What the codes of a network do."""
+        return self.analysis / "inspection" / f"{name}.json"
 
     def log(self, job: str, *wildcards: str, training: bool = False) -> Path:
         """Log of a job.

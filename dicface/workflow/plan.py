@@ -13,6 +13,7 @@ from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE, WILD, controlled
 from dicface.config.fields import WrongValueError, nearest
 from dicface.config.networks import network, place, train_values, weights_of
+from dicface.config.replicates import replicates_of
 from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
@@ -181,10 +182,15 @@ class Plan:
             table: What the configuration calls it.
         """
         if table in ("table1", WILD):
-            return [("bfr", method) for method in self.scored("bfr")]
-        if table == "table2":
-            return [(task, method) for task in self.config.table2 for method in self.scored(task)]
-        return [("bfr", method) for method in self.config.ablations[table].rows]
+            rows = [("bfr", method) for method in self.scored("bfr")]
+        elif table == "table2":
+            rows = [(task, method) for task in self.config.table2 for method in self.scored(task)]
+        else:
+            rows = [("bfr", method) for method in self.config.ablations[table].rows]
+        # Every training of a row that is trained several times.
+        return [
+            (task, each) for task, row in rows for each in (row, *replicates_of(self.config, row))
+        ]
 
     def published(self, table: str) -> list[Path]:
         """Returns the records that stand in a table of systems: of the run, and of `methods`."""

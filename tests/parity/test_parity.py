@@ -25,33 +25,35 @@ pytestmark = pytest.mark.parity
         pytest.param("dicface", "golden.npz", marks=pytest.mark.slow),
     ],
 )
-def test_every_stored_tensor_is_met(shared, capsys, name, file):
-    golden = shared / "facts" / name / file
-    code = parity.main([name, "--golden", str(golden), "--seed", "0"])
+def test_every_stored_tensor_is_met(golden, capsys, name, file):
+    stored = golden(name, file)
+    code = parity.main([name, "--golden", str(stored), "--seed", "0"])
     printed = capsys.readouterr().out
     assert code == 0, printed
-    with np.load(golden) as arrays:
+    with np.load(stored) as arrays:
         assert all(key in printed for key in arrays.files)
 
 
-def test_a_wrong_seed_or_tensor_fails(shared, tmp_path, capsys):
+def test_a_wrong_seed_or_tensor_fails(golden, tmp_path, capsys):
     """The harness can fail: other weights, a changed tensor, one that nothing is compared with."""
-    golden = shared / "facts" / "codeformer" / "golden_vqgan.npz"
-    assert parity.main(["codeformer", "--golden", str(golden), "--seed", "1"]) == 1
-    with np.load(golden) as arrays:
+    stored = golden("codeformer", "golden_vqgan.npz")
+    manifest = golden("codeformer", "manifest_vqgan.json")
+    assert parity.main(["codeformer", "--golden", str(stored), "--seed", "1"]) == 1
+    with np.load(stored) as arrays:
         changed = dict(arrays)
     changed["rec"][0, 0, 0, 0] += 0.01
     changed["other"] = np.zeros(3)
     np.savez(tmp_path / "changed.npz", **changed)
-    found = {d.name: d.ok for d in parity.deviations("codeformer", tmp_path / "changed.npz", 0)}
+    deviations = parity.deviations("codeformer", tmp_path / "changed.npz", 0, manifest)
+    found = {d.name: d.ok for d in deviations}
     assert not found.pop("rec")
     assert not found.pop("other (not compared)")
     assert all(found.values())
 
 
-def test_another_seed_has_the_statistics_of_its_manifest(shared):
+def test_another_seed_has_the_statistics_of_its_manifest(golden):
     """No special case for seed 0: the manifests state deviation and maximum at seed 1, too."""
-    manifest = json.loads((shared / "facts" / "codeformer" / "manifest_vqgan.json").read_text())
+    manifest = json.loads(golden("codeformer", "manifest_vqgan.json").read_text())
     net = _recipe.fill_as(build("vqgan"), 1, manifest)
     x = _recipe.image("codeformer_vqgan", "input", 1, (1, 3, 256, 256))
     with torch.inference_mode():

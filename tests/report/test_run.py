@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from dicface.base.errors import ConfigError
+from dicface.base.errors import ConfigError, MetricError
 from dicface.base.seeds import numpy_rng
 from dicface.config.load import load
+from dicface.config.settings import Variant
 from dicface.faces.misfits import Misfit, write_left_out
 from dicface.metrics import METRICS
 from dicface.provenance.manifest import sidecar
@@ -219,3 +220,54 @@ def test_the_comparison_is_figure_3_with_three_columns_and_a_small_file(run):
     assert shown == ["input", "input", *(name for name in (*METHODS, "test") for _ in CLIPS)]
     raw = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     assert Plan.of(raw).methods_shown("comparison") == list(METHODS)
+
+
+def replicated(run, *failed):
+    """The run with DicFace trained three times; those of `failed` have no scores."""
+    config = replace(CONFIG, replicates={"dicface_trained": 3})
+    variants = dict(config.variants)
+    for number in (2, 3):
+        name = f"dicface_trained_rep{number}"
+        train = {"seed": number - 1}
+        variants[name] = Variant(of="dicface", label=f"training {number}", train=train)
+        shutil.copytree(run.folder / "train" / "dicface", run.folder / "train" / name)
+        if name not in failed:
+            shutil.copytree(run.folder / "bfr" / "dicface_trained", run.folder / "bfr" / name)
+    for number, folder in enumerate(("dicface", *(v for v in variants if "_rep" in v))):
+        settings = {"stage": "dicface", "train": {"seed": number, "steps": 11}, "seed": str(number)}
+        (run.folder / "train" / folder / "settings.json").write_text(json.dumps(settings))
+    return replace(run, config=replace(config, variants=variants))
+
+
+def test_a_row_of_several_trainings_is_their_mean(run):
+    run = replicated(run)
+    path = run.folder / "bfr" / "dicface_trained_rep3" / "metrics.parquet"
+    scores = pd.read_parquet(path)
+    scores.assign(value=scores["value"] + 3).to_parquet(path)
+    text = " ".join(write_run_table(run, "table1").split())
+    assert "DicFace (trained) (3 trainings)" in text
+    assert "between 3 trainings / rest: PSNR 1.581 / 1.732 / 0.000 dB" in text
+    lines = pd.read_csv(run.tables / "table1.csv").query("metric == 'psnr'").set_index("method")
+    assert lines.loc["dicface_trained", "mean"] == pytest.approx(23.0)
+    assert not any("_rep" in method for method in lines.index)
+    assert path in table_inputs(run, "table1")
+
+
+def test_a_training_that_failed_is_counted_in_the_row(run):
+    run = replicated(run, "dicface_trained_rep2")
+    log = run.folder / "logs" / "train_dicface_trained_rep2.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("dicface job train: loss is not finite\n")
+    undone = {("bfr", "dicface_trained_rep2")}
+    text = " ".join(write_run_table(run, "table1", undone=undone).split())
+    assert "DicFace (trained) (2 of 3 trainings)" in text
+    assert "training 2: train dicface trained rep2: loss is not finite" in text
+    assert (run.partial_tables / "table1.md").is_file()
+
+
+def test_trainings_with_other_settings_are_refused(run):
+    run = replicated(run)
+    path = run.folder / "train" / "dicface_trained_rep2" / "settings.json"
+    path.write_text(json.dumps({"stage": "dicface", "train": {"seed": 1, "steps": 12}}))
+    with pytest.raises(MetricError, match=r"rep2/settings.json: was trained with another train"):
+        write_run_table(run, "table1")

@@ -20,6 +20,7 @@ from dicface.report.run import measured
 from dicface.report.site import cost, training
 from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
+from dicface.report.site.inspections import Inspection, read_inspections
 from dicface.report.site.media import CRF
 from dicface.report.site.pages import Pages
 from dicface.report.site.provenance import Provenance, read_provenance
@@ -55,6 +56,7 @@ class Contents:
         tables: Tables in order.
         tasks: Tasks with their clips, methods and scores.
         figures: PNG files; a PDF and a caption (.txt) may lie beside each.
+        inspections: What the codes of networks do.
         networks: Training curves.
         costs: Gives a task's costs; None: the page has none.
         provenance: Where the numbers come from.
@@ -66,6 +68,7 @@ class Contents:
     provenance: Provenance
     remark: str = ""
     figures: Sequence[Path] = ()
+    inspections: Sequence[Inspection] = ()
     networks: Sequence[training.Network] = ()
     costs: Callable[[TaskResults], Grid] | None = None
 
@@ -108,6 +111,7 @@ def write_report(
         ],
         tasks=read_tasks(run, list(tables.values())),
         figures=sorted(run.figures.glob("*.png"), key=lambda path: natural(path.stem)),
+        inspections=read_inspections(run.inspection("any").parent),
         networks=training.read_networks(run.networks),
         costs=lambda task: cost.cost_grid(task, networks, run),
         provenance=read_provenance(run.folder),
@@ -140,6 +144,7 @@ def write_pages(
             remark=contents.remark,
             pages=tables,
             figures=_copy_figures(contents.figures, folder / "figures"),
+            inspections=contents.inspections,
             networks=contents.networks,
             costs={task.id: contents.costs(task) for task in tasks if contents.costs},
             clip_by_clip={task.id: site.clip_by_clip(task) for task in tasks},

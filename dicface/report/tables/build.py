@@ -7,7 +7,7 @@ says why. `dicface.report.render` writes the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,20 +85,20 @@ def build_table(
     }
     rows = _in_order(spec, rows)
     _check_rows(rows, spec.pairs)
-    scores = {
-        (row.block, row.method): read_scores(row.metrics, distances) for row in rows if row.metrics
-    }
-    backbones = _shared_backbones(scores.values())
+    scores = {(row.block, row.method): _read(row, distances) for row in rows if row.metrics}
+    trainings = [each for one in scores.values() for each in one.trainings]
+    backbones = _shared_backbones(trainings)
     metrics = [_named(facts, backbones.get(facts.id)) for facts in metrics]
     printed = _printed(metrics, spec.shown)
     metrics = [*printed, *(facts for facts in metrics if facts not in printed)]
-    protocol = _shared_protocol(scores.values())
+    protocol = _shared_protocol(trainings)
     if clips is None:
-        clips = sorted({clip for one in scores.values() for clip in one.clips})
+        clips = sorted({clip for one in trainings for clip in one.clips})
     counts = bootstrap_counts(clips) if clips else np.zeros((0, 0))
     compare = Comparison(clips=tuple(clips), counts=counts)
 
     rows = [_with_missing(row, metrics, scores.get((row.block, row.method))) for row in rows]
+    rows = [_with_spreads(row, metrics, scores.get((row.block, row.method)), clips) for row in rows]
 
     lines, compared, digits, chosen = [], [], {}, {}
     for facts in metrics:
@@ -139,6 +139,7 @@ def build_table(
         marks=marks,
         general=(
             *footnotes.of_few_clips(len(clips), between),
+            *footnotes.of_replicates(scores.values()),
             *footnotes.of_set(printed, scores.values(), len(clips)),
             *footnotes.of_noise_floor(printed, noise),
             *footnotes.of_protocol(protocol, setting, spec.name, paper),
@@ -175,6 +176,20 @@ def _with_missing(row: Row, metrics: Sequence[MetricFacts], scores: Scores | Non
     """The row with notes on clips that lack a value, but for those that it has already."""
     missing = footnotes.of_missing(metrics, scores) if scores else ()
     return replace(row, notes=(*row.notes, *(text for text in missing if text not in row.notes)))
+
+
+def _with_spreads(
+    row: Row, metrics: Sequence[MetricFacts], scores: Scores | None, clips: Sequence[str]
+) -> Row:
+    """The row with a note on the spreads of its trainings, where it has several."""
+    notes = footnotes.of_spreads(metrics, scores, clips) if scores and scores.replicates else ()
+    return replace(row, notes=(*row.notes, *notes))
+
+
+def _read(row: Row, distances: Mapping[str, Distance]) -> Scores:
+    """Scores of a row with those of its further trainings."""
+    replicates = tuple(read_scores(path, distances) for path in row.replicates)
+    return replace(read_scores(row.metrics, distances), replicates=replicates)
 
 
 def _printed(metrics: Sequence[MetricFacts], shown: Sequence[str]) -> list[MetricFacts]:

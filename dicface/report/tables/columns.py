@@ -10,6 +10,7 @@ import numpy as np
 
 from dicface.metrics import MetricFacts
 from dicface.report.tables import footnotes
+from dicface.report.tables.replicates import replicated_difference, replicated_set
 from dicface.report.tables.rows import Row
 from dicface.report.tables.statistics import (
     MIN_VERDICT_CLIPS,
@@ -75,6 +76,8 @@ class Comparison:
         """A method's value of a metric; without scores, or without a value, one of no clips."""
         if one is None:
             return NO_VALUE
+        if one.replicates:
+            return self._replicated(facts, one, None)[0]
         if facts.level == "set":
             features = one.features.get(facts.id)
             return set_interval(features) if features else NO_VALUE
@@ -85,8 +88,24 @@ class Comparison:
         found = [one.features[facts.id] for one in scores if one and facts.id in one.features]
         return all(features.num_windows >= facts.min_windows for features in found)
 
+    def _replicated(
+        self, facts: MetricFacts, a: Scores, b: Scores | None
+    ) -> tuple[Estimate, float]:
+        """Value of a, or a - b, with the spread of clips and that of trainings."""
+        rows = [a] if b is None else [a, b]
+        if facts.level == "set":
+            features = [[each.features.get(facts.id) for each in row.trainings] for row in rows]
+            if not all(map(all, features)):
+                return NO_VALUE, float("nan")
+            return replicated_set(*features)
+        values = [row.matrix(facts.id, self.clips) for row in rows]
+        return replicated_difference(values[0], values[1] if b else None)
+
     def difference(self, facts: MetricFacts, a: Scores, b: Scores) -> tuple[Estimate, float]:
         """Paired a - b, and its p value before any correction."""
+        if a.replicates or b.replicates:
+            comparable = facts.level != "set" or self.ranks(facts, a, b)
+            return self._replicated(facts, a, b) if comparable else (NO_VALUE, float("nan"))
         if facts.level == "set":
             comparable = facts.id in a.features and facts.id in b.features
             if not comparable or not self.ranks(facts, a, b):

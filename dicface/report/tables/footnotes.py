@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from dicface.metrics import MetricFacts
+from dicface.report.tables.replicates import spreads
 from dicface.report.tables.rows import Row
 from dicface.report.tables.statistics import MIN_VERDICT_CLIPS, SIGNIFICANCE, FeatureSet
 from dicface.video.clips import named
@@ -86,6 +88,38 @@ def of_missing(metrics: Sequence[MetricFacts], scores: Scores) -> tuple[str, ...
             which = "" if len(names) == len(by_clip) else f" without {', '.join(names)}"
             found.setdefault((which, why or "its scores do not say why"), []).append(clip)
     return tuple(f"{named(sorted(clips))}{which}: {why}" for (which, why), clips in found.items())
+
+
+def of_spreads(
+    metrics: Sequence[MetricFacts], scores: Scores, clips: Sequence[str]
+) -> tuple[str, ...]:
+    """Both spreads of a row that was trained several times, by metric."""
+    parts = []
+    for facts in metrics:
+        if facts.level == "set":
+            continue
+        values = scores.matrix(facts.id, clips)
+        values = values[:, np.isfinite(values).all(axis=0)]
+        if values.shape[1] > 1:
+            found, digits = spreads(values), facts.digits
+            numbers = (found.clips, found.trainings, found.rest)
+            shown = " / ".join(f"{value:.{digits}f}" for value in numbers)
+            parts.append(f"{facts.name} {shown}{unit(facts)}")
+    if not parts:
+        return ()
+    head = f"standard deviations between clips / between {len(scores.trainings)} trainings / rest"
+    return (f"{head}: {', '.join(parts)}",)
+
+
+def of_replicates(scores: Collection[Scores]) -> tuple[str, ...]:
+    """What intervals and tests hold where rows were trained several times."""
+    if not any(one.replicates for one in scores):
+        return ()
+    return (
+        "Rows of several trainings show their mean; their intervals and tests hold the spread of "
+        "clips and that of trainings (Student's t, Satterthwaite's degrees of freedom). A row of "
+        "one training holds that of clips alone.",
+    )
 
 
 def of_set(

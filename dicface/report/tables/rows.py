@@ -20,6 +20,7 @@ class Row:
         reason: Why it did not run; None when it did.
         notes: Footnotes of the row, for example what it was trained on.
         paper_name: Its name in the paper's table; None when it is not there.
+        replicates: `metrics.parquet` of its further trainings.
         block: Rows are ranked and compared within a block (a task, in Table 2).
     """
 
@@ -30,6 +31,7 @@ class Row:
     reason: str | None = None
     notes: tuple[str, ...] = ()
     paper_name: str | None = None
+    replicates: tuple[Path, ...] = ()
     block: str = ""
 
     def __post_init__(self) -> None:

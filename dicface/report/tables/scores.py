@@ -51,6 +51,7 @@ class Scores:
         backbones: metric -> what computed it.
         protocol: Id of the evaluation protocol.
         features: set-level metric -> its features of all windows; without those that have none.
+        replicates: Scores of further trainings of the same row.
     """
 
     path: Path
@@ -60,12 +61,22 @@ class Scores:
     backbones: dict[str, Backbone]
     protocol: str
     features: dict[str, FeatureSet] = field(default_factory=dict)
+    replicates: tuple[Scores, ...] = ()
 
     @property
     def clips(self) -> tuple[str, ...]:
         """Names of the scored clips, sorted."""
         names = {clip for by_clip in self.values.values() for clip in by_clip}
         return tuple(sorted(names.union(*(found.clips for found in self.features.values()))))
+
+    @property
+    def trainings(self) -> tuple[Scores, ...]:
+        """The scores of each training of the row, these first."""
+        return (self, *self.replicates)
+
+    def matrix(self, metric: str, clips: Sequence[str]) -> np.ndarray:
+        """Values (S, N) of S trainings; otherwise as `vector`."""
+        return np.stack([each.vector(metric, clips) for each in self.trainings])
 
     def vector(self, metric: str, clips: Sequence[str]) -> np.ndarray:
         """Values of a metric in the order of `clips`, NaN where there is none.

@@ -36,6 +36,7 @@ class RowSpec:
         reason: str | None = None,
         notes: Sequence[str] = (),
         label: str | None = None,
+        replicates: Sequence[Path] = (),
     ) -> Row:
         """The row with what became of it.
 
@@ -44,6 +45,7 @@ class RowSpec:
             reason: Why it did not run; None when it did.
             notes: Footnotes, for example what training it had.
             label: Printed instead of the declared label.
+            replicates: `metrics.parquet` of further trainings.
 
         Raises:
             ConfigError: There is neither a scores file nor a reason, or both.
@@ -56,6 +58,7 @@ class RowSpec:
             reason=reason,
             notes=tuple(notes),
             paper_name=self.paper_name,
+            replicates=tuple(replicates),
             block=self.block,
         )
 

@@ -82,7 +82,8 @@ def to_json(table: Table, folder: str | Path) -> str:
     values["rows"] = [
         {
             **asdict(row),
-            "metrics": row.metrics and Path(os.path.relpath(row.metrics, folder)).as_posix(),
+            "metrics": row.metrics and _from(folder, row.metrics),
+            "replicates": [_from(folder, path) for path in row.replicates],
             "marks": table.marks[row.block, row.method],
         }
         for row in table.rows
@@ -109,6 +110,7 @@ def read_table(path: str | Path) -> Table:
         marks = {(row["block"], row["method"]): row.pop("marks") for row in values["rows"]}
         for row in values["rows"]:
             row["metrics"] = row["metrics"] and path.parent / row["metrics"]
+            row["replicates"] = tuple(path.parent / each for each in row.get("replicates", ()))
         for name in _FRAMES:
             frame = pd.DataFrame(list(values[name]["lines"]), columns=values[name]["columns"])
             known = [column for column in _NUMBERS if column in frame]
@@ -120,6 +122,10 @@ def read_table(path: str | Path) -> Table:
         raise MetricError(
             f"{path}: is no table that can be read ({error!r}). Delete it and make the table again."
         ) from error
+
+
+def _from(folder: str | Path, path: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _with_tuples(value: Any) -> Any:  # noqa: ANN401 - anything JSON can hold

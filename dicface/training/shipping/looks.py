@@ -26,9 +26,9 @@ from dicface.config.settings import Config
 from dicface.data.degradation.tasks import task_input
 from dicface.models import build
 from dicface.models.checkpoint import load_state
+from dicface.restoring.code_weights import code_numbers
 from dicface.training.shipping.numbers import (
     FaceSet,
-    code_numbers,
     comparison,
     face_numbers,
     outputs_of,

@@ -113,16 +113,6 @@ def face_numbers(
     return numbers
 
 
-def code_numbers(indices: NDArray[np.integer], codebook_size: int) -> dict[str, float]:
-    """How many codes a set of faces uses, and the perplexity of their frequencies."""
-    counts = np.bincount(indices.ravel(), minlength=codebook_size)
-    share = counts[counts > 0] / counts.sum()
-    return {
-        "codes_used": int((counts > 0).sum()),
-        "perplexity": float(np.exp(-(share * np.log(share)).sum())),
-    }
-
-
 def comparison(rows: list[NDArray[np.uint8]], columns: int = 12) -> NDArray[np.uint8]:
     """Rows of faces below one another, the first `columns` of each: (rows·S, columns·S, 3)."""
     return np.concatenate([np.concatenate(list(row[:columns]), axis=1) for row in rows])

@@ -22,12 +22,13 @@ from dicface.models import build
 from dicface.models.checkpoint import load_network, read_header
 from dicface.models.efficientnet import LiteDistance
 from dicface.provenance.manifest import recorded
+from dicface.restoring.code_weights import code_numbers
 from dicface.runs.folder import Run
 from dicface.training.shipping import measure as measuring
 from dicface.training.shipping.card import STAGES, checks
 from dicface.training.shipping.looks import Unseen
 from dicface.training.shipping.measure import export, eye_error, face_boxes
-from dicface.training.shipping.numbers import FaceSet, code_numbers, face_numbers
+from dicface.training.shipping.numbers import FaceSet, face_numbers
 from dicface.workflow.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[3]
