@@ -16,18 +16,32 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
+from dicface.base.errors import DicfaceError
 from dicface.base.files import sha256_of, write_json
+from dicface.base.reading import Own, read_json
 
 FOLDER = ".made"
 """Where the records of a folder's pieces lie, in that folder."""
 
+_KEPT = Own("what a piece was made from", "The piece is made again.")
+
 _log = logging.getLogger(__name__)
+
+
+class _Record(TypedDict):
+    made_from: dict[str, Any]
+    files: dict[str, str]
+    facts: dict[str, Any]
 
 
 @dataclass(kw_only=True)
@@ -117,12 +131,14 @@ def _record(folder: Path, name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    if not os.path.lexists(path):
+        return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        _, _, _ = record["made_from"], record["files"].items(), record["facts"].items()
-    except FileNotFoundError:
+        return read_json(path, _KEPT, _Record)
+    except DicfaceError as error:
+        _log.warning("%s", error)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _log.warning("%s cannot be read (%s): its piece is made again", path, error)
-        return None
-    return record
