@@ -28,7 +28,7 @@ from dicface.video.sources import read_at
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-STILLS = Own("packed frames of stills", "Delete it and render the stills again.", error=ClipError)
+STILLS = Own("packed frames of stills", "Delete it and make the file again.", error=ClipError)
 
 Degrade = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 Order = Literal["aligned", "release"]

@@ -32,6 +32,7 @@ class _Facts(TypedDict):
     origin: dict[str, Any]
     step: int
     seconds: float
+    terms: NotRequired[list[str]]
     count: NotRequired[int]
     sha256: NotRequired[str]
 
@@ -147,7 +148,9 @@ class State:
             )
         tensors |= {f"sums/{n}": torch.as_tensor(value) for n, value in progress.sums.items()}
         facts = {"origin": self.origin, "step": progress.step, "seconds": progress.seconds}
-        facts |= {"count": progress.count, "sha256": _digest(tensors)}
+        # In their order, which a line of `stats.jsonl` has too; a file of tensors has its own.
+        facts |= {"terms": list(progress.sums), "count": progress.count}
+        facts |= {"sha256": _digest(tensors)}
         save_weights(self.path, tensors, facts)
 
     def resume(self, steps: int) -> Progress:
@@ -183,7 +186,7 @@ class State:
             self.codebook.load(tensors)
         self.ema.tensors = {name: tensors[f"ema/{name}"] for name in self.ema.tensors}
         logger.info("going on at step %d of %s", facts["step"], self.folder.name)
-        sums = {n.removeprefix("sums/"): t for n, t in tensors.items() if n.startswith("sums/")}
+        sums = {name: tensors[f"sums/{name}"] for name in facts.get("terms", ())}
         return Progress(
             step=facts["step"], seconds=facts["seconds"], sums=sums, count=facts.get("count", 0)
         )
