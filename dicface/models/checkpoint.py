@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HEADER = "dicface"
 _WEIGHTS = reading.Own(
-    "a safetensors file that `dicface job train` wrote",
+    "a whole safetensors file that `dicface job train` wrote",
     "Delete it and make it again.",
     "Train the network first: `snakemake table1` does, or `dicface job train --run … --network …` "
     "by hand.",

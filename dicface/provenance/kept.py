@@ -21,8 +21,9 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -42,6 +43,7 @@ class _Record(TypedDict):
     made_from: dict[str, Any]
     files: dict[str, str]
     facts: dict[str, Any]
+    sha256: NotRequired[str]
 
 
 @dataclass(kw_only=True)
@@ -81,7 +83,7 @@ def kept(
             "files": {file: sha256_of(folder / file) for file in files},
             "facts": piece.facts,
         }
-        write_json(_record(folder, name), record)
+        write_json(_record(folder, name), {**record, "sha256": _digest(record)})
 
 
 def find(folder: str | Path, name: str, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -122,7 +124,7 @@ def forget_others(folder: str | Path, wanted: Collection[str]) -> None:
         record = _read(path)
         for file in record["files"] if record else ():
             (folder / file).unlink(missing_ok=True)
-        path.unlink()
+        path.unlink(missing_ok=True)
         _log.info("%s: '%s' is no longer wanted, removed", folder, name)
 
 
@@ -130,11 +132,20 @@ def _record(folder: Path, name: str) -> Path:
     return folder / FOLDER / f"{name}.json"
 
 
+def _digest(record: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in record.items() if key != "sha256"}
+    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     if not os.path.lexists(path):
         return None
     try:
-        return read_json(path, _KEPT, _Record)
+        record = read_json(path, _KEPT, _Record)
+        # Records of earlier versions have no digest.
+        if record.pop("sha256", digest := _digest(record)) != digest:
+            _KEPT.refuse(path, "says other things than were written")
+        return record
     except DicfaceError as error:
         _log.warning("%s", error)
         if path.is_dir() and not path.is_symlink():

@@ -132,7 +132,8 @@ def recorded(
     started = datetime.now(UTC)
     code = code_version(repository or suite_folder())
     inputs, outside = place.digests(artefact.inputs)
-    require_as_written({place.root / name: facts["sha256"] for name, facts in inputs.items()})
+    found = {place.root / name: facts["sha256"] for name, facts in inputs.items()}
+    require_as_written(found, place.region)
     yield
     outputs = {place.inside(path): _output(path, started) for path in artefact.outputs()}
     settings = portable(artefact.settings, place.root)
@@ -177,19 +178,21 @@ def read_manifest(path: str | Path) -> dict[str, Json]:
     return found
 
 
-def require_as_written(found: Mapping[Path, str]) -> None:
+def require_as_written(found: Mapping[Path, str], results: Path) -> None:
     """Looks whether files that jobs made still are what was written.
 
     Args:
         found: Absolute path of a file -> its sha256. Those that no manifest in their folder or
             above it accounts for may be anything.
+        results: Folder of all runs, above which there is none.
 
     Raises:
         DicfaceError: One was changed since, or a manifest is damaged.
     """
     files = {Path(os.path.normpath(path)): sha for path, sha in found.items()}
     written: dict[Path, dict[str, list[str]]] = {}
-    for folder in {above for path in files for above in path.parents}:
+    folders = {above for path in files for above in path.parents}
+    for folder in (each for each in folders if each.is_relative_to(results)):
         for path in folder.glob(f"*{SUFFIX}"):
             manifest = read_manifest(path)
             root = folder / manifest["root"]
