@@ -5,7 +5,6 @@ DICFACE_FAULTS_SEED=3 DICFACE_FAULTS_SHARE=1 …   all of them, drawn with anoth
 DICFACE_FAULTS_PAGE=1 …                          writes the table of docs/reliability.md too
 """
 
-import functools
 import logging
 import os
 import sys
@@ -26,33 +25,29 @@ IN_SAMPLE = ("degrade", "table", "restore", "noise_floor")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A whole run of a few frames, and its jobs."""
-    jobs = make(tmp_path_factory.mktemp("faults") / "results")
+    """A run of a few frames up to its first table, and its jobs."""
+    jobs = make(tmp_path_factory.mktemp("faults") / "results", whole=False)
     return jobs[0].run.folder, jobs
 
 
 @pytest.fixture(scope="module")
-def varies(made, tmp_path_factory):
-    """What of a job's outputs differs from one run of it to the next, such as seconds."""
-
-    @functools.cache
-    def of(kind, name):
-        job = next(each for each in made[1] if key(each) == name)
-        nothing = Trial(job, Path("-"), Path("-"), "", True, 0)
-        folder = tmp_path_factory.mktemp("undamaged")
-        result = carry_out(nothing, made[0], folder, lambda job: set())
-        assert result.outcome in ("same result", "silent"), result.said
-        return set(result.changed)
-
-    return lambda job: of(type(job), key(job))
+def whole(tmp_path_factory):
+    """The same with all that a run has."""
+    jobs = make(tmp_path_factory.mktemp("all_faults") / "results", whole=True)
+    return jobs[0].run.folder, jobs
 
 
-def carried_out(chosen, made, varies, tmp_path):
-    results = []
+def carried_out(chosen, run, tmp_path):
+    """The results of trials; what differs from one undamaged run of a job to the next is no result."""
+    varying, results = {}, []
     for number, trial in enumerate(chosen):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        results.append(carry_out(trial, made[0], folder, varies))
+        job = trial.job
+        if key(job) not in varying:
+            nothing = Trial(job, Path("-"), Path("-"), "", True, 0)
+            result = carry_out(nothing, run, tmp_path / key(job), frozenset())
+            assert result.outcome in ("same result", "silent"), result.said
+            varying[key(job)] = result.changed
+        results.append(carry_out(trial, run, tmp_path / str(number), varying[key(job)]))
     return results
 
 
@@ -67,16 +62,16 @@ def test_every_job_of_the_run_has_trials(made):
     assert {key(trial.job) for trial in chosen} == {key(job) for job in made[1]}
 
 
-def test_a_sample_of_damage_is_said_or_does_nothing(made, varies, tmp_path):
+def test_a_sample_of_damage_is_said_or_does_nothing(made, tmp_path):
     quick = [trial for trial in trials(made[1], 1) if trial.job.name in IN_SAMPLE]
-    results = carried_out(quick[:16], made, varies, tmp_path)
+    results = carried_out(quick[:16], made[0], tmp_path)
     assert not complaints(results), complaints(results)
 
 
 @pytest.mark.faults
-def test_damage_to_every_file_of_every_job(made, varies, tmp_path, capsys):
-    chosen = trials(made[1], SEED)[::SHARE]
-    results = carried_out(chosen, made, varies, tmp_path)
+def test_damage_to_every_file_of_every_job(whole, tmp_path, capsys):
+    chosen = trials(whole[1], SEED)[::SHARE]
+    results = carried_out(chosen, whole[0], tmp_path)
     said = f"{len(results)} trials, seed {SEED}:\n\n{table(results)}"
     with capsys.disabled():
         sys.stdout.write(f"\n{said}")

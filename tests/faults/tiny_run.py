@@ -64,7 +64,8 @@ def settings(results: Path) -> dict:
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     raw = overlay(raw, {**TINY, "results": str(results)})
     raw["model"] = NETWORKS
-    raw["table1"], raw["table2"], raw["ablations"] = ["input", "dicface_trained"], {}, {}
+    raw["table1"], raw["ablations"] = ["input", "dicface_trained"], {}
+    raw["table2"] = {"inpainting": ["input"], "colorization": ["input"]}
     raw["variants"] = {}
     for name, values in raw["train"].items():
         raw["train"][name] = {k: v for k, v in values.items() if k not in FAST}
@@ -102,8 +103,8 @@ class Jobs:
                 return self._of(kind, match.groupdict())
         return None
 
-    def in_order(self) -> list[Job]:
-        """All jobs of the pages and of everything that these wait for, makers first."""
+    def in_order(self, *targets: Path) -> list[Job]:
+        """All jobs that files wait for, makers first."""
         found: dict[str, Job] = {}
 
         def add(job: Job) -> None:
@@ -112,7 +113,8 @@ class Jobs:
                     add(maker)
                 found[key(job)] = job
 
-        add(JOBS["report_pages"](run=self.plan.run))
+        for path in targets:
+            add(self.that_makes(path))
         return list(found.values())
 
 
@@ -136,13 +138,19 @@ def noise_for_heads(person: str, clip: str, *, num_frames: int, size: int, fps: 
     return RenderedClip(frames, rng.uniform(0, size, (num_frames, 68, 2)), person)
 
 
-def make(results: Path) -> list[Job]:
-    """Makes the run, whose heads are noise without a face; returns its jobs in order."""
+def stand_in() -> None:
+    """Lets heads be noise, and no face be looked for in them, in this process from now on."""
     sets.render_clip = noise_for_heads
     tracks.frontal_detector = lambda: SimpleNamespace(run=lambda *_: ([], [], []))
+
+
+def make(results: Path, *, whole: bool) -> list[Job]:
+    """Makes a run as far as its first table, or the whole of it; returns its jobs in order."""
+    stand_in()
     run = Run.of(settings(results))
     run.write_settings()
-    jobs = Jobs(run).in_order()
+    target = run.report / "index.html" if whole else run.tables / "table1.md"
+    jobs = Jobs(run).in_order(target)
     for job in jobs:
         began = time.process_time()
         assert main(list(command_of(job))) == 0, key(job)

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,14 +96,14 @@ def trials(jobs: Iterable[Job], seed: int) -> list[Trial]:
     return found
 
 
-def carry_out(trial: Trial, made: Path, folder: Path, varies: Callable[[Job], set[str]]) -> Result:
+def carry_out(trial: Trial, made: Path, folder: Path, varying: Collection[str]) -> Result:
     """Damages a copy of the run and does the job in it.
 
     Args:
         trial: What is done.
         made: Folder of the whole run.
         folder: Gets the copy.
-        varies: Says which outputs of a job differ from one run of it to the next.
+        varying: Outputs of the job that differ from one run of it to the next.
     """
     run = folder / made.name
     shutil.copytree(made, run, symlinks=True)
@@ -118,7 +118,7 @@ def carry_out(trial: Trial, made: Path, folder: Path, varies: Callable[[Job], se
     after = digests(trial.job, run)
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     shutil.rmtree(run)
-    changed -= varies(trial.job)
+    changed -= set(varying)
     return Result(trial, _outcome(trial, status, said, changed), said, frozenset(changed))
 
 
