@@ -11,6 +11,7 @@ read has the shape that was asked for: nobody who calls these need look again.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,6 +99,11 @@ def is_name(value: object) -> bool:
     """
     named = isinstance(value, str) and value not in ("", ".", "..")
     return named and "/" not in value and "\0" not in value
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether anything has that name, be it a folder or a link to nothing: then it is read."""
+    return os.path.lexists(path)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from dicface.base.errors import ClipError, DamagedClipError, DicfaceError, FaceError
 from dicface.base.files import write_json
-from dicface.base.reading import Own, read_json
+from dicface.base.reading import Own, is_there, read_json
 from dicface.video.clips import read_frames
 from dicface.video.formats import frame_files
 from dicface.video.pictures import read_picture
@@ -143,7 +143,7 @@ def read_left_out(folder: Path) -> list[Misfit]:
         ClipError: The file is damaged.
     """
     path = folder / FILE
-    if not path.exists():
+    if not is_there(path):
         return []
     return [Misfit(**each) for each in read_json(path, _LEFT_OUT, list[_Fields])]
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import MetricError
 from dicface.base.files import atomic_path
+from dicface.base.reading import is_there
 from dicface.metrics import METRICS, metric_class
 from dicface.metrics.analysis import truth_analysis
 from dicface.metrics.facts import LANDMARKS, NUM_POINTS
@@ -148,7 +149,7 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 def _read_exact(path: Path) -> dict[str, NDArray[np.float64]]:
     """Clip -> exact landmarks (T, 68, 2), px of the stored frame; empty without the file."""
-    if not path.exists():
+    if not is_there(path):
         return {}
     table = read_drawn_landmarks(path)
     exact = {}

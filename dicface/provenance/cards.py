@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicface.base.names import BLIND, TASKS
+from dicface.base.reading import is_there
 from dicface.config.networks import METHOD_OF_STAGE
 from dicface.runs.files import (
     read_clip_index,
@@ -342,7 +343,7 @@ def _span(column: pd.Series) -> str:
 
 
 def _final_losses(path: Path) -> dict[str, Any]:
-    steps = read_steps(path) if path.exists() else []
+    steps = read_steps(path) if is_there(path) else []
     last = steps[-1] if steps else {}
     return {key: f"{v:.4g}" if isinstance(v, float) else v for key, v in last.items()}
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from typing_extensions import TypedDict
 
 from dicface.base.errors import DicfaceError
 from dicface.base.files import sha256_of, write_json
-from dicface.base.reading import Own, read_json
+from dicface.base.reading import Own, is_there, read_json
 
 FOLDER = ".made"
 """Where the records of a folder's pieces lie, in that folder."""
@@ -138,7 +137,7 @@ def _digest(record: Mapping[str, Any]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    if not os.path.lexists(path):
+    if not is_there(path):
         return None
     try:
         record = read_json(path, _KEPT, _Record)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from typing_extensions import TypedDict
 
 from dicface.base.errors import DicfaceError
-from dicface.base.reading import Own, read_json
+from dicface.base.reading import Own, is_there, read_json
 from dicface.provenance.graph import Graph, Made
 from dicface.provenance.manifest import (
     RUN_MANIFEST,
@@ -301,7 +301,7 @@ def _unaccounted(
 
 
 def _listed(run_manifest: Path) -> list[str]:
-    if not run_manifest.exists():
+    if not is_there(run_manifest):
         return []
     return sorted(read_json(run_manifest, _LISTING, _Listing)["artefacts"])
 

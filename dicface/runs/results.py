@@ -9,7 +9,7 @@ from typing import Any, NotRequired
 from typing_extensions import TypedDict
 
 from dicface.base.errors import ClipError
-from dicface.base.reading import Own, read_json
+from dicface.base.reading import Own, is_there, read_json
 from dicface.video.clips import list_clips
 
 INDEX_FILE = "index.json"
@@ -129,7 +129,7 @@ def read_index(folder: str | Path) -> dict:
         ClipError: It is damaged.
     """
     path = Path(folder) / INDEX_FILE
-    return read_json(path, _INDEX, _Index) if path.exists() else {}
+    return read_json(path, _INDEX, _Index) if is_there(path) else {}
 
 
 def read_cost(folder: str | Path) -> dict:
@@ -139,4 +139,4 @@ def read_cost(folder: str | Path) -> dict:
         ClipError: It is damaged.
     """
     path = Path(folder) / COST_FILE
-    return read_json(path, _COST, _Cost) if path.exists() else {}
+    return read_json(path, _COST, _Cost) if is_there(path) else {}

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from dicface.base.device import float64
 from dicface.base.files import atomic_path
+from dicface.base.reading import is_there
 from dicface.config.settings import TrainSettings
 from dicface.runs.files import read_steps
 from dicface.training.state import Progress
@@ -110,7 +111,7 @@ class TrainingLog:
         from torch.utils.tensorboard import SummaryWriter
 
         # Lines of steps that a killed run made after its last checkpoint are made again.
-        steps = read_steps(self.path) if self.path.exists() else []
+        steps = read_steps(self.path) if is_there(self.path) else []
         kept = [step for step in steps if step["step"] <= first]
         with atomic_path(self.path) as temporary:
             temporary.write_text("".join(f"{json.dumps(step)}\n" for step in kept))

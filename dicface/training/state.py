@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import TypedDict
 
 from dicface.base.errors import DicfaceError, TrainingError
-from dicface.base.reading import Own, checked
+from dicface.base.reading import Own, checked, is_there
 from dicface.config.settings import TrainSettings
 from dicface.models.checkpoint import load_tensors, read_header, save_weights
 from dicface.training.codebook import LivingCodebook
@@ -162,7 +161,7 @@ class State:
         Raises:
             TrainingError: It is damaged.
         """
-        if not os.path.lexists(self.path):
+        if not is_there(self.path):
             return Progress()
         try:
             facts, tensors = read_header(self.path), load_tensors(self.path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import http.client
 import logging
-import os
 import re
 import shutil
 import urllib.error
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from dicface.base import __version__
 from dicface.base.errors import WeightsError
 from dicface.base.files import write_json
-from dicface.base.reading import Own, read_json
+from dicface.base.reading import Own, is_there, read_json
 
 TIMEOUT_S = 60
 BLOCK = 1 << 20
@@ -238,7 +237,7 @@ def _record_file(part: Path) -> Path:
 
 def _record(part: Path) -> dict[str, Any]:
     path = _record_file(part)
-    if not os.path.lexists(path):
+    if not is_there(path):
         return {}
     try:
         return read_json(path, _NOTE)

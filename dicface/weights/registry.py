@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 
 from dicface.base.errors import WeightsError
 from dicface.base.files import atomic_path, sha256_of
-from dicface.base.reading import Own, read_yaml
+from dicface.base.reading import Own, is_there, read_yaml
 
 REGISTRY = Path(__file__).with_name("registry.yaml")
 LOCK = "weights.lock.yaml"
@@ -321,7 +321,7 @@ def read_lock(folder: Path) -> dict[str, Any]:
         WeightsError: The file is damaged.
     """
     path = folder / LOCK
-    found = read_yaml(path, _RECORDS, _Lock | None) if os.path.lexists(path) else None
+    found = read_yaml(path, _RECORDS, _Lock | None) if is_there(path) else None
     return {"files": {}, "licences": []} | (found or {})
 
 

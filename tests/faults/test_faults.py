@@ -38,7 +38,7 @@ def whole(tmp_path_factory):
 
 
 def carried_out(chosen, run, tmp_path):
-    """The results of trials; what differs from one undamaged run of a job to the next is no result."""
+    """Results of trials; what differs between two undamaged runs of a job counts for none."""
     varying, results = {}, []
     for number, trial in enumerate(chosen):
         job = trial.job

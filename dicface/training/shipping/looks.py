@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dicface.base.files import atomic_path
-from dicface.base.reading import Array, read_packed
+from dicface.base.reading import Array, is_there, read_packed
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.data.degradation.tasks import task_input
@@ -111,7 +111,7 @@ class Look:
         numbers, restored = look_at(self.network, self.stage, self.unseen, self.distance)
         path = self.folder / "validation.jsonl"
         # A training that resumed, or started again, takes some looks a second time.
-        looks = [look for look in read_steps(path) if look["step"] < step] if path.exists() else []
+        looks = [look for look in read_steps(path) if look["step"] < step] if is_there(path) else []
         looks.append({"step": step, "seconds": round(seconds), **numbers})
         with atomic_path(path) as temporary:
             temporary.write_text("".join(f"{json.dumps(look)}\n" for look in looks))
