@@ -204,9 +204,9 @@ def require_as_written(found: Mapping[Path, str], results: Path) -> None:
         if path in written and sha not in written[path]:
             was, words = next(iter(written[path].items()))
             raise DicfaceError(
-                f"{path}: is no longer what was written (sha256 {sha[:12]}…, was {was[:12]}…), so "
-                f"that nothing is made from it. Run `{shlex.join(words)}` to make it again, then "
-                "the same command."
+                f"{path}: is no longer what was written (sha256 {sha[:12]}…, was {was[:12]}…), and "
+                f"nothing is made from it. Run `{shlex.join(words)}` to make it again, then the "
+                "same command."
             )
 
 

@@ -154,7 +154,7 @@ def read_noise_floor(path: str | Path) -> pd.DataFrame:
         MetricError: It is missing, damaged or lacks a column.
     """
     unique = ["kind", "metric"]
-    return reading.read_parquet(path, NOISE_FLOOR, NOISE_COLUMNS, unique=unique, empty=True)
+    return reading.read_parquet(path, NOISE_FLOOR, NOISE_COLUMNS, unique=unique)
 
 
 def _one(path: Path, column: str, values: pd.Series) -> str:
