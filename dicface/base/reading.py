@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,7 +144,11 @@ def read_json(path: str | Path, own: Own, shape: Any = dict) -> Any:  # noqa: AN
         DicfaceError: It is missing, damaged, or of another shape; the error of `own`.
     """
     with said(path, own):
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            own.refuse(path, f"is no JSON ({error})")
     return checked(path, own, shape, found)
 
 
@@ -162,12 +165,14 @@ def checked(path: str | Path, own: Own, shape: Any, found: Any, *, where: str = 
     try:
         pydantic.TypeAdapter(shape).validate_python(found, strict=True)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        is_missing = first["type"] == "missing"
-        said_of = "is missing" if is_missing else f"is {_short(first['input'])}"
-        wanted = "it" if is_missing else re.sub("^Input should be ", "", first["msg"])
-        own.refuse(path, f"{where}{place} {said_of}", f"{wanted} in {own.what}")
+        problems = error.errors()
+        places = [".".join(map(str, each["loc"])) or "the whole" for each in problems]
+        kinds = zip(places, problems, strict=True)
+        if lacking := [place for place, each in kinds if each["type"] == "missing"]:
+            own.refuse(path, f"{where}lacks {', '.join(lacking)}")
+        wanted = problems[0]["msg"].removeprefix("Input should be ")
+        found = f"{places[0]} is {_short(problems[0]['input'])}"
+        own.refuse(path, f"{where}{found}", f"{wanted} in {own.what}")
     return found
 
 

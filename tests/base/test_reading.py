@@ -80,7 +80,7 @@ def test_what_is_no_such_file_is_said(read, tmp_path):
     [
         ("[1]", "found [1]; expected keys and values"),
         ('{"frames": "2", "seconds": 1.0}', "frames is '2'; expected a valid integer in what"),
-        ('{"frames": 2}', "seconds is missing; expected it in what a test wrote"),
+        ('{"frames": 2}', "lacks seconds; expected what a test wrote"),
         ('{"frames": true, "seconds": 1}', "frames is True"),
     ],
 )
@@ -102,7 +102,7 @@ def test_the_line_is_named(tmp_path):
     path.write_text('{"frames": 2, "seconds": 1.5}\n{"frames": 2\n')
     assert refusal(read_jsonl, path, Cost).startswith("line 2 is no JSON")
     path.write_text('{"frames": 2, "seconds": 1.5}\n{"frames": 2}\n')
-    assert refusal(read_jsonl, path, Cost).startswith("line 2: seconds is missing")
+    assert refusal(read_jsonl, path, Cost).startswith("line 2: lacks seconds")
     path.write_text("a: 1\nb: [\n")
     assert refusal(read_yaml, path).startswith("is no YAML (line 3: ")
 

@@ -170,9 +170,12 @@ def test_a_card_is_written_but_never_over_a_readme_of_the_users(run):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is damaged: no JSON"),
-        ("[]", "without artefact, root"),
-        ('{"artefact": {}}', "without root, inputs"),
+        ("{", "is no JSON"),
+        ("[]", "found \\[\\]; expected .*a manifest"),
+        (
+            '{"artefact": {}}',
+            "lacks format, artefact.sha256, artefact.bytes, root, command, inputs",
+        ),
     ],
 )
 def test_a_damaged_manifest_is_named(run, text, said):
@@ -187,7 +190,7 @@ def test_another_format_is_refused(run):
     make(run)
     path = sidecar(run / "out" / "index.json")
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(DicfaceError, match="of format 2; expected format 1"):
+    with pytest.raises(DicfaceError, match="has the format 2; expected format 1"):
         read_manifest(path)
 
 
