@@ -146,7 +146,7 @@ def read_json(path: str | Path, own: Own, shape: Any = dict) -> Any:  # noqa: AN
     with said(path, own):
         text = Path(path).read_text(encoding="utf-8")
         try:
-            found = json.loads(text)
+            found = json.loads(text, parse_constant=_no_number)
         except ValueError as error:
             own.refuse(path, f"is no JSON ({error})")
     return checked(path, own, shape, found)
@@ -234,19 +234,18 @@ def read_parquet(
         import pandas as pd
 
         table = pd.read_parquet(path)
-    if missing := [name for name in columns if name not in table.columns]:
-        own.refuse(path, f"lacks the columns {', '.join(missing)}", ", ".join(columns))
-    if table.empty and not empty:
-        own.refuse(path, "has no row", f"{own.what}, one row or more")
-    for name, kind in columns.items():
-        if kind != "any" and (wrong := _wrong_in(table[name], kind)):
-            expected = (_TEXTS | _NUMBERS)[kind][0]
-            own.refuse(path, f"column '{name}' has {wrong}", expected)
-    repeated = table.duplicated(list(unique)) if unique else []
-    if any(repeated):
-        row = ", ".join(f"{name} {table[repeated].iloc[0][name]!r}" for name in unique)
-        own.refuse(path, f"has more than one row of {row}", "one")
-    return table
+        if missing := [name for name in columns if name not in table.columns]:
+            own.refuse(path, f"lacks the columns {', '.join(missing)}", ", ".join(columns))
+        if table.empty and not empty:
+            own.refuse(path, "has no row", f"{own.what}, one row or more")
+        for name, kind in columns.items():
+            if kind != "any" and (wrong := _wrong_in(table[name], kind)):
+                expected = (_TEXTS | _NUMBERS)[kind][0]
+                own.refuse(path, f"column '{name}' has {wrong}", expected)
+        if unique and (repeated := table.duplicated(list(unique))).any():
+            row = ", ".join(f"{name} {table[repeated].iloc[0][name]}" for name in unique)
+            own.refuse(path, f"has more than one row of {row}", "one")
+        return table
 
 
 def read_npz(
@@ -326,6 +325,10 @@ def read_packed(
             wanted_too = ", ".join(f"{name} {each}" for name, each in arrays.items())
             own.refuse(path, f"holds {shown or 'nothing'}", wanted_too)
     return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of it")
 
 
 def _wrong_in(column: pd.Series, kind: Column) -> str:

@@ -82,6 +82,7 @@ def test_what_is_no_such_file_is_said(read, tmp_path):
         ('{"frames": "2", "seconds": 1.0}', "frames is '2'; expected a valid integer in what"),
         ('{"frames": 2}', "lacks seconds; expected what a test wrote"),
         ('{"frames": true, "seconds": 1}', "frames is True"),
+        ('{"frames": 2, "seconds": NaN}', "is no JSON (NaN is no number of it)"),
     ],
 )
 def test_other_json_is_said(text, found, tmp_path):
@@ -121,8 +122,9 @@ TABLE = {"clip": ["a", "b"], "frame": [0, 1], "value": [1.0, np.nan], "note": ["
         ({"frame": [0, -1]}, "column 'frame' has -1; expected whole numbers from 0"),
         ({"value": [1.0, np.inf]}, "column 'value' has inf; expected finite numbers or none"),
         ({"value": ["1", "2"]}, "column 'value' has values of the kind"),
-        ({"note": ["x", 3.0]}, "column 'note' has "),
-        ({"clip": ["a", "a"], "frame": [1, 1]}, "has more than one row of clip 'a', frame 1"),
+        ({"note": [3.0, 4.0]}, "column 'note' has 3.0; expected text or nothing"),
+        ({"note": [[1.0], [2.0]]}, "cannot be read (unhashable type"),
+        ({"clip": ["a", "a"], "frame": [1, 1]}, "has more than one row of clip a, frame 1"),
         ({name: [] for name in TABLE}, "has no row"),
     ],
 )

@@ -174,7 +174,7 @@ def test_a_card_is_written_but_never_over_a_readme_of_the_users(run):
         ("[]", "found \\[\\]; expected .*a manifest"),
         (
             '{"artefact": {}}',
-            "lacks format, artefact.sha256, artefact.bytes, root, command, inputs",
+            "lacks format, artefact.sha256, artefact.bytes, root, command",
         ),
     ],
 )
