@@ -166,10 +166,12 @@ def checked(path: str | Path, own: Own, shape: Any, found: Any, *, where: str = 
         pydantic.TypeAdapter(shape).validate_python(found, strict=True)
     except pydantic.ValidationError as error:
         problems = error.errors()
-        places = [".".join(map(str, each["loc"])) or "the whole" for each in problems]
+        places = [".".join(map(str, each["loc"])) for each in problems]
         kinds = zip(places, problems, strict=True)
         if lacking := [place for place, each in kinds if each["type"] == "missing"]:
             own.refuse(path, f"{where}lacks {', '.join(lacking)}")
+        if not problems[0]["loc"]:
+            own.refuse(path, f"{where}found {_short(found)}")
         wanted = problems[0]["msg"].removeprefix("Input should be ")
         found = f"{places[0]} is {_short(problems[0]['input'])}"
         own.refuse(path, f"{where}{found}", f"{wanted} in {own.what}")

@@ -203,9 +203,19 @@ def test_what_was_made_again_leaves_those_behind_that_were_made_before(run):
     assert wrong[TABLE] == [("stands on", CLIP)]
 
 
-def test_an_input_that_its_maker_did_not_make_is_named(run):
+def test_an_input_that_its_maker_did_not_make_is_refused_and_named(run, monkeypatch):
     """The file was changed before it was read: it is as it was then, and not as it was made."""
     change(run / "bfr" / METHOD / "test_000.mkv")
+    said = (
+        rf"test_000\.mkv: is no longer what was written .*job restore --run .* --method {METHOD}`"
+    )
+    with (
+        pytest.raises(DicfaceError, match=said),
+        job("score", Run.load(run), task="bfr", method=METHOD),
+    ):
+        pytest.fail("nothing is made from it")
+    # As manifests of earlier versions have it.
+    monkeypatch.setattr("dicface.provenance.manifest.require_as_written", lambda *_: None)
     with job("score", Run.load(run), task="bfr", method=METHOD):
         pass
     file = f"demo/bfr/{METHOD}/test_000.mkv"
@@ -332,6 +342,8 @@ def test_cards_of_clips_that_others_made_leave_terms_and_paths_to_them(tmp_path)
     source = str(tmp_path / "secret" / "a.mp4")
     row = {"clip": "a", "num_frames": 4, "fps": 25.0, "identity": "a", "source": source}
     row |= {"num_interpolated": 1, "detector": "dlib", "left_out": "", "landmarks": ""}
+    row |= dict.fromkeys(("height", "width", "row_group"), 0)
+    row |= dict.fromkeys((f"crop_{corner}" for corner in ("x0", "y0", "x1", "y1")), -1)
     pd.DataFrame([row, {**row, "clip": "b", "left_out": "no face"}]).to_parquet(
         tmp_path / "index.parquet"
     )
