@@ -89,9 +89,10 @@ def trials(jobs: Iterable[Job], seed: int) -> list[Trial]:
                 for recorded in (True, False):
                     file = rng.choice(files)
                     alike = [f for each in kinds.values() for f in each if f.suffix == file.suffix]
-                    others = [other for other in alike if other != file] or [file]
-                    number = rng.randrange(10**6)
-                    found.append(Trial(job, file, rng.choice(others), damage, recorded, number))
+                    others = [other for other in alike if other != file]
+                    number, other = rng.randrange(10**6), rng.choice(others or [file])
+                    if others or damage != "swap":
+                        found.append(Trial(job, file, other, damage, recorded, number))
     rng.shuffle(found)
     return found
 
