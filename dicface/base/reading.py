@@ -76,7 +76,7 @@ class Array:
 
     Attributes:
         kinds: Letters of NumPy's kinds that it may have: "f", "iu", "U", "b".
-        shape: Its length in each direction, None where any goes.
+        shape: Its length in each direction, None where any goes. An array without a value fits.
         nan: Whether it may have NaN; it has no infinite number in any case.
     """
 
@@ -354,6 +354,8 @@ def _wrong_with(array: NDArray[Any], wanted: Array) -> str:
     """What is wrong with an array; "" where it is as wanted."""
     import numpy as np
 
+    if not array.size:
+        return ""
     sides = zip(array.shape, wanted.shape, strict=False)
     fits = array.ndim == len(wanted.shape) and all(b is None or a == b for a, b in sides)
     if not fits or array.dtype.kind not in wanted.kinds:

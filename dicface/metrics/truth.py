@@ -24,9 +24,9 @@ _ANALYSIS = Own(
 _ARRAYS = {
     "size": Array("iu", ()),
     "source": Array("iu", (None,)),
-    "boxes": Array("f", (None, 4), nan=True),
-    "landmarks": Array("f", (None, 68, 2), nan=True),
-    "embeddings": Array("f", (None, None), nan=True),
+    "boxes": Array("iuf", (None, 4), nan=True),
+    "landmarks": Array("iuf", (None, 68, 2), nan=True),
+    "embeddings": Array("iuf", (None, None), nan=True),
     "features": Array("f", (None, None)),
 }
 

@@ -161,6 +161,8 @@ def test_other_arrays_are_said(read, tmp_path):
 
     written()
     assert set(read(path, OWN, wanted)) == set(wanted)
+    written(points=np.zeros(0))
+    assert set(read(path, OWN, wanted)) == set(wanted)
     for name, array in (
         ("points", None),
         ("points", np.zeros((4, 3))),
