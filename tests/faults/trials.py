@@ -22,9 +22,19 @@ from tests.faults.damage import DAMAGES
 from tests.faults.tiny_run import key, words
 
 LIMIT_S = 300
-OUTCOMES = ("sentence", "same result", "no record", "unclear", "silent", "traceback", "hang")
-"""Refused in a sentence that names the file; as if nothing had been; another result of a file that
-no manifest speaks of; refused without naming the file; another result without a word; …"""
+OUTCOMES = (
+    "sentence",
+    "same result",
+    "said",
+    "no record",
+    "unclear",
+    "silent",
+    "traceback",
+    "hang",
+)
+"""Refused in a sentence that names the file; as if nothing had been; another result, which says so;
+another result of a file that no manifest speaks of; refused without naming the file; another result
+without a word; …"""
 BAD = ("unclear", "silent", "traceback", "hang")
 
 
@@ -133,7 +143,10 @@ def _outcome(trial: Trial, status: int | None, said: str, changed: set[str]) -> 
         return "sentence" if named else "unclear"
     if not changed:
         return "same result"
-    return "silent" if trial.recorded else "no record"
+    if trial.file.name in said:
+        return "said"
+    known = trial.recorded and trial.file.name != "run_config.yaml"
+    return "silent" if known else "no record"
 
 
 def digests(job: Job, run: Path) -> dict[str, str]:

@@ -133,7 +133,7 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
         features={
             metric: _read_features(file, distance)
             for metric, distance in (distances or {}).items()
-            if (file := path.with_name(f"{features_of(metric)}.npz")).is_file()
+            if reading.is_there(file := path.with_name(f"{features_of(metric)}.npz"))
         },
     )
 
