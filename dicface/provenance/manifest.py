@@ -187,9 +187,11 @@ def require_as_written(found: Mapping[Path, str], results: Path) -> None:
         results: Folder of all runs, above which there is none.
 
     Raises:
-        DicfaceError: One was changed since, or a manifest is damaged.
+        DicfaceError: One was changed since, one of the same maker, folder and suffix is gone, or a
+            manifest is damaged.
     """
     files = {Path(os.path.normpath(path)): sha for path, sha in found.items()}
+    sets = {(path.parent, path.suffix) for path in files}
     written: dict[Path, dict[str, list[str]]] = {}
     folders = {above for path in files for above in path.parents}
     for folder in (each for each in folders if each.is_relative_to(results)):
@@ -198,8 +200,14 @@ def require_as_written(found: Mapping[Path, str], results: Path) -> None:
             root = folder / manifest["root"]
             words = [str(os.path.normpath(root)) if w == "." else w for w in manifest["command"]]
             for name, facts in manifest["outputs"].items():
-                made = written.setdefault(Path(os.path.normpath(root / name)), {})
-                made[facts["sha256"]] = words
+                output = Path(os.path.normpath(root / name))
+                written.setdefault(output, {})[facts["sha256"]] = words
+                if (output.parent, output.suffix) in sets and not output.is_file():
+                    raise DicfaceError(
+                        f"{output}: is gone, or no file any more, and nothing is made from the "
+                        f"others of its set. Run `{shlex.join(words)}` to make it again, then the "
+                        "same command."
+                    )
     for path, sha in sorted(files.items()):
         if path in written and sha not in written[path]:
             was, words = next(iter(written[path].items()))

@@ -208,6 +208,32 @@ def test_the_run_manifest_lists_every_artefact_with_the_digest_of_its_manifest(r
     }
 
 
+def test_nothing_is_made_from_what_is_no_longer_what_was_written(run):
+    make(run)
+    clip = run / "out" / "b.mkv"
+    made = Artefact(
+        path=run / "scores" / "metrics.parquet",
+        kind="scores",
+        inputs={"restored": [clip]},
+        outputs=lambda: [],
+        settings={},
+    )
+    clip.write_bytes(b"other")
+    (run / "out" / "index.json").unlink()
+    with (
+        pytest.raises(DicfaceError, match=r"b\.mkv: is no longer what was written .*`dicface res"),
+        recorded(made, ["dicface", "score"], repository=run),
+    ):
+        pytest.fail("the work is not done")
+    clip.rename(run / "out" / "c.mkv")
+    made.inputs["restored"][0] = run / "out" / "c.mkv"
+    with (
+        pytest.raises(DicfaceError, match=r"b\.mkv: is gone, or no file any more"),
+        recorded(made, ["dicface", "score"], repository=run),
+    ):
+        pytest.fail("the work is not done")
+
+
 def test_a_folder_of_frames_has_one_digest(tmp_path):
     for name in ("b.png", "a.png", ".hidden"):
         (tmp_path / name).write_bytes(name.encode())
