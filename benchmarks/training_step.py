@@ -29,9 +29,9 @@ from dicface.config.networks import network
 from dicface.models import build
 from dicface.training import losses
 from dicface.training.distributed import launch
-from dicface.training.loop import Learner
 from dicface.training.lpips import PerceptualLoss, perceptual_network
 from dicface.training.stages import DicFaceStage
+from dicface.training.state import Learner
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {

@@ -27,7 +27,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     On any error the temporary file is deleted and nothing appears under the final name.
 
     Raises:
-        DicfaceError: The disk is full or read-only.
+        DicfaceError: The disk is full or read-only, or a folder has that name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +36,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
+        if path.is_dir():
+            raise DicfaceError(
+                f"{path}: is a folder; expected a file, which is to be written there. Move it "
+                "away, then run the same command again."
+            ) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise DicfaceError(
                 f"{path}: cannot be written ({error.strerror}); nothing was kept under that name. "

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from dicface.base.errors import ConfigError
+from dicface.base.reading import Own, read_yaml
 from dicface.base.suite import suite_folder
 from dicface.config.check import Problem, WrongConfigError, typed
 from dicface.config.fields import WrongValueError, overlay, shown
@@ -18,6 +19,14 @@ from dicface.config.fit import check_fit, check_names
 from dicface.config.folders import OF_USER, as_typed, in_full, nested
 from dicface.config.replicates import with_replicates
 from dicface.config.settings import Config
+
+SETTINGS = Own(
+    "settings as in config/config.yaml",
+    "Correct it, or name another file.",
+    "Give config/config.yaml, further files to lay over it, or the run_config.yaml that a run of "
+    "the workflow wrote.",
+    ConfigError,
+)
 
 
 def load(*paths: str | Path) -> Config:
@@ -38,7 +47,7 @@ def merge(*paths: str | Path) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for path in paths:
-        merged = overlay(merged, _read(Path(path)))
+        merged = overlay(merged, read_yaml(path, SETTINGS))
     return merged
 
 
@@ -97,7 +106,7 @@ def with_budget(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not path.is_file():
         known = ["full", *sorted(p.stem for p in folder.glob("*.yaml"))]
         raise ConfigError(f"budget: found '{budget}', expected one of {', '.join(known)}.")
-    return overlay(config, _read(path))
+    return overlay(config, read_yaml(path, SETTINGS))
 
 
 def check(
@@ -144,26 +153,6 @@ def check(
     return config, raw | {key: getattr(config, key) for key in OF_USER}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such file. Give config/config.yaml, further files to lay over it, or "
-            "the run_config.yaml that a run of the workflow wrote."
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
-    except yaml.MarkedYAMLError as error:
-        line = getattr(error.problem_mark, "line", 0) + 1
-        raise ConfigError(f"{path}: is no YAML (line {line}: {error.problem}).") from None
-    except (yaml.YAMLError, UnicodeError, RecursionError, ValueError):
-        raise ConfigError(f"{path}: is no YAML text; write it anew or name another file.") from None
-    if not isinstance(mapping, dict):
-        raise ConfigError(f"{path}: found {shown(mapping)}, expected keys and values.")
-    return mapping
-
-
 def _name(where: str | Sequence[Path]) -> str:
     return where if isinstance(where, str) else ", ".join(map(str, where))
 
@@ -175,7 +164,10 @@ def _holder(where: str | Sequence[Path], path: tuple[str | int, ...], raw: dict[
     value = _value(raw, path)
     if value is ...:
         return _name(where)
-    return next((str(file) for file in reversed(where) if _value(_read(file), path) == value), "")
+    return next(
+        (str(file) for file in reversed(where) if _value(read_yaml(file, SETTINGS), path) == value),
+        "",
+    )
 
 
 def _value(mapping: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - plain values

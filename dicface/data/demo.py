@@ -15,6 +15,7 @@ from dicface.config.settings import Config
 from dicface.data.photo import MOTION, astronaut_clip
 from dicface.data.render import render_set
 from dicface.provenance.kept import kept
+from dicface.runs.files import read_clip_index
 from dicface.video.clips import write_clip
 
 PHOTO = "astronaut"
@@ -51,7 +52,7 @@ def render_split(folder: str | Path, config: Config, split: str, *, workers: int
         with kept(folder, PHOTO, {"motion": MOTION, **settings}, f"{PHOTO}.mkv") as piece:
             if piece.todo:
                 write_clip(folder / f"{PHOTO}.mkv", astronaut_clip(**settings), data.fps)
-        index = pd.read_parquet(folder / "index.parquet")
+        index = read_clip_index(folder)
         photo = index.iloc[[0]].assign(clip=PHOTO, identity=PHOTO, source="photograph")
         index = pd.concat([index, photo], ignore_index=True).sort_values("clip")
         write_parquet(folder / "index.parquet", index)

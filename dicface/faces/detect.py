@@ -29,6 +29,7 @@ from dicface.faces.dlib_models import (
     landmarks_68,
 )
 from dicface.weights import registry
+from dicface.weights.convert import read_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class RetinaFaceDetector:
             warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
             self._network = RetinaFace(network_name=network, device=device)
         try:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
+            tensors = read_checkpoint(path)
             tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
             self._network.load_state_dict(tensors, strict=True)
         except Exception as error:  # torch raises many kinds for damaged and foreign files

@@ -9,9 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dicface.base.errors import FaceError
+from dicface.base.reading import Column, Own, read_parquet
 from dicface.faces.track import SmoothTrack
 
 FACES_FILE = "faces.parquet"
+_FACES = Own(
+    "how the frames of an import were aligned",
+    "Delete it and import the true clips of the set again.",
+    "Import the true clips of the set first.",
+    FaceError,
+)
 _AFFINE_COLUMNS = [f"a{row}{column}" for row in range(2) for column in range(3)]
 
 
@@ -38,6 +45,13 @@ def faces_table(
     return pd.concat([table, *parts], axis=1)
 
 
+def read_faces(path: Path) -> pd.DataFrame:
+    """Reads a table of faces, one row a frame (errors as `read_affines`)."""
+    columns: dict[str, Column] = {"clip": "name", "frame": "count", "detected": "flag"}
+    columns |= dict.fromkeys(_AFFINE_COLUMNS, "number")
+    return read_parquet(path, _FACES, columns, unique=["clip", "frame"])
+
+
 def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
     """Reads how the clips of an import were aligned, from its `faces.parquet`.
 
@@ -45,12 +59,10 @@ def read_affines(folder: str | Path) -> dict[str, NDArray[np.float64]]:
         Clip -> (T, 2, 3) source px → aligned px.
 
     Raises:
-        FaceError: The file is missing.
+        FaceError: The file is missing or damaged.
     """
     path = Path(folder) / FACES_FILE
-    if not path.is_file():
-        raise FaceError(f"{path}: no such file; import the true clips of the set first")
-    table = pd.read_parquet(path, columns=["clip", "frame", *_AFFINE_COLUMNS])
+    table = read_faces(path)
     return {
         str(name): rows.sort_values("frame")[_AFFINE_COLUMNS].to_numpy().reshape(-1, 2, 3)
         for name, rows in table.groupby("clip")

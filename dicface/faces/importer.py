@@ -23,7 +23,7 @@ from dicface.base.errors import ClipError, ConfigError, FaceError
 from dicface.base.files import stamp_of, write_parquet
 from dicface.faces.align import Border, estimate_affine, warp
 from dicface.faces.detect import Detector, DetectorName, default_detector
-from dicface.faces.faces_file import FACES_FILE, faces_table
+from dicface.faces.faces_file import FACES_FILE, faces_table, read_faces
 from dicface.faces.misfits import (
     OnMisfit,
     look_through,
@@ -357,7 +357,7 @@ def _import_or_keep(
     with kept(out_folder, name, made_from, clip_file, faces_file) as piece:
         if not piece.todo:
             logger.info("%s: already aligned, kept", name)
-            return piece.facts, pd.read_parquet(out_folder / faces_file)
+            return piece.facts, read_faces(out_folder / faces_file)
         clip = import_clip(
             source, name, out_folder, settings=settings, detector=detector, progress=progress
         )

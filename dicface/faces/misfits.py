@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from tqdm import tqdm
+from typing_extensions import TypedDict
 
 from dicface.base.errors import ClipError, DamagedClipError, DicfaceError, FaceError
 from dicface.base.files import write_json
+from dicface.base.reading import Own, is_there, read_json
 from dicface.video.clips import read_frames
 from dicface.video.formats import frame_files
 from dicface.video.pictures import read_picture
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 FILE = "left_out.json"
 """Beside the index of a set: the clips that were left out of it."""
+
+_LEFT_OUT = Own("the clips that a set is without", "Import the set again.", error=ClipError)
 
 OnMisfit = Literal["drop", "stop"]
 Kind = Literal["unreadable", "damaged", "too short", "faceless"]
@@ -38,6 +41,12 @@ class Misfit:
         why: The same in a sentence, with its path.
     """
 
+    clip: str
+    kind: Kind
+    why: str
+
+
+class _Fields(TypedDict):
     clip: str
     kind: Kind
     why: str
@@ -128,9 +137,15 @@ def write_left_out(folder: Path, misfits: Sequence[Misfit]) -> None:
 
 
 def read_left_out(folder: Path) -> list[Misfit]:
-    """Reads which clips a set was made without."""
+    """Reads which clips a set was made without.
+
+    Raises:
+        ClipError: The file is damaged.
+    """
     path = folder / FILE
-    return [Misfit(**each) for each in json.loads(path.read_text())] if path.is_file() else []
+    if not is_there(path):
+        return []
+    return [Misfit(**each) for each in read_json(path, _LEFT_OUT, list[_Fields])]
 
 
 def counted(misfits: Sequence[Misfit]) -> str:

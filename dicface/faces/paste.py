@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import FaceError, WeightsError
 from dicface.weights import registry
+from dicface.weights.load import load_into
 
 NON_FACE_CLASSES = (0, 14, 16, 17, 18)
 """ParseNet's classes outside the face: background, neck, cloth, hair and hat."""
@@ -113,7 +114,7 @@ def parsenet_parser() -> Parser:
     from facexlib.parsing.parsenet import ParseNet
 
     network = ParseNet(in_size=512, out_size=512, parsing_ch=19)
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    load_into(network, path, label="ParseNet")
     network.eval()
 
     def parse(face: NDArray[np.uint8]) -> NDArray[np.integer]:

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.errors import MetricError
 from dicface.base.files import atomic_path
+from dicface.base.reading import Array, Own, read_npz
 from dicface.metrics.metric import Sides
 
+_SCORES = Own("scores of a clip", "Delete it and score the method again.", error=MetricError)
 _COUNTS = ("num_frames", "num_filled", "num_template")
 
 
@@ -55,8 +58,10 @@ class ClipScore:
     @classmethod
     def load(cls, path: Path) -> ClipScore:
         """Reads what `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
+        counts = dict.fromkeys(_COUNTS, Array("iu", ()))
+        points = Array("f", (None, None, None), nan=True)
+        wanted = {"landmarks.restored": points, "landmarks.truth": points}
+        arrays = read_npz(path, _SCORES, counts | wanted)
 
         def sides(name: str) -> Sides:
             return Sides(restored=arrays[f"{name}.restored"], truth=arrays[f"{name}.truth"])

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import MetricError
 from dicface.base.files import atomic_path
+from dicface.base.reading import is_there
 from dicface.metrics import METRICS, metric_class
 from dicface.metrics.analysis import truth_analysis
 from dicface.metrics.clip_scorer import score_frames
@@ -26,6 +27,7 @@ from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.tracks import to_face_px
 from dicface.metrics.truth import TruthAnalysis
 from dicface.metrics.view import LandmarkView
+from dicface.runs.files import read_drawn_landmarks
 from dicface.video.clips import frame_rate, list_clips, read_frames
 from dicface.video.h264 import h264_roundtrip
 
@@ -34,8 +36,6 @@ EXACT_KIND = "detector_on_true_frames_against_exact_landmarks"
 CODED_KIND = f"truth_against_its_own_H.264_copy_(crf_{CRF})"
 INNER_POINTS = slice(17, NUM_POINTS)
 """Without the jaw: detectors draw it where the face turns away, not at fixed points of it."""
-
-_LANDMARK_COLUMNS = ("clip", "frame", "point", "x", "y")
 
 
 def measure_noise_floor(
@@ -149,15 +149,9 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 def _read_exact(path: Path) -> dict[str, NDArray[np.float64]]:
     """Clip -> exact landmarks (T, 68, 2), px of the stored frame; empty without the file."""
-    if not path.is_file():
+    if not is_there(path):
         return {}
-    table = pd.read_parquet(path)
-    missing = [column for column in _LANDMARK_COLUMNS if column not in table.columns]
-    if missing:
-        raise MetricError(
-            f"{path}: lacks the columns {', '.join(missing)}; expected "
-            f"{', '.join(_LANDMARK_COLUMNS)}. Render the clips again."
-        )
+    table = read_drawn_landmarks(path)
     exact = {}
     for clip, rows in table.groupby("clip"):
         ordered = rows.sort_values(["frame", "point"])

@@ -12,9 +12,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.errors import MetricError
 from dicface.base.files import atomic_path
+from dicface.base.reading import Array, Own, read_npz
 from dicface.faces.dlib_models import Box
 from dicface.metrics.tracks import FILLED, MISSING, TEMPLATE
+
+_ANALYSIS = Own(
+    "the analysis of a true clip", "Delete it and analyse the true clips again.", error=MetricError
+)
+_ARRAYS = {
+    "size": Array("iu", ()),
+    "source": Array("iu", (None,)),
+    "boxes": Array("iuf", (None, 4), nan=True),
+    "landmarks": Array("iuf", (None, 68, 2), nan=True),
+    "embeddings": Array("iuf", (None, None), nan=True),
+    "features": Array("f", (None, None)),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +90,5 @@ class TruthAnalysis:
     @classmethod
     def load(cls, path: Path) -> TruthAnalysis:
         """Reads what `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {field.name: stored[field.name] for field in fields(cls)}
-        return cls(**arrays | {"size": int(arrays["size"])})
+        arrays = read_npz(path, _ANALYSIS, _ARRAYS)
+        return cls(**{name: arrays[name] for name in _ARRAYS} | {"size": int(arrays["size"])})

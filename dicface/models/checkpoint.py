@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+from dicface.base import reading
 from dicface.base.errors import WeightsError
 from dicface.base.files import atomic_path
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import torch
 
 HEADER = "dicface"
+_WEIGHTS = reading.Own(
+    "a whole safetensors file that `dicface job train` wrote",
+    "Delete it and make it again.",
+    "Train the network first: `snakemake table1` does, or `dicface job train --run … --network …` "
+    "by hand.",
+    WeightsError,
+)
 
 
 def save_weights(path: str | Path, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
@@ -37,24 +44,11 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path}: is no .safetensors file, which trainings write; a file that its authors "
             "released goes with their method (`dicface methods list`)."
         )
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no such weights file. Train the network first: `snakemake table1` does, or "
-            "`dicface job train --run … --network …` by hand."
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path}: is no whole safetensors file ({error}). Delete it and make it again."
-        ) from error
+    metadata = reading.read_header(path, _WEIGHTS)
     if HEADER not in metadata:
-        raise WeightsError(
-            f"{path}: does not say which network it holds; expected a file written by `dicface "
-            "job train`."
-        )
-    return json.loads(metadata[HEADER])
+        _WEIGHTS.refuse(path, "does not say which network it holds")
+    with reading.said(path, _WEIGHTS):
+        return json.loads(metadata[HEADER])
 
 
 def facts_of(path: str | Path) -> dict[str, Any]:
@@ -91,7 +85,7 @@ def require_task(path: str | Path, task: str, label: str) -> None:
 def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """Returns all tensors of a file by name, on the CPU (errors as `read_header`)."""
     read_header(path)
-    return load_file(path)
+    return reading.read_tensors(path, _WEIGHTS)
 
 
 def load_network(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:

@@ -6,13 +6,21 @@ artefact. It says nothing that is not in the folder or in the manifest.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicface.base.names import BLIND, TASKS
+from dicface.base.reading import is_there
 from dicface.config.networks import METHOD_OF_STAGE
+from dicface.runs.files import (
+    read_clip_index,
+    read_degradation,
+    read_network_settings,
+    read_steps,
+    read_training,
+    read_training_index,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +45,8 @@ def network_card(folder: Path, manifest: Manifest) -> str:
         folder: Of the network, as `dicface job train` left it.
         manifest: Of its weights.
     """
-    settings, training = _json(folder / "settings.json"), _json(folder / "training.json")
+    settings = read_network_settings(folder / "settings.json")
+    training = read_training(folder / "training.json")
     stage, released = settings["stage"], settings.get("released")
     made = "taken from a released file" if released else "trained in this run"
     parts = [
@@ -78,9 +87,7 @@ def clips_card(folder: Path, manifest: Manifest) -> str:
         folder: With `index.parquet` and one lossless file a clip.
         manifest: Of its index.
     """
-    import pandas as pd
-
-    index = pd.read_parquet(folder / "index.parquet")
+    index = read_clip_index(folder)
     settings = manifest["settings"]
     kinds = _kinds(index)
     drawn = "source" in index and set(index["source"]) <= {"rendered", "photograph"}
@@ -137,9 +144,7 @@ def index_card(folder: Path, manifest: Manifest) -> str:
         folder: With `index.parquet` and the landmarks.
         manifest: Of its index.
     """
-    import pandas as pd
-
-    index = pd.read_parquet(folder / "index.parquet")
+    index = read_training_index(folder / "index.parquet")
     settings = manifest["settings"]
     used = index[index["left_out"] == ""]
     made = [
@@ -172,9 +177,7 @@ def inputs_card(folder: Path, manifest: Manifest) -> str:
         folder: With `degradation.parquet` and one file a clip.
         manifest: Of that record.
     """
-    import pandas as pd
-
-    records = pd.read_parquet(folder / "degradation.parquet")
+    records = read_degradation(folder)
     named = ("algorithm", "seed")
     settings = {key: value for key, value in manifest["settings"].items() if key not in named}
     task = settings.pop("task")
@@ -340,15 +343,9 @@ def _span(column: pd.Series) -> str:
 
 
 def _final_losses(path: Path) -> dict[str, Any]:
-    lines = path.read_text().splitlines() if path.is_file() else []
-    if not lines:
-        return {}
-    last = json.loads(lines[-1])
+    steps = read_steps(path) if is_there(path) else []
+    last = steps[-1] if steps else {}
     return {key: f"{v:.4g}" if isinstance(v, float) else v for key, v in last.items()}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
 
 
 def _list(facts: Iterable[tuple[str, str]]) -> str:

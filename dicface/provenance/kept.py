@@ -16,18 +16,33 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
+from typing_extensions import TypedDict
+
+from dicface.base.errors import DicfaceError
 from dicface.base.files import sha256_of, write_json
+from dicface.base.reading import Own, is_there, read_json
 
 FOLDER = ".made"
 """Where the records of a folder's pieces lie, in that folder."""
 
+_KEPT = Own("what a piece was made from", "The piece is made again.")
+
 _log = logging.getLogger(__name__)
+
+
+class _Record(TypedDict):
+    made_from: dict[str, Any]
+    files: dict[str, str]
+    facts: dict[str, Any]
+    sha256: NotRequired[str]
 
 
 @dataclass(kw_only=True)
@@ -67,7 +82,7 @@ def kept(
             "files": {file: sha256_of(folder / file) for file in files},
             "facts": piece.facts,
         }
-        write_json(_record(folder, name), record)
+        write_json(_record(folder, name), {**record, "sha256": _digest(record)})
 
 
 def find(folder: str | Path, name: str, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -108,7 +123,7 @@ def forget_others(folder: str | Path, wanted: Collection[str]) -> None:
         record = _read(path)
         for file in record["files"] if record else ():
             (folder / file).unlink(missing_ok=True)
-        path.unlink()
+        path.unlink(missing_ok=True)
         _log.info("%s: '%s' is no longer wanted, removed", folder, name)
 
 
@@ -116,13 +131,24 @@ def _record(folder: Path, name: str) -> Path:
     return folder / FOLDER / f"{name}.json"
 
 
+def _digest(record: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in record.items() if key != "sha256"}
+    return sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def _read(path: Path) -> dict[str, Any] | None:
+    if not is_there(path):
+        return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        _, _, _ = record["made_from"], record["files"].items(), record["facts"].items()
-    except FileNotFoundError:
+        record = read_json(path, _KEPT, _Record)
+        # Records of earlier versions have no digest.
+        if record.pop("sha256", digest := _digest(record)) != digest:
+            _KEPT.refuse(path, "says other things than were written")
+        return record
+    except DicfaceError as error:
+        _log.warning("%s", error)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _log.warning("%s cannot be read (%s): its piece is made again", path, error)
-        return None
-    return record

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,14 +18,16 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import metadata
-from json import JSONDecodeError, dumps, loads
+from json import dumps
 from pathlib import Path
 
 import psutil
+from typing_extensions import TypedDict
 
 from dicface.base import __version__
 from dicface.base.errors import DicfaceError
 from dicface.base.files import atomic_path, digest_of, sha256_of, write_json
+from dicface.base.reading import Own, read_json
 from dicface.base.suite import suite_folder
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -57,10 +60,27 @@ PACKAGES = (
 )
 """Packages whose version may change a number."""
 
-_KEYS = {"artefact": dict, "root": str, "inputs": dict, "outside": dict, "outputs": dict}
+_MANIFEST = Own("a manifest", "Run the command that makes the file beside it again.")
 _NO_CHECKOUT = {"commit": None, "changed": None, "note": "not a git checkout with a commit"}
 _CLOCK_SLACK_S = 1.0
 """File systems stamp files by a coarser clock than the one that says when a command began."""
+
+
+class FileFacts(TypedDict):
+    """What a manifest says of a file."""
+
+    sha256: str
+    bytes: int
+
+
+class _Manifest(TypedDict):
+    format: int
+    artefact: FileFacts
+    root: str
+    command: list[str]
+    inputs: dict[str, FileFacts]
+    outside: dict[str, FileFacts]
+    outputs: dict[str, FileFacts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +125,15 @@ def recorded(
         repository: Checkout of the code; None: the one this package lies in.
 
     Raises:
-        DicfaceError: An output is missing after the block, or the disk is full.
+        DicfaceError: A file that another command made was changed since, an output is missing
+            after the block, or the disk is full.
     """
     place = _Place.of(artefact.path, artefact.run)
     started = datetime.now(UTC)
     code = code_version(repository or suite_folder())
     inputs, outside = place.digests(artefact.inputs)
+    found = {place.root / name: facts["sha256"] for name, facts in inputs.items()}
+    require_as_written(found, place.region)
     yield
     outputs = {place.inside(path): _output(path, started) for path in artefact.outputs()}
     settings = portable(artefact.settings, place.root)
@@ -149,20 +172,50 @@ def read_manifest(path: str | Path) -> dict[str, Json]:
     Raises:
         DicfaceError: It is damaged, no manifest, or one of another version of the suite.
     """
-    again = "Run the command that makes the file beside it again."
-    try:
-        found = loads(Path(path).read_text(encoding="utf-8"))
-    except (JSONDecodeError, UnicodeDecodeError) as error:
-        raise DicfaceError(f"{path}: is damaged: no JSON ({error}). {again}") from error
-    wrong = (
-        [key for key, kind in _KEYS.items() if not isinstance(found.get(key), kind)]
-        if isinstance(found, dict)
-        else list(_KEYS)
-    )
-    if wrong or found.get("format") != FORMAT:
-        what = f"without {', '.join(wrong)}" if wrong else f"of format {found.get('format')}"
-        raise DicfaceError(f"{path}: found JSON {what}; expected format {FORMAT}. {again}")
+    found = read_json(path, _MANIFEST, _Manifest)
+    if found["format"] != FORMAT:
+        _MANIFEST.refuse(path, f"has the format {found['format']}", f"format {FORMAT}")
     return found
+
+
+def require_as_written(found: Mapping[Path, str], results: Path) -> None:
+    """Looks whether files that jobs made still are what was written.
+
+    Args:
+        found: Absolute path of a file -> its sha256. Those that no manifest in their folder or
+            above it accounts for may be anything.
+        results: Folder of all runs, above which there is none.
+
+    Raises:
+        DicfaceError: One was changed since, one of the same maker, folder and suffix is gone, or a
+            manifest is damaged.
+    """
+    files = {Path(os.path.normpath(path)): sha for path, sha in found.items()}
+    sets = {(path.parent, path.suffix) for path in files}
+    written: dict[Path, dict[str, list[str]]] = {}
+    folders = {above for path in files for above in path.parents}
+    for folder in (each for each in folders if each.is_relative_to(results)):
+        for path in folder.glob(f"*{SUFFIX}"):
+            manifest = read_manifest(path)
+            root = folder / manifest["root"]
+            words = [str(os.path.normpath(root)) if w == "." else w for w in manifest["command"]]
+            for name, facts in manifest["outputs"].items():
+                output = Path(os.path.normpath(root / name))
+                written.setdefault(output, {})[facts["sha256"]] = words
+                if (output.parent, output.suffix) in sets and not output.is_file():
+                    raise DicfaceError(
+                        f"{output}: is gone, or no file any more, and nothing is made from the "
+                        f"others of its set. Run `{shlex.join(words)}` to make it again, then the "
+                        "same command."
+                    )
+    for path, sha in sorted(files.items()):
+        if path in written and sha not in written[path]:
+            was, words = next(iter(written[path].items()))
+            raise DicfaceError(
+                f"{path}: is no longer what was written (sha256 {sha[:12]}…, was {was[:12]}…), and "
+                f"nothing is made from it. Run `{shlex.join(words)}` to make it again, then the "
+                "same command."
+            )
 
 
 def manifests_below(folder: str | Path) -> list[Path]:

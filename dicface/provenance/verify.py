@@ -6,15 +6,17 @@ unchanged, and when that holds for what it was made from, down to the clips.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
+from typing_extensions import TypedDict
 
 from dicface.base.errors import DicfaceError
+from dicface.base.reading import Own, is_there, read_json
 from dicface.provenance.graph import Graph, Made
 from dicface.provenance.manifest import (
     RUN_MANIFEST,
@@ -25,6 +27,12 @@ from dicface.provenance.manifest import (
     size_of,
 )
 from dicface.weights.registry import SHIPPED, folders
+
+_LISTING = Own("the list of a run's artefacts", "Delete it: the workflow writes it again.")
+
+
+class _Listing(TypedDict):
+    artefacts: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,15 +301,9 @@ def _unaccounted(
 
 
 def _listed(run_manifest: Path) -> list[str]:
-    if not run_manifest.is_file():
+    if not is_there(run_manifest):
         return []
-    try:
-        return sorted(json.loads(run_manifest.read_text())["artefacts"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DicfaceError(
-            f"{run_manifest}: is damaged ({type(error).__name__}: {error}); expected the list of a "
-            "run's artefacts. Delete it: the workflow writes it again."
-        ) from error
+    return sorted(read_json(run_manifest, _LISTING, _Listing)["artefacts"])
 
 
 def _notes(artefacts: Iterable[Made], graph: Graph) -> Iterator[str]:

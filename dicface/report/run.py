@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -41,6 +40,7 @@ from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import read_table
 from dicface.report.trainings import require_alike
+from dicface.runs.files import read_training
 from dicface.runs.folder import Run
 from dicface.runs.results import read_index
 from dicface.video.clips import list_clips, named
@@ -412,7 +412,7 @@ def _lineage(run: Run, network: str | None) -> list[tuple[Path, dict]]:
     lineage: list[tuple[Path, dict]] = []
     while network:
         path = run.network(network).training
-        facts = json.loads(path.read_text())
+        facts = read_training(path)
         lineage.insert(0, (path, facts))
         network = facts.get("starts_from")
     return lineage

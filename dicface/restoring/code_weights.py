@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from dicface.base.device import float64
 from dicface.base.errors import ClipError, MetricError, WeightsError
 from dicface.base.files import atomic_path, sha256_of
+from dicface.base.reading import Array, Own, read_npz, said
 from dicface.base.seeds import torch_generator
 from dicface.video.clips import list_clips, read_frames
 
@@ -48,7 +48,18 @@ class CodeWeights:
     facts: dict[str, Any]
 
 
-ARRAYS = ("mean", "variance", "dirichlet_variance", "drawn")
+_MEASURED = Own(
+    "code weights of a network",
+    "Delete it and measure again.",
+    "Measure the code weights of that network first.",
+    MetricError,
+)
+_ARRAYS = {
+    "mean": Array("f", (None,)),
+    "variance": Array("f", (None,)),
+    "dirichlet_variance": Array("f", (None,), nan=True),
+    "drawn": Array("f", (None,)),
+}
 
 
 def sorted_sums(network: DicFace, alpha: Tensor, *names: str | int) -> tuple[Tensor, ...]:
@@ -166,7 +177,7 @@ def measure_code_weights(
         },
     )
     with atomic_path(out) as temporary:
-        arrays = {name: getattr(made, name) for name in ARRAYS}
+        arrays = {name: getattr(made, name) for name in _ARRAYS}
         np.savez(temporary, facts=json.dumps(made.facts, sort_keys=True), **arrays)
     return made
 
@@ -177,19 +188,10 @@ def read_code_weights(path: str | Path) -> CodeWeights:
     Raises:
         MetricError: The file is missing or damaged.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MetricError(f"{path}: no such file. Measure the code weights of that network first.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in ARRAYS}
-            facts = json.loads(str(stored["facts"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MetricError(
-            f"{path}: code weights cannot be read ({error}); expected the arrays "
-            f"{', '.join(ARRAYS)} and facts. Delete it and measure again."
-        ) from error
-    return CodeWeights(**arrays, facts=facts)
+    arrays = read_npz(path, _MEASURED, {**_ARRAYS, "facts": Array("U", ())})
+    with said(path, _MEASURED):
+        facts = json.loads(str(arrays["facts"]))
+    return CodeWeights(**{name: arrays[name] for name in _ARRAYS}, facts=facts)
 
 
 def _prior(facts: dict[str, Any]) -> float | None:

@@ -8,6 +8,7 @@ frame rate.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from dicface.models.streaming import (
 )
 from dicface.provenance.kept import find, kept
 from dicface.restoring.low_resolution import low_resolution_input
-from dicface.runs.results import COST_FILE
+from dicface.runs.results import COST_FILE, read_cost
 from dicface.video.arrays import to_tensor, to_uint8
 from dicface.video.clips import (
     ClipInfo,
@@ -59,6 +60,8 @@ __all__ = [
     "to_tensor",
     "to_uint8",
 ]
+
+logger = logging.getLogger(__name__)
 
 # Output a hair outside [0, 1] is rounding; anything more is a method that forgot to clamp.
 RANGE_SLACK = 1e-3
@@ -187,7 +190,7 @@ def restore_set(
     left = {name: probe(path) for name, path in inputs.items() if name not in done}
     for info in left.values():
         require_available(method, info.path, info.width, info.height)
-    cost = _cost_before(output_folder / COST_FILE)
+    cost = _cost_before(output_folder)
     cost["clips"] = {name: c for name, c in cost["clips"].items() if name not in left} | done
     if left:
         cost |= {"device": method.device, **_parameters(method)}
@@ -331,11 +334,12 @@ def require_available(method: Restorer, source: object, width: int, height: int)
         raise MethodError(f"{label} cannot restore {source}: {reason}.")
 
 
-def _cost_before(path: Path) -> dict[str, Any]:
+def _cost_before(folder: Path) -> dict[str, Any]:
     """What earlier calls took; nothing where that cannot be read."""
     try:
-        return {"clips": json.loads(path.read_text(encoding="utf-8"))["clips"]}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {"clips": read_cost(folder).get("clips", {})}
+    except ClipError as error:
+        logger.warning("%s What it said is lost.", error)
         return {"clips": {}}
 
 

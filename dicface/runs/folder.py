@@ -165,7 +165,7 @@ class Run:
         """Writes the configuration into both folders, where it does not stand there yet."""
         for path, raw in self.settings_files.items():
             text = yaml.safe_dump(raw, sort_keys=False)
-            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            if not path.is_file() or path.read_bytes() != text.encode():
                 with atomic_path(path) as temporary:
                     temporary.write_text(text, encoding="utf-8")
 

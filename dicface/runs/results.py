@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from dicface.base.errors import ClipError
+from dicface.base.reading import Own, is_there, read_json
 from dicface.video.clips import list_clips
 
 INDEX_FILE = "index.json"
@@ -16,6 +19,30 @@ COST_FILE = "cost.json"
 `frames`, `seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and `device` and
 `parameters` of the method.
 Not in the index, which is digested: seconds differ each time."""
+
+
+_INDEX = Own("which clips were restored", "Delete it to restore them again.", error=ClipError)
+_COST = Own("what restoring took", "Delete it to make it again.", error=ClipError)
+
+
+class _Index(TypedDict, total=False):
+    clips: list[str]
+    restored: str
+    unusable: dict[str, str]
+    notes: dict[str, str]
+    remarks: list[str]
+
+
+class _Clip(TypedDict):
+    frames: int
+    seconds: float
+    gpu_bytes: NotRequired[int]
+
+
+class _Cost(TypedDict):
+    clips: dict[str, _Clip]
+    device: NotRequired[str]
+    parameters: NotRequired[Any]
 
 
 class InFolder:
@@ -99,27 +126,17 @@ def read_index(folder: str | Path) -> dict:
     """Reads a method's `index.json`; empty where there is none.
 
     Raises:
-        ClipError: It is no JSON object.
+        ClipError: It is damaged.
     """
-    return _read_object(Path(folder) / INDEX_FILE)
+    path = Path(folder) / INDEX_FILE
+    return read_json(path, _INDEX, _Index) if is_there(path) else {}
 
 
 def read_cost(folder: str | Path) -> dict:
     """Reads a method's `cost.json`; empty where there is none.
 
     Raises:
-        ClipError: It is no JSON object.
+        ClipError: It is damaged.
     """
-    return _read_object(Path(folder) / COST_FILE)
-
-
-def _read_object(path: Path) -> dict:
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ClipError(f"{path}: cannot be read ({error}). Delete it to make it again.") from error
-    if not isinstance(found, dict):
-        raise ClipError(f"{path}: found {found!r:.40}, expected an object. Delete it.")
-    return found
+    path = Path(folder) / COST_FILE
+    return read_json(path, _COST, _Cost) if is_there(path) else {}

@@ -9,22 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import cv2
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from dicface.base.errors import ClipError, ConfigError, FaceError
-from dicface.data.datasets.shard_landmarks import POINT_COLUMNS
-from dicface.data.datasets.training_index import INDEX_FILE, is_index, read_index
+from dicface.base.reading import Own, open_parquet, open_tensors, said
+from dicface.data.datasets.shard_landmarks import POINT_COLUMNS, SHARD
+from dicface.data.datasets.training_index import INDEX_FILE, is_index
 from dicface.faces.align import Border, estimate_affine, warp
+from dicface.runs.files import read_training_index
 from dicface.training.windows import TrainingWindow
 from dicface.video.clips import list_clips, read_clip
 from dicface.video.sources import read_at
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+STILLS = Own("packed frames of stills", "Delete it and make the file again.", error=ClipError)
 
 Degrade = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 Order = Literal["aligned", "release"]
@@ -104,12 +108,8 @@ class PackedFrames:
                 f"{path} holds single frames, and windows of {window} frames are drawn; expected "
                 "clips for stage IV (data.train)"
             )
-        try:
-            self._frames = safe_open(str(path), framework="numpy").get_slice("frames")
-        except (OSError, SafetensorError) as error:
-            raise ClipError(
-                f"{path}: cannot be read as packed frames ({error}); make the file again"
-            ) from error
+        with said(path, STILLS):
+            self._frames = open_tensors(path, STILLS).get_slice("frames")
         shape, kind = list(self._frames.get_shape()), self._frames.get_dtype()
         if len(shape) != 4 or not shape[0] or shape[1:] != [size, size, 3] or kind != "U8":
             raise ClipError(
@@ -207,7 +207,7 @@ class IndexedClips:
         if order not in ("aligned", "release"):
             raise ConfigError(f"order: found '{order}', expected aligned or release")
         self.folder, self.size, self.order, self.border = Path(index).parent, size, order, border
-        table = read_index(Path(index))
+        table = read_training_index(index)
         table = table[(table["left_out"] == "") & (table["num_frames"] >= window)]
         if table.empty:
             raise ClipError(
@@ -297,19 +297,14 @@ class IndexedClips:
 
 @lru_cache(maxsize=256)
 def _opened(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path)
+    return open_parquet(path, SHARD)
 
 
 @lru_cache(maxsize=4096)
 def _clip_points(path: Path, row_group: int, name: str) -> NDArray[np.float64]:
     """(T, 5, 2) px of the clip's frame, cropped if its meta file says so."""
-    try:
+    with said(path, SHARD):
         table = _opened(path).read_row_group(row_group, columns=["clip", *POINT_COLUMNS])
-    except (OSError, pa.ArrowException) as error:
-        raise ClipError(
-            f"{path}: landmarks of '{name}' cannot be read ({type(error).__name__}); delete the "
-            "file, then run the landmarks' job and the index again"
-        ) from error
     rows = table.to_pandas()
     if set(rows["clip"]) != {name}:
         raise FaceError(

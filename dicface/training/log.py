@@ -15,7 +15,10 @@ from tqdm import tqdm
 
 from dicface.base.device import float64
 from dicface.base.files import atomic_path
+from dicface.base.reading import is_there
 from dicface.config.settings import TrainSettings
+from dicface.runs.files import read_steps
+from dicface.training.state import Progress
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -27,28 +30,31 @@ class TrainingLog:
     Args:
         fabric: The processes.
         folder: The network's folder.
-        first: Step at which the training starts or resumes.
+        progress: Where the training starts or resumes.
         settings: The network's settings.
         name: The network's name.
     """
 
     def __init__(
-        self, fabric: Fabric, folder: Path, first: int, settings: TrainSettings, name: str
+        self, fabric: Fabric, folder: Path, progress: Progress, settings: TrainSettings, name: str
     ) -> None:
         self.fabric, self.settings = fabric, settings
         self.path = folder / "stats.jsonl"
         self.board = None
         if fabric.is_global_zero:
-            self._open(folder, first)
+            self._open(folder, progress.step)
         self.bar = tqdm(
             total=settings.steps,
-            initial=first,
+            initial=progress.step,
             desc=f"train {name}",
             unit="step",
             disable=not fabric.is_global_zero,
         )
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
+        # Other processes have sums of their own: lines that a resumed one writes first are of the
+        # steps since.
+        alone = fabric.world_size == 1
+        self.sums = dict(progress.sums) if alone else {}
+        self.count = progress.count if alone else 0
         self.waited = self.elapsed = 0.0
 
     @property
@@ -71,6 +77,10 @@ class TrainingLog:
             self.bar.close()
             if self.board is not None:
                 self.board.close()
+
+    def progress(self, step: int, seconds: float) -> Progress:
+        """How far it is after `step` steps, which took `seconds`."""
+        return Progress(step=step, seconds=seconds, sums=self.sums, count=self.count)
 
     def record(self, terms: dict[str, Tensor]) -> None:
         """Adds the loss terms of one part of a batch."""
@@ -101,8 +111,8 @@ class TrainingLog:
         from torch.utils.tensorboard import SummaryWriter
 
         # Lines of steps that a killed run made after its last checkpoint are made again.
-        lines = self.path.read_text().splitlines() if self.path.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= first]
+        steps = read_steps(self.path) if is_there(self.path) else []
+        kept = [step for step in steps if step["step"] <= first]
         with atomic_path(self.path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in kept))
+            temporary.write_text("".join(f"{json.dumps(step)}\n" for step in kept))
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first)

@@ -13,7 +13,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ from dicface.config.networks import Network, network
 from dicface.config.settings import Config, TrainSettings
 from dicface.data.degradation.tasks import task_input
 from dicface.models import build
-from dicface.models.checkpoint import load_tensors, read_header, save_weights
+from dicface.models.checkpoint import save_weights
 from dicface.training import losses
 from dicface.training.clips import open_clips
 from dicface.training.codebook import LivingCodebook, replace_rows
@@ -36,6 +35,8 @@ from dicface.training.distributed import Shares, launch
 from dicface.training.log import TrainingLog
 from dicface.training.samples import TrainingWindows
 from dicface.training.stages import Stage, StageLoss, build_stage
+from dicface.training.state import CHECKPOINT, Ema, Learner, State
+from dicface.training.stopping import Asked, listening
 from dicface.weights import registry
 from dicface.weights.load import load_into
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
-CHECKPOINT = "checkpoint.safetensors"
 
 Watch = Callable[[int, float, dict[str, Tensor]], None]
 """Is told steps done, seconds, and the averaged weights, whenever a checkpoint was written."""
@@ -55,57 +55,6 @@ def learning_rate(step: int, s: TrainSettings) -> float:
     """Cosine from the first to the final rate; `step` counts from 0 (the release's schedule)."""
     span = (s.learning_rate - s.final_learning_rate) / 2
     return s.final_learning_rate + span * (1 + math.cos(math.pi * step / s.steps))
-
-
-class Ema:
-    """Exponential moving average of parameters by name, kept beside the network."""
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.tensors = {name: p.detach().clone() for name, p in network.named_parameters()}
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Moves the average towards the network's present parameters."""
-        for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                self.tensors[name].lerp_(parameter, 1 - self.decay)
-
-    def state_dict(self, network: nn.Module) -> dict[str, Tensor]:
-        """Returns the network's state with averaged parameters."""
-        return {**network.state_dict(), **self.tensors}
-
-
-class Learner:
-    """A module, its Adam and their names: what a checkpoint holds of one network."""
-
-    def __init__(self, module: nn.Module, s: TrainSettings) -> None:
-        self.module = module
-        self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.Adam(
-            self.parameters.values(), lr=s.learning_rate, betas=s.betas
-        )
-
-    def tensors(self, prefix: str) -> dict[str, Tensor]:
-        """Returns parameters, buffers and Adam's moments by name."""
-        state = {f"{prefix}/module/{n}": t for n, t in self.module.state_dict().items()}
-        for name, parameter in self.parameters.items():
-            for moment, value in self.optimizer.state[parameter].items():
-                state[f"{prefix}/adam/{name}/{moment}"] = value
-        return state
-
-    def load(self, prefix: str, state: dict[str, Tensor]) -> None:
-        """Restores what `tensors` returned."""
-        start = f"{prefix}/module/"
-        self.module.load_state_dict(
-            {n.removeprefix(start): t for n, t in state.items() if n.startswith(start)}
-        )
-        for name, parameter in self.parameters.items():
-            start = f"{prefix}/adam/{name}/"
-            moments = {n.removeprefix(start): t for n, t in state.items() if n.startswith(start)}
-            for moment, value in moments.items():
-                moments[moment] = value if moment == "step" else value.to(parameter.device)
-            self.optimizer.state[parameter] = moments
 
 
 def train_stage(
@@ -130,7 +79,8 @@ def train_stage(
 
     Raises:
         ConfigError: There are fewer GPUs than asked for, or a batch cannot be shared evenly.
-        TrainingError: A loss is not finite, the discriminator's included.
+        TrainingError: A loss is not finite, the discriminator's included; or SIGINT or SIGTERM
+            ended it, after its state was saved.
         WeightsError: Weights to start from are missing or do not fit.
         ClipError: A training clip cannot be read or is too short.
     """
@@ -138,11 +88,19 @@ def train_stage(
     s = resolved.train
     if s.released:
         return _take_released(config, resolved, Path(out) / name)
+    with listening() as asked:
+        return _train(config, resolved, clips, Path(out), watch, asked)
+
+
+def _train(
+    config: Config, resolved: Network, clips: Path, out: Path, watch: Watch | None, asked: Asked
+) -> Path:
+    name, s = resolved.name, resolved.train
     fabric = launch(config, s)
-    folder = Path(out) / name
+    folder = out / name
     # Seeded by the stage: a variant starts from its parent's numbers and sees its samples.
     torch.manual_seed(seed_of(resolved.seed_name, "init", resolved.stage))
-    stage, sources = build_stage(config, name, Path(out))
+    stage, sources = build_stage(config, name, out)
     origin = {
         **resolved.decides(),
         "network": resolved.kind,
@@ -169,8 +127,9 @@ def train_stage(
             steps=s.steps,
         )
     ema = Ema(stage.network, s.ema_decay)
-    state = _State(folder, origin, learner, critic, codebook, ema)
-    first, seconds = state.resume()
+    state = State(folder, origin, learner, critic, codebook, ema)
+    progress = state.resume(s.steps)
+    first, seconds = progress.step, progress.seconds
     if config.compute.compile:
         stage.network.compile()
     stage_on_device, optimizer = fabric.setup(stage, learner.optimizer)
@@ -178,11 +137,11 @@ def train_stage(
         critic.module, critic.optimizer = fabric.setup(critic.module, critic.optimizer)
     ema.tensors = {n: t.to(fabric.device) for n, t in ema.tensors.items()}
     shares = Shares.of(s, fabric.world_size, fabric.global_rank)
-    log = TrainingLog(fabric, folder, first, s, name)
+    log = TrainingLog(fabric, folder, progress, s, name)
     stage_on_device.train()
 
     started = time.monotonic()
-    batches = _batches(config, resolved, clips, first, shares)
+    data, batches = _batches(config, resolved, clips, first, shares)
     for step, parts in log.steps(batches, first, len(shares.parts)):
         rate = learning_rate(step, s)
         stage.begin(step)
@@ -203,12 +162,14 @@ def train_stage(
                 if adversarial and step >= s.gan_start + s.gan_lead:
                     terms["gan"] = _generator_term(stage, critic.module, loss, s)
                     total = total + terms["gan"]
-                _require_finite(total, terms, name, step)
+                if not torch.isfinite(total):
+                    raise _not_finite(terms, state, step, data, s)
                 fabric.backward(total / len(shares.parts))
             if adversarial:
                 with fabric.no_backward_sync(critic.module, enabled=not part.last):
                     terms["critic"] = _critic_term(critic, loss, s)
-                    _require_finite(terms["critic"], terms, name, step)
+                    if not torch.isfinite(terms["critic"]):
+                        raise _not_finite(terms, state, step, data, s)
                     fabric.backward(terms["critic"] / len(shares.parts))
             if codebook is not None:
                 codebook.observe(loss.latent, loss.indices)
@@ -222,11 +183,20 @@ def train_stage(
         if codebook is not None and codebook.moves(step):
             _move_codes(fabric, codebook, step, stage, optimizer, ema, resolved.seed_name)
         log.step_done(step, rate)
-        if (step + 1) % s.save_every == 0 and step + 1 < s.steps and fabric.is_global_zero:
+        done = step + 1
+        is_due = done < s.steps and done % s.save_every == 0
+        signal = asked.name(fabric) if done < s.steps else ""
+        if (is_due or signal) and fabric.is_global_zero:
             elapsed = seconds + time.monotonic() - started
-            state.save(step + 1, elapsed)
-            if watch is not None:
-                watch(step + 1, elapsed, ema.state_dict(stage.network))
+            state.save(log.progress(done, elapsed))
+            if is_due and watch is not None:
+                watch(done, elapsed, ema.state_dict(stage.network))
+        if signal:
+            fabric.barrier()
+            raise TrainingError(
+                f"{name}: {signal} ended it after step {done} of {s.steps}; {state.last_good()}, "
+                "and the same command goes on from there."
+            )
     seconds += time.monotonic() - started
 
     if fabric.is_global_zero:
@@ -276,8 +246,8 @@ def _take_released(config: Config, resolved: Network, folder: Path) -> Path:
 
 def _batches(
     config: Config, resolved: Network, clips: Path, first: int, shares: Shares
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """This process's parts of every step's batch, in order, from step `first` on."""
+) -> tuple[TrainingWindows, Iterator[tuple[Tensor, Tensor]]]:
+    """The samples, and this process's parts of every step's batch, in order, from step `first`."""
     s = resolved.train
     order = config.data.train.order
     data = TrainingWindows(
@@ -297,19 +267,23 @@ def _batches(
         for step in range(first, s.steps)
         for part in shares.parts
     ]
-    return iter(DataLoader(data, batch_sampler=batches, num_workers=s.num_workers))
+    return data, iter(DataLoader(data, batch_sampler=batches, num_workers=s.num_workers))
 
 
-def _require_finite(total: Tensor, terms: dict[str, Tensor], name: str, step: int) -> None:
-    if not torch.isfinite(total):
-        advice = "train.learning_rate or train.kl_scale"
-        if "critic" in terms:
-            advice = "train.gan_rate or train.gan_weight, or raise train.gan_r1"
-        raise TrainingError(
-            f"{name}, step {step}: the loss is not finite ("
-            + ", ".join(f"{key} {value.detach().item():.4g}" for key, value in terms.items())
-            + f"). Lower {advice}; the last checkpoint is kept."
-        )
+def _not_finite(
+    terms: dict[str, Tensor], state: State, step: int, data: TrainingWindows, s: TrainSettings
+) -> TrainingError:
+    """Says which loss is not finite, on which clips, and what there is to go on with."""
+    advice = "train.learning_rate or train.kl_scale"
+    if "critic" in terms:
+        advice = "train.gan_rate or train.gan_weight, or raise train.gan_r1"
+    samples = range(step * s.batch_size, (step + 1) * s.batch_size)
+    values = ", ".join(f"{key} {value.detach().item():.4g}" for key, value in terms.items())
+    return TrainingError(
+        f"{state.folder.name}, step {step}: the loss is not finite ({values}) in a batch of the "
+        f"clips {', '.join(dict.fromkeys(map(data.clip_of, samples)))}. Lower {advice}; "
+        f"{state.last_good()}."
+    )
 
 
 def _generator_term(stage: Stage, critic: nn.Module, loss: StageLoss, s: TrainSettings) -> Tensor:
@@ -344,63 +318,6 @@ def _move_codes(
     codes, moved = (fabric.broadcast(each.to(fabric.device)) for each in (codes, moved))
     averaged = ema.tensors["quantize.embedding.weight"]
     replace_rows(weight, averaged, optimizer, codes, moved)
-
-
-@dataclass
-class _State:
-    """What a checkpoint holds, and its file."""
-
-    folder: Path
-    origin: dict
-    learner: Learner
-    critic: Learner | None
-    codebook: LivingCodebook | None
-    ema: Ema
-
-    def save(self, step: int, seconds: float) -> None:
-        """Writes the checkpoint after `step` steps.
-
-        Raises:
-            TrainingError: A number is not finite; the checkpoint before stays as it is.
-        """
-        tensors = self.learner.tensors("network")
-        tensors |= {f"ema/{n}": t for n, t in self.ema.tensors.items()}
-        if self.critic is not None:
-            tensors |= self.critic.tensors("critic")
-        if self.codebook is not None:
-            tensors |= self.codebook.tensors()
-        spoilt = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-        if spoilt:
-            raise TrainingError(
-                f"{self.folder.name}, step {step}: {len(spoilt)} tensors are not finite "
-                f"({', '.join(spoilt[:3])}). Lower the learning rate of what they belong to; "
-                f"{self.folder / CHECKPOINT} holds the last good state."
-            )
-        facts = {"origin": self.origin, "step": step, "seconds": seconds}
-        save_weights(self.folder / CHECKPOINT, tensors, facts)
-
-    def resume(self) -> tuple[int, float]:
-        """Loads the checkpoint, if there is one of these settings; returns steps and seconds."""
-        path = self.folder / CHECKPOINT
-        if not path.is_file():
-            return 0, 0.0
-        try:
-            facts, tensors = read_header(path), load_tensors(path)
-        except WeightsError as error:
-            raise TrainingError(
-                f"{error} Or delete it to train the stage from its start."
-            ) from error
-        if facts["origin"] != self.origin:
-            logger.warning("%s was made with other settings: training from the start.", path)
-            return 0, 0.0
-        self.learner.load("network", tensors)
-        if self.critic is not None:
-            self.critic.load("critic", tensors)
-        if self.codebook is not None:
-            self.codebook.load(tensors)
-        self.ema.tensors = {name: tensors[f"ema/{name}"] for name in self.ema.tensors}
-        logger.info("going on at step %d of %s", facts["step"], self.folder.name)
-        return facts["step"], facts["seconds"]
 
 
 def _summary(stage: Stage, resolved: Network, seconds: float) -> dict[str, object]:

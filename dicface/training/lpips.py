@@ -69,14 +69,15 @@ def perceptual_network(backbone: Path | None = None) -> lpips.LPIPS:
 
     # Here, so that losses can be computed where torch alone is installed.
     from dicface.weights import registry
+    from dicface.weights.convert import read_checkpoint
 
     backbone = backbone or registry.find("vgg16")
     if backbone is None:
         raise WeightsError(f"{registry.where_to_get('vgg16')}; or set lambda2 to 0.")
     network = untrained_network()
     lins = Path(lpips.__file__).parent / "weights" / "v0.1" / "vgg.pth"
-    network.load_state_dict(torch.load(lins, map_location="cpu", weights_only=True), strict=False)
-    vgg = torch.load(backbone, map_location="cpu", weights_only=True)
+    network.load_state_dict(read_checkpoint(lins), strict=False)
+    vgg = read_checkpoint(backbone)
     try:
         for name, parameter in network.net.named_parameters():  # slice3.10.weight
             parameter.data.copy_(vgg["features." + name.split(".", 1)[1]])

@@ -68,8 +68,7 @@ class TrainingWindows(Dataset):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns (input, truth), each (window, 3, S, S) float32 in [-1, 1]."""
-        rng = numpy_rng(*self.seed_names, "sample", index)
-        clip = int(rng.integers(len(self.clips.names)))
+        rng, clip = self._draw(index)
         window = sample_window(
             self.clips.num_frames(clip),
             self.sampling,
@@ -96,6 +95,14 @@ class TrainingWindows(Dataset):
         tensor = torch.from_numpy(np.ascontiguousarray(values.transpose(0, 1, 4, 2, 3)))
         tensor = (tensor - 0.5) / 0.5
         return tensor[0], tensor[1]
+
+    def clip_of(self, index: int) -> str:
+        """Name of the clip that a sample is drawn from."""
+        return self.clips.names[self._draw(index)[1]]
+
+    def _draw(self, index: int) -> tuple[np.random.Generator, int]:
+        rng = numpy_rng(*self.seed_names, "sample", index)
+        return rng, int(rng.integers(len(self.clips.names)))
 
     def _degrade_version(self, clip: int, version: int) -> np.ndarray:
         names = (*self.seed_names, "version", self.clips.names[clip], version)

@@ -15,14 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from dicface.base.errors import WeightsError
-from dicface.base.files import atomic_path
+from dicface.base.files import atomic_path, sha256_of
+from dicface.base.reading import Own, read_header, read_tensors, said
 from dicface.weights import registry
 
+_WEIGHTS = Own(
+    "weights as a whole safetensors file",
+    "It looks damaged or cut short; delete it and get it again.",
+    "Check the path.",
+    WeightsError,
+)
 HEADER = "dicface.checkpoint"
 """Metadata key; JSON: `nested`, names of the wrappers, and `plain`, the values beside tensors."""
 
@@ -39,9 +45,9 @@ def read_checkpoint(path: str | Path) -> Any:  # noqa: ANN401 - whatever the che
     """
     path = Path(path)
     path = registry.converted_copy(path) or path
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     try:
-        if path.suffix == ".safetensors":
-            return _read_safetensors(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file. Check the path.") from error
@@ -51,11 +57,32 @@ def read_checkpoint(path: str | Path) -> Any:  # noqa: ANN401 - whatever the che
             "another kind of file, or would run code when opened, which is refused; get it from "
             "its authors."
         ) from error
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # torch raises many kinds for damaged files
         raise WeightsError(
             f"{path}: cannot be read as weights ({_first_line(error)}). The file looks damaged or "
             "cut short; delete it and get it again."
         ) from error
+
+
+def read_script(path: Path, name: str, device: str) -> torch.jit.ScriptModule:
+    """Loads a TorchScript file, whose code then runs: the one that the registry knows, no other.
+
+    Args:
+        path: The file.
+        name: Its entry of the registry.
+        device: Where it runs.
+
+    Raises:
+        WeightsError: Its sha256 is not the registry's, whatever lies beside it.
+    """
+    known = registry.entry(name)
+    found = sha256_of(path)
+    if found != known.sha256:
+        raise WeightsError(
+            f"{path}: is a program with sha256 {found[:16]}…, expected {str(known.sha256)[:16]}…; "
+            f"another one is never run. Delete it, then {registry.how_to_get(known)}."
+        )
+    return torch.jit.load(str(path), map_location=device).eval()
 
 
 def convertible(path: Path, name: str) -> bool:
@@ -107,12 +134,11 @@ def convert(source: Path, target: Path) -> bool:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-    tensors = load_file(path)
+    metadata, tensors = read_header(path, _WEIGHTS), read_tensors(path, _WEIGHTS)
     if HEADER not in metadata:
         return tensors
-    header = json.loads(metadata[HEADER])
+    with said(path, _WEIGHTS):
+        header = json.loads(metadata[HEADER])
     content: dict[str, Any] = {name: {} for name in header["nested"]}
     for name, value in {**header["plain"], **tensors}.items():
         wrapper, slash, inner = name.partition("/")

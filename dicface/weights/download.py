@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import http.client
-import json
 import logging
 import re
 import shutil
@@ -23,12 +22,14 @@ from tqdm import tqdm
 from dicface.base import __version__
 from dicface.base.errors import WeightsError
 from dicface.base.files import write_json
+from dicface.base.reading import Own, is_there, read_json
 
 TIMEOUT_S = 60
 BLOCK = 1 << 20
 ATTEMPTS = 5
 """How often a cut connection is taken up again in one run, as long as each brings more bytes."""
 
+_NOTE = Own("what a part belongs to", "The file is fetched from its start.", error=WeightsError)
 _LOG = logging.getLogger(__name__)
 
 
@@ -235,11 +236,14 @@ def _record_file(part: Path) -> Path:
 
 
 def _record(part: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(_record_file(part).read_text())
-    except (OSError, ValueError):
+    path = _record_file(part)
+    if not is_there(path):
         return {}
-    return found if isinstance(found, dict) else {}
+    try:
+        return read_json(path, _NOTE)
+    except WeightsError as error:
+        _LOG.warning("%s", error)
+        return {}
 
 
 def _strong(etag: str | None) -> str | None:

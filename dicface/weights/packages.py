@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,16 +52,13 @@ def lite_distance(name: str) -> LiteDistance:
 
 def lite_state(name: str) -> dict[str, Tensor]:
     """The tensors of `efficientnet_lite0` or `efficientnet_lite2` (errors as `lite_distance`)."""
-    import torch
+    from dicface.weights.convert import read_checkpoint
 
-    path = lite_file(name)
-    package, version, _ = LITE_FILES[name]
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
-        raise WeightsError(
-            f"{path}: cannot be read ({error}). Install {package}=={version} again."
-        ) from error
+        return read_checkpoint(lite_file(name))
+    except WeightsError as error:
+        package, version, _ = LITE_FILES[name]
+        raise WeightsError(f"{error} Install {package}=={version} again.") from error
 
 
 def lite_file(name: str) -> Path:

@@ -14,10 +14,13 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Required
+
+from typing_extensions import TypedDict
 
 from dicface.base.errors import WeightsError
 from dicface.base.files import atomic_path, sha256_of
+from dicface.base.reading import Own, is_there, read_yaml
 
 REGISTRY = Path(__file__).with_name("registry.yaml")
 SHIPPED = Path(__file__).with_name("shipped")
@@ -36,6 +39,48 @@ CONSEQUENCES: dict[Use, str] = {
     "private research",
 }
 """What a user may do with a file, in words."""
+
+_REGISTRY = Own("the registry of weights", "Install the suite again.", error=WeightsError)
+_RECORDS = Own(
+    "`files` and `licences` as `dicface weights` writes them",
+    "Mend it or delete it; `dicface weights add` records a file's digest again.",
+    error=WeightsError,
+)
+
+
+class _Copy(TypedDict):
+    file: str
+    sha256: str
+
+
+class _Record(TypedDict, total=False):
+    name: str
+    sha256: Required[str]
+    bytes: int
+    source: str
+    converted: _Copy
+
+
+class _Lock(TypedDict, total=False):
+    files: dict[str, _Record]
+    licences: list[str]
+
+
+class _Entry(TypedDict, total=False):
+    file: Required[str]
+    url: Required[str]
+    licence: Required[str]
+    use: Required[Use]
+    used_for: Required[str]
+    sha256: str | None
+    sha256_prefix: str | None
+    git_blob_sha1: str | None
+    bytes: int | None
+    mirrors: list[str] | None
+    page: bool
+    pages: list[str] | None
+    member: str | None
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +145,7 @@ class WeightsEntry:
 @functools.cache
 def registry() -> dict[str, WeightsEntry]:
     """Returns all known files by name, in the order of `registry.yaml`."""
-    # Here and below, so that methods can be imported where torch alone is installed.
-    import yaml
-
-    entries = yaml.safe_load(REGISTRY.read_text())
+    entries = read_yaml(REGISTRY, _REGISTRY, dict[str, _Entry])
     lists = ("mirrors", "pages")
     return {
         name: WeightsEntry(
@@ -286,29 +328,14 @@ def read_lock(folder: Path) -> dict[str, Any]:
     Raises:
         WeightsError: The file is damaged.
     """
-    import yaml
-
     path = folder / LOCK
-    try:
-        found = yaml.safe_load(path.read_text()) or {}
-    except (FileNotFoundError, NotADirectoryError):
-        found = {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]}). Mend it or delete it; "
-            "`dicface weights add` records a file's digest again."
-        ) from error
-    kinds = (("files", dict), ("licences", list))
-    if not isinstance(found, dict) or not all(isinstance(found.get(k, t()), t) for k, t in kinds):
-        raise WeightsError(
-            f"{path}: holds something else; expected `files` and `licences` as `dicface weights` "
-            "writes them. Mend it or delete it."
-        )
-    return {"files": {}, "licences": []} | found
+    found = read_yaml(path, _RECORDS, _Lock | None) if is_there(path) else None
+    return {"files": {}, "licences": []} | (found or {})
 
 
 def write_lock(folder: Path, content: dict[str, Any]) -> None:
     """Writes a folder's records, atomically."""
+    # Here, so that methods can be imported where torch alone is installed.
     import yaml
 
     note = "# Written by `dicface weights`: digests of the files here, checked at every use.\n"
@@ -323,7 +350,7 @@ def records_of(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     """
     own = [path.parent, *(folder for folder in folders() if folder != path.parent)]
     found = [(folder, read_lock(folder)["files"].get(path.name)) for folder in own]
-    return [(folder, record) for folder, record in found if isinstance(record, dict)]
+    return [(folder, record) for folder, record in found if record]
 
 
 def recorded_digest(path: Path) -> str | None:

@@ -251,7 +251,7 @@ class TestLoadWeights:
             dicface.load_weights(tmp_path / "mine.pth")
         cut = tmp_path / "cut.safetensors"
         cut.write_bytes(trained.read_bytes()[:-8])
-        with pytest.raises(WeightsError, match="no whole safetensors file"):
+        with pytest.raises(WeightsError, match="expected a whole safetensors file"):
             dicface.load_weights(cut)
 
 

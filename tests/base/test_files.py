@@ -11,7 +11,7 @@ import pytest
 
 from dicface.base import files
 from dicface.base.errors import DicfaceError
-from dicface.base.files import atomic_path, hold_lock, stamp_of_folder
+from dicface.base.files import atomic_path, hold_lock, stamp_of_folder, write_json
 
 
 def write_to_a_full_disk(path: Path) -> None:
@@ -88,3 +88,10 @@ def test_a_stamp_of_one_video_notices_its_change(tmp_path: Path) -> None:
     stamp_of_folder.cache_clear()
     video.write_bytes(b"12")
     assert stamp_of_folder(video) != before
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.json" / "mine").mkdir(parents=True)
+    with pytest.raises(DicfaceError, match=r"a\.json: is a folder; .*Move it away"):
+        write_json(tmp_path / "a.json", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

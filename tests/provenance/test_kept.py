@@ -24,7 +24,10 @@ def test_a_piece_made_from_the_same_is_kept(tmp_path: Path) -> None:
     assert make(tmp_path, "a", {"seed": 2, "sizes": [2, 3]})
 
 
-@pytest.mark.parametrize("damage", ["changed", "gone", "record", "half a record", "another shape"])
+@pytest.mark.parametrize(
+    "damage",
+    ["changed", "gone", "record", "half a record", "another shape", "another fact", "a folder"],
+)
 def test_a_piece_that_is_not_what_was_written_is_made_again(tmp_path: Path, damage: str) -> None:
     make(tmp_path, "a", {"seed": 1})
     file, record = tmp_path / "a.txt", tmp_path / FOLDER / "a.json"
@@ -39,6 +42,12 @@ def test_a_piece_that_is_not_what_was_written_is_made_again(tmp_path: Path, dama
             record.write_text(record.read_text()[:20])
         case "another shape":
             record.write_text(json.dumps({"made_from": {"seed": 1}, "files": [], "facts": {}}))
+        case "another fact":
+            facts = json.loads(record.read_text())
+            record.write_text(json.dumps(facts | {"facts": {"made_from": {"seed": 3}}}))
+        case "a folder":
+            record.unlink()
+            record.mkdir()
     assert make(tmp_path, "a", {"seed": 1})
     assert file.read_text() == "made"
     assert not make(tmp_path, "a", {"seed": 1})

@@ -170,9 +170,12 @@ def test_a_card_is_written_but_never_over_a_readme_of_the_users(run):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is damaged: no JSON"),
-        ("[]", "without artefact, root"),
-        ('{"artefact": {}}', "without root, inputs"),
+        ("{", "is no JSON"),
+        ("[]", "found \\[\\]; expected .*a manifest"),
+        (
+            '{"artefact": {}}',
+            "lacks format, artefact.sha256, artefact.bytes, root, command",
+        ),
     ],
 )
 def test_a_damaged_manifest_is_named(run, text, said):
@@ -187,7 +190,7 @@ def test_another_format_is_refused(run):
     make(run)
     path = sidecar(run / "out" / "index.json")
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(DicfaceError, match="of format 2; expected format 1"):
+    with pytest.raises(DicfaceError, match="has the format 2; expected format 1"):
         read_manifest(path)
 
 
@@ -203,6 +206,32 @@ def test_the_run_manifest_lists_every_artefact_with_the_digest_of_its_manifest(r
             "manifest_sha256": digest(path)[0],
         }
     }
+
+
+def test_nothing_is_made_from_what_is_no_longer_what_was_written(run):
+    make(run)
+    clip = run / "out" / "b.mkv"
+    made = Artefact(
+        path=run / "scores" / "metrics.parquet",
+        kind="scores",
+        inputs={"restored": [clip]},
+        outputs=lambda: [],
+        settings={},
+    )
+    clip.write_bytes(b"other")
+    (run / "out" / "index.json").unlink()
+    with (
+        pytest.raises(DicfaceError, match=r"b\.mkv: is no longer what was written .*`dicface res"),
+        recorded(made, ["dicface", "score"], repository=run),
+    ):
+        pytest.fail("the work is not done")
+    clip.rename(run / "out" / "c.mkv")
+    made.inputs["restored"][0] = run / "out" / "c.mkv"
+    with (
+        pytest.raises(DicfaceError, match=r"b\.mkv: is gone, or no file any more"),
+        recorded(made, ["dicface", "score"], repository=run),
+    ):
+        pytest.fail("the work is not done")
 
 
 def test_a_folder_of_frames_has_one_digest(tmp_path):

@@ -97,9 +97,9 @@ def make_run(run: Run) -> None:
     for method in ("input", METHOD):
         with job("score", run, task="bfr", method=method):
             make_scores(run.results("bfr", method).folder, method)
-    floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
+    floor = {"kind": ["re-encoded"], "metric": ["psnr"], "value": [40.0], "clips": [2]}
     with job("noise_floor", run):
-        floor.to_parquet(run.noise_floor)
+        pd.DataFrame(floor).assign(backbone="pixels").to_parquet(run.noise_floor)
     assert main(["job", "table", "--run", str(run.folder), "--table", "table1"]) == 0
 
 
@@ -203,9 +203,19 @@ def test_what_was_made_again_leaves_those_behind_that_were_made_before(run):
     assert wrong[TABLE] == [("stands on", CLIP)]
 
 
-def test_an_input_that_its_maker_did_not_make_is_named(run):
+def test_an_input_that_its_maker_did_not_make_is_refused_and_named(run, monkeypatch):
     """The file was changed before it was read: it is as it was then, and not as it was made."""
     change(run / "bfr" / METHOD / "test_000.mkv")
+    said = (
+        rf"test_000\.mkv: is no longer what was written .*job restore --run .* --method {METHOD}`"
+    )
+    with (
+        pytest.raises(DicfaceError, match=said),
+        job("score", Run.load(run), task="bfr", method=METHOD),
+    ):
+        pytest.fail("nothing is made from it")
+    # As manifests of earlier versions have it.
+    monkeypatch.setattr("dicface.provenance.manifest.require_as_written", lambda *_: None)
     with job("score", Run.load(run), task="bfr", method=METHOD):
         pass
     file = f"demo/bfr/{METHOD}/test_000.mkv"
@@ -232,7 +242,9 @@ def test_an_artefact_that_the_run_manifest_lists_and_that_is_gone(run):
         path.unlink()
     assert found(run) == {TABLE: [("artefact missing", TABLE)]}
     (run / "manifest.json").write_text("[]")
-    with pytest.raises(DicfaceError, match=r"manifest\.json: is damaged"):
+    with pytest.raises(
+        DicfaceError, match=r"manifest\.json: .*list of a run's artefacts\. Delete it"
+    ):
         verify([run], progress=False)
 
 
@@ -330,6 +342,8 @@ def test_cards_of_clips_that_others_made_leave_terms_and_paths_to_them(tmp_path)
     source = str(tmp_path / "secret" / "a.mp4")
     row = {"clip": "a", "num_frames": 4, "fps": 25.0, "identity": "a", "source": source}
     row |= {"num_interpolated": 1, "detector": "dlib", "left_out": "", "landmarks": ""}
+    row |= dict.fromkeys(("height", "width", "row_group"), 0)
+    row |= dict.fromkeys((f"crop_{corner}" for corner in ("x0", "y0", "x1", "y1")), -1)
     pd.DataFrame([row, {**row, "clip": "b", "left_out": "no face"}]).to_parquet(
         tmp_path / "index.parquet"
     )
@@ -346,7 +360,9 @@ def test_the_card_of_released_weights_names_their_file_and_terms(tmp_path):
     released = {"name": "vqgan_code1024", "file": "vqgan_code1024.pth", "sha256": "cd" * 32}
     facts = {"stage": "vqgan", "settings": {"resolution": 512}, "released": released}
     write_json(tmp_path / "settings.json", facts)
-    write_json(tmp_path / "training.json", {"steps": 0, "seconds": 0.0, "parameters": 5})
+    write_json(
+        tmp_path / "training.json", {"name": "vqgan", "steps": 0, "seconds": 0.0, "parameters": 5}
+    )
     card = cards.network_card(
         tmp_path, manifest_of("network", stage="vqgan", settings={"resolution": 512})
     )

@@ -60,8 +60,8 @@ def run(tmp_path):
         path.with_name("weights.safetensors").write_bytes(b"weights")
         facts = {"name": stage, "starts_from": start, "steps": 11, "seconds": 2.3, "threads": 2}
         path.write_text(json.dumps({**facts, "parameters": 1234567}))
-    floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
-    floor.to_parquet(folder / "noise_floor.parquet")
+    floor = {"kind": ["re-encoded"], "metric": ["psnr"], "value": [40.0], "clips": [2]}
+    pd.DataFrame(floor).assign(backbone="pixels").to_parquet(folder / "noise_floor.parquet")
     return Run(config=CONFIG, raw={}, folder=folder, train_folder=folder)
 
 

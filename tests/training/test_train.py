@@ -2,6 +2,9 @@
 
 import copy
 import json
+import os
+import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +141,89 @@ def test_a_killed_run_ends_with_the_same_weights(
     assert not (tmp_path / "cut/dicface" / CHECKPOINT).exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_asked_to_end_saves_first_and_loses_nothing(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    raw["train"]["defaults"] |= {"save_every": 4, "log_every": 4}
+    config = config_of(raw)
+    whole = train_stage(config, "vqgan", clips=clips, out=tmp_path / "whole")
+    update, updates = Ema.update, 0
+
+    def asked_to_end(self: Ema, network: torch.nn.Module) -> None:
+        nonlocal updates
+        update(self, network)
+        updates += 1
+        if updates == 3:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Ema, "update", asked_to_end)
+    handler = signal.getsignal(number)
+    said = f"vqgan: {signal.Signals(number).name} ended it after step 3 of 6; .*holds the last good"
+    with pytest.raises(TrainingError, match=said):
+        train_stage(config, "vqgan", clips=clips, out=tmp_path / "cut")
+    assert signal.getsignal(number) is handler
+    assert read_header(tmp_path / "cut/vqgan" / CHECKPOINT)["step"] == 3
+    cut = train_stage(config, "vqgan", clips=clips, out=tmp_path / "cut")
+    assert cut.read_bytes() == whole.read_bytes()
+    # Means since the last line hold the steps before the signal too.
+    assert (cut.parent / "stats.jsonl").read_bytes() == (whole.parent / "stats.jsonl").read_bytes()
+
+
+def test_a_loss_that_is_not_finite_names_step_clips_and_last_good_state(
+    raw: dict, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, spoil = AlignedClips.read, False
+
+    def spoilt(self: AlignedClips, clip: int, window: TrainingWindow) -> np.ndarray:
+        return read(self, clip, window).astype(np.float32) * (np.nan if spoil else 1)
+
+    monkeypatch.setattr(AlignedClips, "read", spoilt)
+    update, updates = Ema.update, 0
+
+    def counting(self: Ema, network: torch.nn.Module) -> None:
+        nonlocal updates, spoil
+        update(self, network)
+        updates += 1
+        spoil = updates == 3
+
+    monkeypatch.setattr(Ema, "update", counting)
+    said = r"vqgan, step 3: .*not finite.* of the clips (one|two|one, two|two, one)\. Lower .*; "
+    kept = tmp_path / "vqgan" / CHECKPOINT
+    with pytest.raises(TrainingError, match=f"{said}{kept} holds the last good state"):
+        train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path)
+    assert read_header(kept)["step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"step": -3}, "is of step -3; expected one of 1 to 5"),
+        ({"step": 999}, "is of step 999"),
+        ({"step": "2"}, "step is '2'"),
+        ({"seconds": None}, "seconds is nothing"),
+        ({}, "holds other numbers than were written"),
+    ],
+)
+def test_a_checkpoint_of_other_content_is_said(
+    raw: dict,
+    clips: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict,
+    found: str,
+) -> None:
+    config = config_of(raw)
+    kill_at(3, monkeypatch, config, "vqgan", clips, tmp_path)
+    path = tmp_path / "vqgan" / CHECKPOINT
+    facts, tensors = read_header(path), load_file(path)
+    if not change:
+        next(iter(tensors.values())).flatten()[0] += 1e-3
+    save_file(tensors, path, metadata={"dicface": json.dumps(facts | change)})
+    with pytest.raises(TrainingError, match=re.escape(found)):
+        train_stage(config, "vqgan", clips=clips, out=tmp_path)
+
+
 class Killed(BaseException):
     """As by a signal, in the middle of a step."""
 
@@ -146,6 +232,14 @@ def train_killed_at(
     step: int, monkeypatch: pytest.MonkeyPatch, config: Config, name: str, clips: Path, out: Path
 ) -> Path:
     """Trains, dies after `step` updates, and trains again."""
+    kill_at(step, monkeypatch, config, name, clips, out)
+    return train_stage(config, name, clips=clips, out=out)
+
+
+def kill_at(
+    step: int, monkeypatch: pytest.MonkeyPatch, config: Config, name: str, clips: Path, out: Path
+) -> None:
+    """Trains, and dies after `step` updates."""
     update, updates = Ema.update, 0
 
     def dying(self: Ema, network: torch.nn.Module) -> None:
@@ -159,7 +253,6 @@ def train_killed_at(
         patch.setattr(Ema, "update", dying)
         with pytest.raises(Killed):
             train_stage(config, name, clips=clips, out=out)
-    return train_stage(config, name, clips=clips, out=out)
 
 
 @pytest.mark.parametrize("norm", ["batch", "spectral"])
@@ -243,7 +336,7 @@ def test_a_divergent_discriminator_stops_and_keeps_the_last_good_state(
     raw["train"]["vqgan"] |= {"gan_weight": 0.5, "gan_start": 4}
     spoil = torch.tensor(float("nan"))
     monkeypatch.setattr("dicface.training.losses.hinge_d", lambda real, fake: (spoil, spoil))
-    with pytest.raises(TrainingError, match=r"step 4: .*critic nan.*gan_rate.*checkpoint is kept"):
+    with pytest.raises(TrainingError, match=r"step 4: .*critic nan.*gan_rate.*last good"):
         train_stage(config_of(raw), "vqgan", clips=clips, out=tmp_path)
     kept = tmp_path / "vqgan" / CHECKPOINT
     assert read_header(kept)["step"] == 4

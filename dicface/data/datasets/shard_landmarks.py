@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import ClipError, FaceError
 from dicface.base.files import atomic_path, sha256_of, stamp_of
+from dicface.base.reading import Own, open_parquet, said
 from dicface.data.datasets.expected import crop_of, expected_frames
 from dicface.data.datasets.layouts.layout import SourceClip
 from dicface.data.datasets.layouts.text import read_landmarks, read_meta
@@ -41,6 +42,11 @@ from dicface.video.sources import SourceInfo, frame_times, look
 
 logger = logging.getLogger(__name__)
 
+SHARD = Own(
+    "landmarks of a shard's clips",
+    "Delete it, then run the landmarks' job and the index again.",
+    error=ClipError,
+)
 RAW_COLUMNS = [f"raw_{axis}{point}" for point in range(5) for axis in "xy"]
 POINT_COLUMNS = [f"{axis}{point}" for point in range(5) for axis in "xy"]
 TEXT_SIDE_PX = 512
@@ -249,13 +255,8 @@ def read_header(path: Path) -> dict[str, Any]:
     Raises:
         ClipError: The file is missing, damaged or of another kind.
     """
-    try:
-        return json.loads((pq.read_schema(path).metadata or {})[_HEADER])
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ClipError(
-            f"{path}: is no file of a shard's landmarks ({type(error).__name__}); delete it, then "
-            "run the same command again"
-        ) from error
+    with said(path, SHARD):
+        return json.loads((open_parquet(path, SHARD).schema_arrow.metadata or {})[_HEADER])
 
 
 def _require_expected(clip: SourceClip, num_frames: int) -> None:

@@ -8,35 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
+from dicface.base.reading import open_parquet, said
 from dicface.data.datasets.layouts.layout import Layout, SourceClip
 from dicface.data.datasets.layouts.text import write_clip_list, write_landmarks
-from dicface.data.datasets.shard_landmarks import POINT_COLUMNS, TEXT_SIDE_PX, read_header
+from dicface.data.datasets.shard_landmarks import (
+    POINT_COLUMNS,
+    SHARD,
+    TEXT_SIDE_PX,
+    read_header,
+)
 from dicface.data.datasets.shards import landmarks_path, shards
+from dicface.runs.files import INDEX_COLUMNS, TRAINING_INDEX, read_training_index
 from dicface.video.sources import look
 
 logger = logging.getLogger(__name__)
 
 INDEX_FILE = "index.parquet"
-COLUMNS = [
-    "clip",
-    "source",
-    "num_frames",
-    "height",
-    "width",
-    "fps",
-    "crop_x0",
-    "crop_y0",
-    "crop_x1",
-    "crop_y1",
-    "num_interpolated",
-    "landmarks",
-    "row_group",
-    "left_out",
-]
 _THREADS = 16
 
 
@@ -66,7 +56,7 @@ def write_index(
         rows = _aligned_rows(list(layout.clips.values()))
     else:
         rows = _rows_of_shards(folder, shards(layout.clips, shard_size))
-    table = pd.DataFrame(rows, columns=COLUMNS).sort_values("clip", ignore_index=True)
+    table = pd.DataFrame(rows, columns=list(INDEX_COLUMNS)).sort_values("clip", ignore_index=True)
     _require_same_clips(folder, set(layout.clips), list(table["clip"]))
     lost = table[table["left_out"] != ""]
     if len(lost):
@@ -93,12 +83,14 @@ def write_release_files(index: Path, out: Path) -> None:
         ClipError: The index or landmarks are missing or damaged.
         DicfaceError: The disk is full or read-only.
     """
-    table = read_index(index)
+    table = read_training_index(index)
     table = table[table["left_out"] == ""]
     for clip in table[table["landmarks"] != ""].itertuples():
         side = clip.crop_x1 - clip.crop_x0 if clip.crop_x0 >= 0 else clip.width
-        file = pq.ParquetFile(index.parent / clip.landmarks)
-        points = file.read_row_group(clip.row_group, columns=POINT_COLUMNS).to_pandas().to_numpy()
+        path = index.parent / clip.landmarks
+        with said(path, SHARD):
+            rows = open_parquet(path, SHARD).read_row_group(clip.row_group, columns=POINT_COLUMNS)
+        points = rows.to_pandas().to_numpy()
         points = points.reshape(-1, 5, 2) * (TEXT_SIDE_PX / side)
         write_landmarks(out / "landmarks" / f"{clip.clip}.txt", points)
     write_clip_list(out / "meta_info.txt", table.set_index("clip")["num_frames"].to_dict())
@@ -106,28 +98,9 @@ def write_release_files(index: Path, out: Path) -> None:
 
 def is_index(path: Path) -> bool:
     """Whether a file is the index of a training set, and not that of rendered or imported clips."""
-    return path.is_file() and set(COLUMNS) <= set(pq.read_schema(path).names)
-
-
-def read_index(path: Path) -> pd.DataFrame:
-    """Reads an index.
-
-    Raises:
-        ClipError: It is missing, damaged or the index of something else.
-    """
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ClipError(
-            f"{path}: is no index of training clips ({error}); write it with `dicface data index`"
-        ) from error
-    lacking = sorted(set(COLUMNS) - set(table.columns))
-    if lacking:
-        raise ClipError(
-            f"{path}: is no index of training clips: columns {lacking} are missing; write it with "
-            "`dicface data index`"
-        )
-    return table
+    return path.is_file() and set(INDEX_COLUMNS) <= set(
+        open_parquet(path, TRAINING_INDEX).schema_arrow.names
+    )
 
 
 def _rows_of_shards(folder: Path, ids: Iterable[str]) -> list[dict]:
@@ -165,7 +138,7 @@ def _aligned_row(clip: SourceClip) -> dict:
 
 
 def _left_out(name: str, why: str) -> dict:
-    numbers = dict.fromkeys(COLUMNS[2:11], -1) | {"num_frames": 0, "fps": 0.0}
+    numbers = dict.fromkeys(list(INDEX_COLUMNS)[2:11], -1) | {"num_frames": 0, "fps": 0.0}
     texts = {"clip": name, "source": "", "landmarks": "", "left_out": why}
     return {**numbers, "num_interpolated": 0, "row_group": -1, **texts}
 

@@ -13,6 +13,7 @@ from dicface.base.errors import ClipError
 from dicface.base.files import write_parquet
 from dicface.data.render.clip import RENDERER, RenderedClip, render_clip
 from dicface.provenance.kept import find, forget_others, kept
+from dicface.runs.files import read_drawn_landmarks
 from dicface.video import clips as clip_files
 
 _SIDECARS = "landmarks"
@@ -108,7 +109,7 @@ def render_set(
     _render_all(folder, todo, min(workers, max(len(todo), 1)))
     ordered = sorted(clips)
     table = pd.concat(
-        [pd.read_parquet(folder / _SIDECARS / f"{name}.parquet") for name, _ in ordered],
+        [read_drawn_landmarks(folder / _SIDECARS / f"{name}.parquet") for name, _ in ordered],
         ignore_index=True,
     )
     write_parquet(folder / "landmarks.parquet", table)

@@ -21,11 +21,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 from tqdm import tqdm
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
+from dicface.base.reading import Array, Own, read_header, read_json, read_npz
 from dicface.data.render.clip import RENDERER, Stage, samples_a_pixel
 from dicface.data.render.identity import identity
 from dicface.data.render.motion import still
@@ -33,6 +33,10 @@ from dicface.data.render.scene import scene
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 64
+_STILLS = Own("packed stills", "Delete it to render them again.", error=ClipError)
+_PIECES = Own(
+    "pieces of packed stills", "Delete the folder or choose another file.", error=ClipError
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,21 @@ def _render_chunk(order: Order, first: int, last: int, folder: Path) -> None:
         np.savez(file, frames=frames, landmarks=marks)
 
 
+def _chunk(order: Order, first: int, last: int, folder: Path) -> dict[str, np.ndarray]:
+    """A finished piece; one that cannot be read is rendered again."""
+    path, side = _chunk_path(folder, first), order.size
+    wanted = {
+        "frames": Array("u", (last - first, side, side, 3)),
+        "landmarks": Array("f", (last - first, 68, 2)),
+    }
+    try:
+        return read_npz(path, _PIECES, wanted)
+    except ClipError as error:
+        _LOG.warning("%s It is rendered again.", error)
+        _render_chunk(order, first, last, folder)
+        return read_npz(path, _PIECES, wanted)
+
+
 def _chunks(order: Order) -> Iterator[tuple[int, int]]:
     """First and last + 1 frame of every piece."""
     for first in range(0, order.count, _CHUNK):
@@ -141,20 +160,21 @@ def _write(order: Order, folder: Path, out: Path) -> None:
     text += b" " * (-len(text) % 8)
     with atomic_path(out) as part, part.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for first, _ in _chunks(order):
-            file.write(np.load(_chunk_path(folder, first))["landmarks"].astype("<f4").tobytes())
+        for first, last in _chunks(order):
+            file.write(_chunk(order, first, last, folder)["landmarks"].astype("<f4").tobytes())
         file.write((np.arange(order.count) // order.frames_each).astype("<i4").tobytes())
-        for first, _ in _chunks(order):
-            file.write(np.load(_chunk_path(folder, first))["frames"].tobytes())
+        for first, last in _chunks(order):
+            file.write(_chunk(order, first, last, folder)["frames"].tobytes())
         file.flush()
         os.fsync(file.fileno())
 
 
 def _is_done(order: Order, out: Path) -> bool:
-    if not out.exists():
+    try:
+        return out.exists() and read_header(out, _STILLS) == order.metadata()
+    except ClipError as error:
+        _LOG.warning("%s It is rendered again.", error)
         return False
-    with safe_open(out, "numpy") as file:
-        return file.metadata() == order.metadata()
 
 
 def pack_stills(order: Order, out: str | Path, *, workers: int = 1) -> Path:
@@ -186,11 +206,8 @@ def pack_stills(order: Order, out: str | Path, *, workers: int = 1) -> Path:
     folder = out.with_name(out.name + ".parts")
     folder.mkdir(parents=True, exist_ok=True)
     label = folder / "order.json"
-    if label.exists() and json.loads(label.read_text()) != order.metadata():
-        raise ClipError(
-            f"{folder}: found pieces of {label.read_text()}; expected {order.metadata()}; "
-            "delete the folder or choose another file"
-        )
+    if label.exists() and (found := read_json(label, _PIECES)) != order.metadata():
+        _PIECES.refuse(folder, f"found pieces of {found}", str(order.metadata()))
     with atomic_path(label) as part:
         part.write_text(json.dumps(order.metadata()))
     _render_missing(order, folder, workers)

@@ -16,8 +16,9 @@ from dicface.base.files import sha256_of
 from dicface.faces import dlib_models
 from dicface.faces.dlib_models import Box
 from dicface.metrics.backbones.info import BackboneInfo
-from dicface.metrics.facts import FACE_SIZE, NUM_POINTS
+from dicface.metrics.facts import FACE_SIZE, LANDMARKS, NUM_POINTS
 from dicface.metrics.tracks import resize
+from dicface.weights.convert import read_script
 
 FAN_INPUT = 256
 FAN_HEATMAP = 64
@@ -72,7 +73,7 @@ class FanLandmarks:
 
     @cached_property
     def _network(self) -> torch.jit.ScriptModule:
-        return torch.jit.load(str(self._path), map_location=self._device).eval()
+        return read_script(self._path, LANDMARKS.file, self._device)
 
     def locate(self, face: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
         """Landmarks (68, 2) in px of the 512-px frame."""

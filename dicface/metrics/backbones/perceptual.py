@@ -16,6 +16,7 @@ from dicface.base.files import sha256_of
 from dicface.metrics.backbones.info import BackboneInfo
 from dicface.metrics.backbones.random_weights import draw_weights
 from dicface.metrics.lpips import lpips_distance
+from dicface.weights.convert import read_checkpoint
 
 RANDOM_NAME = "random-vgg16"
 
@@ -67,9 +68,9 @@ class OfficialPerceptual(Perceptual):
     def network(self) -> lpips.LPIPS:
         """The network, on its device."""
         network = _empty_lpips(self.net, heads=True)
-        released = torch.load(self._path, map_location="cpu", weights_only=True)
+        released = read_checkpoint(self._path)
         heads = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{self.net}.pth"
-        state = torch.load(heads, map_location="cpu", weights_only=True)
+        state = read_checkpoint(heads)
         for key in network.net.state_dict():
             # lpips cuts torchvision's `features` into slices and keeps the layers' numbers.
             layer, kind = key.split(".")[1:]

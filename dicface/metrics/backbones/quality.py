@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from dicface.base.errors import WeightsError
 from dicface.base.files import sha256_of
 from dicface.metrics.backbones.info import BackboneInfo
+from dicface.weights.convert import read_checkpoint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,7 +72,7 @@ class _Quality(ABC):
 
     def _state(self) -> dict[str, torch.Tensor]:
         """The tensors of the file, without the names that training put around them."""
-        stored = torch.load(self._path, map_location="cpu", weights_only=True)
+        stored = read_checkpoint(self._path)
         state = stored.get("params", stored)
         return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 

@@ -17,8 +17,10 @@ from dicface.base.errors import WeightsError
 from dicface.base.files import sha256_of
 from dicface.metrics.backbones.info import BackboneInfo
 from dicface.metrics.backbones.random_weights import draw_weights
+from dicface.metrics.facts import VIDEO
 from dicface.metrics.fvd import WINDOW
 from dicface.metrics.tracks import resize
+from dicface.weights.convert import read_script
 
 RANDOM_NAME = "random-r3d18"
 I3D_DIM = 400
@@ -69,7 +71,7 @@ class I3DFeatures(VideoFeatures):
 
     @cached_property
     def _network(self) -> torch.jit.ScriptModule:
-        return torch.jit.load(str(self._path), map_location=self._device).eval()
+        return read_script(self._path, VIDEO.file, self._device)
 
     def _forward(self, clip_BCTHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
         # Frames are resized and in [-1, 1] already; the script would do either on request.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -22,6 +21,7 @@ from dicface.report.figures.style import (
     new_figure,
     save,
 )
+from dicface.runs.files import read_steps
 
 PER_LINE = 3
 LEGEND_COLUMNS = 5
@@ -47,24 +47,12 @@ def read_stats(path: str | Path) -> pd.DataFrame:
     """Reads `stats.jsonl` of a training stage: step and one column a loss.
 
     Raises:
-        MetricError: The file is missing, holds no line, or a line is damaged.
+        TrainingError: The file is missing or a line is damaged.
+        MetricError: It holds no line.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MetricError(f"{path}: no such file. Train that network first.")
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            rows.append({"step": int(row.pop("step")), **row})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise MetricError(
-                f"{path}: line {number} is no record of a step ({error}); expected one JSON object "
-                'with "step" and the losses a line. Train that network again.'
-            ) from error
-    if not rows:
-        raise MetricError(f"{path}: holds no step yet; expected one line or more.")
-    return pd.DataFrame(rows)
+    if rows := read_steps(path):
+        return pd.DataFrame(rows)
+    raise MetricError(f"{path}: holds no step yet; expected one line or more.")
 
 
 def draw_training_curves(networks: Mapping[str, str | Path], path: str | Path) -> Drawn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
+from dicface.base.reading import Array, read_npz
 from dicface.faces.align import template
 from dicface.metrics.facts import FACE_SIZE
+from dicface.report.tables.scores import SCORES
 
 FIVE_POINTS = ("Left eye", "Right eye", "Nose", "Left mouth corner", "Right mouth corner")
 """Left and right as seen in the picture."""
 
-ARRAYS = ("clips", "restored", "truth", "frame_clip")
+_ARRAYS = {
+    "clips": Array("U", (None,)),
+    "restored": Array("f", (None, 68, 2), nan=True),
+    "truth": Array("f", (None, 68, 2), nan=True),
+    "frame_clip": Array("iu", (None,)),
+}
 
 
 def five_points(points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -48,7 +54,7 @@ class Landmarks:
 
 def scored_clips(path: str | Path) -> dict[str, int]:
     """Clip -> frames in the `landmarks.npz` of a scored method; raises as `read_landmarks`."""
-    stored = _arrays(Path(path))
+    stored = read_npz(path, SCORES, _ARRAYS)
     counts = np.bincount(stored["frame_clip"], minlength=len(stored["clips"]))
     return {str(name): int(count) for name, count in zip(stored["clips"], counts, strict=True)}
 
@@ -59,7 +65,7 @@ def read_landmarks(path: str | Path, clip: str) -> Landmarks:
     Raises:
         MetricError: The file is missing, damaged, or does not hold the clip.
     """
-    stored = _arrays(Path(path))
+    stored = read_npz(path, SCORES, _ARRAYS)
     names = [str(name) for name in stored["clips"]]
     if clip not in names:
         raise MetricError(
@@ -94,16 +100,3 @@ def to_frame_px(points: NDArray[np.floating], size: int) -> NDArray[np.float64]:
     array([ 0., 63.])
     """
     return (np.asarray(points, np.float64) + 0.5) * (size / FACE_SIZE) - 0.5
-
-
-def _arrays(path: Path) -> dict[str, NDArray]:
-    if not path.is_file():
-        raise MetricError(f"{path}: no such file. Run `dicface score` for this method first.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MetricError(
-            f"{path}: landmarks cannot be read ({error}); expected the arrays "
-            f"{', '.join(ARRAYS)}. Delete it and score this method again."
-        ) from error

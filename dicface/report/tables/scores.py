@@ -9,25 +9,51 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dicface.base import reading
 from dicface.base.errors import MetricError
+from dicface.base.reading import Array, Column, Own
 from dicface.metrics import features_of
 from dicface.report.tables.statistics import Distance, FeatureSet, in_order
 
-COLUMNS = (
-    "task",
-    "method",
-    "clip",
-    "metric",
-    "value",
-    "num_frames",
-    "num_missing",
-    "backbone",
-    "backbone_sha256",
-    "official",
-    "protocol",
-    "note",
+SCORES = Own(
+    "scores of a method",
+    "Delete it and score this method again.",
+    "Run `dicface score` for this method first.",
+    MetricError,
 )
-NOISE_COLUMNS = ("kind", "metric", "value", "clips", "backbone")
+COLUMNS: dict[str, Column] = {
+    "task": "text",
+    "method": "text",
+    "clip": "name",
+    "metric": "text",
+    "value": "value",
+    "num_frames": "count",
+    "num_missing": "count",
+    "backbone": "note",
+    "backbone_sha256": "note",
+    "official": "flag",
+    "protocol": "text",
+    "note": "note",
+}
+FEATURES = {
+    "clips": Array("U", (None,)),
+    "restored": Array("f", (None, None)),
+    "truth": Array("f", (None, None)),
+    "window_clip": Array("iuU", (None,)),
+}
+NOISE_FLOOR = Own(
+    "the noise floor of a run",
+    "Delete it and measure it again.",
+    "Run `dicface job noise_floor` first.",
+    MetricError,
+)
+NOISE_COLUMNS: dict[str, Column] = {
+    "kind": "text",
+    "metric": "text",
+    "value": "value",
+    "clips": "count",
+    "backbone": "note",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +126,7 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
             or protocols.
     """
     path = Path(path)
-    table = read_parquet(path, COLUMNS)
-    repeated = table.duplicated(["clip", "metric"])
-    if repeated.any():
-        first = table[repeated].iloc[0]
-        raise MetricError(
-            f"{path}: clip '{first.clip}' has more than one value of {first.metric}; expected one "
-            "row per clip and metric. Delete the file and score this method again."
-        )
+    table = reading.read_parquet(path, SCORES, COLUMNS, unique=["clip", "metric"])
     by_metric = dict(iter(table.groupby("metric", sort=False)))
     return Scores(
         path=path,
@@ -125,7 +144,7 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
         features={
             metric: _read_features(file, distance)
             for metric, distance in (distances or {}).items()
-            if (file := path.with_name(f"{features_of(metric)}.npz")).is_file()
+            if reading.is_there(file := path.with_name(f"{features_of(metric)}.npz"))
         },
     )
 
@@ -136,21 +155,7 @@ def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     Raises:
         MetricError: It is missing, damaged or lacks a column.
     """
-    if not path.is_file():
-        raise MetricError(f"{path}: no such file. Run `dicface score` for this method first.")
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise MetricError(
-            f"{path}: is no parquet file that can be read ({error}). Delete it and score again."
-        ) from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise MetricError(
-            f"{path}: lacks the columns {', '.join(missing)}; expected {', '.join(columns)}. "
-            "It was written by another version: delete it and score again."
-        )
-    return table
+    return reading.read_parquet(path, SCORES, dict.fromkeys(columns, "any"), empty=True)
 
 
 def read_noise_floor(path: str | Path) -> pd.DataFrame:
@@ -159,7 +164,8 @@ def read_noise_floor(path: str | Path) -> pd.DataFrame:
     Raises:
         MetricError: It is missing, damaged or lacks a column.
     """
-    return read_parquet(Path(path), NOISE_COLUMNS)
+    unique = ["kind", "metric"]
+    return reading.read_parquet(path, NOISE_FLOOR, NOISE_COLUMNS, unique=unique)
 
 
 def _one(path: Path, column: str, values: pd.Series) -> str:
@@ -181,17 +187,9 @@ def _one_backbone(path: Path, metric: str, rows: pd.DataFrame) -> Backbone:
 
 
 def _read_features(path: Path, distance: Distance) -> FeatureSet:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            clips = [str(clip) for clip in stored["clips"]]
-            restored = np.asarray(stored["restored"], dtype=np.float64)
-            truth = np.asarray(stored["truth"], dtype=np.float64)
-            window_clip = stored["window_clip"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise MetricError(
-            f"{path}: window features cannot be read ({error}); expected the arrays clips, "
-            "restored, truth and window_clip. Delete it and score this method again."
-        ) from error
+    arrays = reading.read_npz(path, SCORES, FEATURES)
+    clips, window_clip = arrays["clips"].tolist(), arrays["window_clip"]
+    restored, truth = (arrays[side].astype(np.float64) for side in ("restored", "truth"))
     if restored.shape != truth.shape or restored.ndim != 2 or len(window_clip) != len(restored):
         raise MetricError(
             f"{path}: restored {restored.shape}, truth {truth.shape} and window_clip "

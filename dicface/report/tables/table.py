@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 
 from dicface.base.errors import MetricError
+from dicface.base.reading import Own, read_json, said
 from dicface.metrics import MetricFacts
 from dicface.report.tables.rows import Row
 
+_TABLE = Own("a table of a run", "Delete it and make the table again.", error=MetricError)
 _FRAMES = ("cells", "differences", "comparison")
 _NUMBERS = ("mean", "low", "high", "p", "p_corrected", "paper", "ours", "gap")
 """Columns of them in which null stands for "no number"."""
@@ -105,8 +107,8 @@ def read_table(path: str | Path) -> Table:
         MetricError: The file is no table.
     """
     path = Path(path)
-    try:
-        values = _with_tuples(json.loads(path.read_text(encoding="utf-8")))
+    values = _with_tuples(read_json(path, _TABLE))
+    with said(path, _TABLE):
         marks = {(row["block"], row["method"]): row.pop("marks") for row in values["rows"]}
         for row in values["rows"]:
             row["metrics"] = row["metrics"] and path.parent / row["metrics"]
@@ -118,10 +120,6 @@ def read_table(path: str | Path) -> Table:
         values["metrics"] = tuple(MetricFacts(**facts) for facts in values["metrics"])
         values["rows"] = tuple(Row(**row) for row in values["rows"])
         return Table(**values, marks=marks)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MetricError(
-            f"{path}: is no table that can be read ({error!r}). Delete it and make the table again."
-        ) from error
 
 
 def _from(folder: str | Path, path: Path) -> str:

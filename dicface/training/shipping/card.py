@@ -8,8 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dicface.base.errors import WeightsError
+from dicface.base.reading import Own, read_json
+from dicface.runs.files import read_steps, read_training
+
 NUMBERS = "numbers.json"
 """Beside the file: what was measured."""
+_NUMBERS = Own("what the weights reach", "Ship the weights again.", error=WeightsError)
 LIMIT_MB = 8.0
 STAGES = ("vqgan", "codeformer", "fusion")
 _CURVE = (
@@ -72,7 +77,7 @@ def weights_card(folder: Path, manifest: Mapping[str, Any]) -> str:
         folder: With the file, its numbers and its pictures.
         manifest: Of the file.
     """
-    numbers = json.loads((folder / NUMBERS).read_text())
+    numbers = read_json(folder / NUMBERS, _NUMBERS, dict[str, float])
     settings, code, machine = manifest["settings"], manifest["code"], manifest["machine"]
     networks = {stage: folder.parent.parent / settings["networks"][stage] for stage in STAGES}
     size, file = settings["settings"]["codebook_size"], manifest["artefact"]["file"]
@@ -107,7 +112,7 @@ def weights_card(folder: Path, manifest: Mapping[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     for stage, network in networks.items():
-        made = json.loads((network / "training.json").read_text())
+        made = read_training(network / "training.json")
         hours = made["seconds"] / 3600
         lines.append(f"| {stage} | {made['steps']} | {made['frames_seen']} | {hours:.2f} |")
     lines += [
@@ -142,7 +147,7 @@ def _curve(path: Path) -> list[str]:
     """A table of at most twelve looks."""
     if not path.is_file():
         return ["no look was taken"]
-    looks = [json.loads(line) for line in path.read_text().splitlines()]
+    looks = read_steps(path)
     last = len(looks) - 1
     shown = [looks[i] for i in sorted({round(n * last / 11) for n in range(12)})]
     heads = [head for head in _CURVE if head in shown[-1]]

@@ -15,18 +15,18 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 from torch import Tensor
 
-from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
+from dicface.base.reading import Array, is_there, read_packed
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.data.degradation.tasks import task_input
 from dicface.models import build
 from dicface.models.checkpoint import load_state
 from dicface.restoring.code_weights import code_numbers
+from dicface.runs.files import read_steps
+from dicface.training.clips import STILLS
 from dicface.training.shipping.numbers import (
     FaceSet,
     comparison,
@@ -63,14 +63,12 @@ class Unseen:
         Raises:
             ClipError: The file is missing or damaged, or lacks frames or landmarks.
         """
-        try:
-            packed = load_file(path)
-            truth, landmarks = packed["frames"], packed["landmarks"]
-        except (OSError, SafetensorError, KeyError) as error:
-            raise ClipError(
-                f"{path}: cannot be read as faces with landmarks ({error}); expected `frames` "
-                "(n, S, S, 3) uint8 and `landmarks` (n, 68, 2)"
-            ) from error
+        wanted = {
+            "frames": Array("u", (None, None, None, 3)),
+            "landmarks": Array("f", (None, 68, 2)),
+        }
+        packed = read_packed(path, STILLS, wanted)
+        truth, landmarks = packed["frames"], packed["landmarks"]
         people = packed.get("identity", np.arange(len(truth)))
         chosen = np.sort(np.unique(people, return_index=True)[1])[:count]
         task = task_input(config, "bfr")
@@ -112,12 +110,11 @@ class Look:
         load_state(self.network, state, f"{self.stage}, step {step}")
         numbers, restored = look_at(self.network, self.stage, self.unseen, self.distance)
         path = self.folder / "validation.jsonl"
-        looks = path.read_text().splitlines() if path.is_file() else []
         # A training that resumed, or started again, takes some looks a second time.
-        looks = [line for line in looks if json.loads(line)["step"] < step]
-        line = {"step": step, "seconds": round(seconds), **numbers}
+        looks = [look for look in read_steps(path) if look["step"] < step] if is_there(path) else []
+        looks.append({"step": step, "seconds": round(seconds), **numbers})
         with atomic_path(path) as temporary:
-            temporary.write_text("\n".join([*looks, json.dumps(line), ""]))
+            temporary.write_text("".join(f"{json.dumps(look)}\n" for look in looks))
         write_picture(
             self.folder / "pictures" / f"step_{step:06d}.png",
             [self.unseen.truth, restored, self.unseen.faces(degraded=self.stage != "vqgan").inputs],

@@ -32,7 +32,7 @@ def test_stills_resume_to_the_same_bytes(tmp_path, monkeypatch):
     pieces = tmp_path / "again.safetensors.parts"
     before = {p: p.stat().st_mtime_ns for p in pieces.glob("*.npz")}
     assert len(before) == 2
-    with pytest.raises(ClipError, match="delete the folder"):
+    with pytest.raises(ClipError, match="Delete the folder"):
         pack_stills(_stills(size=64), out)
 
     def rest(order, first, last):

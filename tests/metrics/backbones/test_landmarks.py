@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from dicface.base.errors import WeightsError
 from dicface.faces.dlib_models import Box
 from dicface.metrics.backbones.landmarks import FanLandmarks, fan_crop, heatmap_peaks
+from dicface.weights import registry
 
 
 class Pooled(torch.nn.Module):
@@ -16,9 +18,18 @@ class Pooled(torch.nn.Module):
         return heat.expand(-1, 68, -1, -1)
 
 
-def test_fan_finds_a_spot_where_it_is(tmp_path) -> None:
+def test_a_program_that_the_registry_does_not_know_is_never_run(tmp_path) -> None:
     path = tmp_path / "fan.zip"
     torch.jit.script(Pooled()).save(str(path))
+    registry.mark_seeded(path)
+    with pytest.raises(WeightsError, match=r"fan\.zip: is a program .* another one is never run"):
+        FanLandmarks(path, "cpu").locate(np.zeros((512, 512, 3), np.uint8), Box(150, 140, 350, 340))
+
+
+def test_fan_finds_a_spot_where_it_is(tmp_path, register_script) -> None:
+    path = tmp_path / "fan.zip"
+    torch.jit.script(Pooled()).save(str(path))
+    register_script("fan_2dfan4", path)
     fan = FanLandmarks(path, "cpu")
     box = Box(150, 140, 350, 340)
     corner, side = fan_crop(box)

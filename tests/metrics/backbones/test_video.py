@@ -21,9 +21,10 @@ class Means(torch.nn.Module):
         return torch.nn.functional.pad(told, (0, 400 - 7))[None]
 
 
-def test_i3d_is_given_16_frames_of_224_px_in_unit_range(tmp_path) -> None:
+def test_i3d_is_given_16_frames_of_224_px_in_unit_range(tmp_path, register_script) -> None:
     path = tmp_path / "i3d.pt"
     torch.jit.script(Means()).save(str(path))
+    register_script("i3d_torchscript", path)
     video = I3DFeatures(path, "cpu")
     frame = np.zeros((64, 64, 3), np.uint8)
     frame[32:] = 255

@@ -142,5 +142,5 @@ def test_bad_input_is_named(tmp_path, inputs):
     with pytest.raises(WeightsError, match="holds the network 'vqgan'"):
         measure_code_weights(tmp_path / "v.safetensors", inputs, tmp_path / "c.npz")
     (tmp_path / "c.npz").write_bytes(b"cut off")
-    with pytest.raises(MetricError, match=r"c\.npz: code weights cannot be read"):
+    with pytest.raises(MetricError, match=r"c\.npz: cannot be read .* code weights"):
         read_code_weights(tmp_path / "c.npz")

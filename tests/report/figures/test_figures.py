@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from dicface.base.errors import ClipError, MetricError
+from dicface.base.errors import ClipError, MetricError, TrainingError
 from dicface.base.seeds import numpy_rng
 from dicface.metrics.psnr import psnr
 from dicface.report import figures
@@ -436,5 +436,5 @@ def test_training_curves_draw_every_loss_of_every_network(tmp_path):
     drawn = figures.draw_training_curves(networks, tmp_path / "training_curves")
     assert drawn.png.stat().st_size > 1000
     (tmp_path / "b.jsonl").write_text('{"step": 5}\n{"ste')
-    with pytest.raises(MetricError, match=r"b\.jsonl: line 2 is no record"):
+    with pytest.raises(TrainingError, match=r"b\.jsonl: line 2 is no JSON"):
         read_stats(tmp_path / "b.jsonl")

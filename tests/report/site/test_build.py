@@ -144,7 +144,7 @@ def test_a_table_of_an_earlier_version_is_named_and_a_damaged_one_refused(tmp_pa
     assert 'id="table2"' not in write_report(run_in(copy), tmp_path / "r").read_text()
     assert "table2.md: has no table2.json; make it again to show it" in caplog.text
     (copy / "tables" / "table1.json").write_text("{")
-    with pytest.raises(MetricError, match=r"table1\.json: is no table that can be read"):
+    with pytest.raises(MetricError, match=r"table1\.json: .*expected a table of a run"):
         write_report(run_in(copy), tmp_path / "no")
 
 
@@ -181,7 +181,7 @@ def test_the_cost_table_has_gpu_memory_where_a_method_ran_on_one(tmp_path, run):
     assert (rows["Beta"][place], rows[LABELS["alpha"]][place]) == ("3", "not recorded")
     assert rows["Beta"][heads.index("Time a frame, ms")] == "1.2"
     (copy / "bfr" / "beta" / "cost.json").write_text("{")
-    with pytest.raises(ClipError, match=r"cost\.json: cannot be read"):
+    with pytest.raises(ClipError, match=r"cost\.json: is no JSON"):
         write_report(run_in(copy), tmp_path / "r")
 
 

@@ -43,5 +43,7 @@ def test_a_file_names_scores_from_where_it_lies(tmp_path, rows):
 def test_a_file_that_is_no_table_is_named(tmp_path, text):
     path = tmp_path / "table1.json"
     path.write_text(text)
-    with pytest.raises(MetricError, match=r"table1\.json: is no table .* make the table again"):
+    with pytest.raises(
+        MetricError, match=r"table1\.json: .*a table of a run.* make the table again"
+    ):
         read_table(path)

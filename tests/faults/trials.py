@@ -1,0 +1,197 @@
+"""Trials: which file of which job is damaged how, and what the job makes of it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicface.base.files import sha256_of
+from dicface.cli.main import EXIT_USER_ERROR, main
+from dicface.jobs import Job
+from dicface.provenance.manifest import SUFFIX
+from tests.faults.damage import DAMAGES
+from tests.faults.tiny_run import key, words
+
+LIMIT_S = 300
+OUTCOMES = (
+    "sentence",
+    "same result",
+    "said",
+    "no record",
+    "unclear",
+    "silent",
+    "traceback",
+    "hang",
+)
+"""Refused in a sentence that names the file; as if nothing had been; another result, which says so;
+another result of a file that no manifest speaks of; refused without naming the file; another result
+without a word; …"""
+BAD = ("unclear", "silent", "traceback", "hang")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A job whose file is damaged.
+
+    Attributes:
+        job: The job.
+        file: From the run's folder on.
+        other: Another file of that kind, for `swap`.
+        damage: One of `DAMAGES`; "" for none.
+        recorded: Whether the run keeps its manifests; without them only readers stand guard.
+        seed: Of the damage.
+    """
+
+    job: Job
+    file: Path
+    other: Path
+    damage: str
+    recorded: bool
+    seed: int
+
+    def __str__(self) -> str:
+        how = "" if self.recorded else ", no manifests"
+        return f"{key(self.job)}: {self.damage} {self.file} (seed {self.seed}{how})"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a trial: one of `OUTCOMES`, what was said, and which outputs are others."""
+
+    trial: Trial
+    outcome: str
+    said: str
+    changed: frozenset[str]
+
+
+def files_of(job: Job) -> list[Path]:
+    """Files that a job reads, waits for, or left itself with the records of what it keeps."""
+    run, first = job.run.folder, job.writes()[0]
+    declared = [path for paths in job.reads().values() for path in paths] + job.waits_for()
+    own = [*job.artefact().outputs(), *sorted(first.parent.rglob(".made/*.json"))]
+    files = {path for path in [*declared, *own, run / "run_config.yaml"] if path.is_file()}
+    return sorted(path.relative_to(run) for path in files if path.is_relative_to(run))
+
+
+def trials(jobs: Iterable[Job], seed: int) -> list[Trial]:
+    """One trial for each job, kind of file, damage, with manifests and without, in random order.
+
+    Kinds of files are told by suffix and folder, so that a new job has its trials at once.
+    """
+    rng = random.Random(seed)
+    found = []
+    for job in jobs:
+        kinds: dict[str, list[Path]] = {}
+        for file in files_of(job):
+            numberless = "".join(c for c in file.stem if not c.isdigit())
+            kinds.setdefault(f"{numberless}{file.suffix}", []).append(file)
+        for files in kinds.values():
+            for damage in DAMAGES:
+                for recorded in (True, False):
+                    file = rng.choice(files)
+                    alike = [f for each in kinds.values() for f in each if f.suffix == file.suffix]
+                    others = [other for other in alike if other != file]
+                    number, other = rng.randrange(10**6), rng.choice(others or [file])
+                    if others or damage != "swap":
+                        found.append(Trial(job, file, other, damage, recorded, number))
+    rng.shuffle(found)
+    return found
+
+
+def carry_out(trial: Trial, made: Path, folder: Path, varying: Collection[str]) -> Result:
+    """Damages a copy of the run and does the job in it.
+
+    Args:
+        trial: What is done.
+        made: Folder of the whole run.
+        folder: Gets the copy.
+        varying: Outputs of the job that differ from one run of it to the next.
+    """
+    run = folder / made.name
+    shutil.copytree(made, run, symlinks=True)
+    if not trial.recorded:
+        for path in run.rglob(f"*{SUFFIX}"):
+            path.unlink()
+    before = digests(trial.job, run)
+    if trial.damage:
+        rng = random.Random(trial.seed)
+        DAMAGES[trial.damage](run / trial.file, run / trial.other, rng)
+    status, said = forked(lambda: main(words(trial.job, run)), folder / "said.txt")
+    after = digests(trial.job, run)
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    shutil.rmtree(run)
+    changed -= set(varying)
+    return Result(trial, _outcome(trial, status, said, changed), said, frozenset(changed))
+
+
+def _outcome(trial: Trial, status: int | None, said: str, changed: set[str]) -> str:
+    if status is None:
+        return "hang"
+    if status not in (0, EXIT_USER_ERROR) or "Traceback (most recent call" in said:
+        return "traceback"
+    named = any(word in said for word in (trial.file.name, trial.file.stem, trial.file.parent.name))
+    if status:
+        return "sentence" if named else "unclear"
+    if not changed:
+        return "same result"
+    if trial.file.name in said:
+        return "said"
+    known = trial.recorded and trial.file.name != "run_config.yaml"
+    return "silent" if known else "no record"
+
+
+def digests(job: Job, run: Path) -> dict[str, str]:
+    """Digest of each output of a job in a copy of its run."""
+    names = [path.relative_to(job.run.folder) for path in job.artefact().outputs()]
+    return {str(name): sha256_of(run / name) for name in names if (run / name).is_file()}
+
+
+def forked(work: Callable[[], int], heard: Path) -> tuple[int | None, str]:
+    """Does something in a copy of this process; returns its status, None for a hang, and output."""
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.setsid()
+            with heard.open("wb") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+            status = work()
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 1
+        except BaseException:  # noqa: BLE001 - the very thing that is looked for
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), heard.read_text(errors="replace")
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None, heard.read_text(errors="replace")
+
+
+def table(results: Iterable[Result]) -> str:
+    """What came of trials, by damage, as Markdown."""
+    counts = Counter((result.trial.damage, result.outcome) for result in results)
+    lines = [f"| damage | {' | '.join(OUTCOMES)} |", "|---|" + "---|" * len(OUTCOMES)]
+    for damage in DAMAGES:
+        cells = (str(counts[damage, outcome] or "") for outcome in OUTCOMES)
+        lines.append(f"| {damage.replace('_', ' ')} | {' | '.join(cells)} |")
+    sums = (str(sum(counts[damage, outcome] for damage in DAMAGES)) for outcome in OUTCOMES)
+    return "\n".join([*lines, f"| all | {' | '.join(sums)} |", ""])
