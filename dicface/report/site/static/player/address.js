@@ -2,6 +2,14 @@
 "use strict";
 window.dicfacePlayer ??= {};
 
+const decoded = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
 dicfacePlayer.Address = class {
   constructor(player) {
     this.player = player;
@@ -15,7 +23,7 @@ dicfacePlayer.Address = class {
     const { player } = this;
     const text = location.hash.slice(1);
     // index.html leads here with the method it speaks of: clip.html#method.
-    const named = text && player.methods.find(({ id }) => id === decodeURIComponent(text));
+    const named = player.methods.find(({ id }) => id === decoded(text));
     const asked = new URLSearchParams(named ? "" : text);
     const state = player.initial();
     if (named) [state.a, state.b] = player.firstMethods(named.id);
@@ -29,7 +37,7 @@ dicfacePlayer.Address = class {
       const value = Number(asked.get(name));
       if (asked.has(name) && Number.isFinite(value)) state[name] = value;
     }
-    state.scale = Math.max(1, state.scale);
+    state.scale = Math.min(player.zoom.limit(), Math.max(1, state.scale));
     if (!player.offers("gain", String(state.gain))) state.gain = player.initial().gain;
     const { frames } = player;
     const loop = (asked.get("loop") ?? "").split("-").map(Number);

@@ -2,8 +2,8 @@
 "use strict";
 window.dicfacePlayer ??= {};
 
-// Should no announcement of a frame come (the one sought was on show already), the time sought
-// has to do after this.
+// So long after a seek the frame sought is on show: should its announcement not have come (it was
+// there already), or an earlier one's have come late, it is taken once more.
 const GRACE_MS = "requestVideoFrameCallback" in HTMLVideoElement.prototype ? 250 : 0;
 
 const newSheet = (width = 0, height = 0) => {
@@ -21,7 +21,6 @@ dicfacePlayer.Frames = class {
     this.drawn = -1; // the frame that is shown
     this.range = [0, this.last];
     this.pairs = false; // whether `before` has to hold the frame before the one in `now`
-    this.awaited = false;
     this.now = newSheet();
     this.before = newSheet();
     // Where the browser announces each frame with its own time, pixels and number come from that:
@@ -76,7 +75,6 @@ dicfacePlayer.Frames = class {
   present(time) {
     const { video, range } = this;
     const index = this.frameAt(time);
-    this.awaited = false;
     if (!video.paused && (index < range[0] || index > range[1])) {
       if (!video.seeking) this.go(range[0]);
       return;
@@ -128,7 +126,7 @@ dicfacePlayer.Frames = class {
   }
 
   go(index) {
-    Object.assign(this, { awaited: true, towards: index, goal: this.at });
+    Object.assign(this, { towards: index, goal: this.at });
     this.detouring = index !== this.at && this.video.paused;
     // The middle of a frame: no rounding can lead to its neighbour.
     this.video.currentTime = (index + 0.5) / this.fps;
@@ -142,7 +140,10 @@ dicfacePlayer.Frames = class {
       this.seek(this.at);
       return;
     }
-    setTimeout(() => this.awaited && !video.seeking && this.present(video.currentTime), GRACE_MS);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (video.paused && !video.seeking) this.present(video.currentTime);
+    }, GRACE_MS);
   }
 
   toggle(rate) {

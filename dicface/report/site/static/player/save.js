@@ -55,7 +55,7 @@ dicfacePlayer.Save = class {
 
   name() {
     const { data, state, frames } = this.player;
-    const clip = data.clip.replace(/[^\p{L}\p{N}._-]+/gu, "_");
+    const clip = data.clip.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^_+|_+$/g, "");
     const kind = state.mode === "picture" ? "" : `_${state.mode}${state.gain}x`;
     const zoom = state.scale === 1 ? "" : `_zoom${state.scale.toFixed(1)}`;
     return `${clip}_frame${frames.drawn}${kind}${zoom}.png`;

@@ -30,7 +30,7 @@ dicfacePlayer.Zoom = class {
     return { left: within(x), top: within(y), size };
   }
 
-  limit(canvas) {
+  limit(canvas = this.anyPane()) {
     return MOST * Math.max(1, this.oneToOne(canvas));
   }
 
