@@ -216,7 +216,9 @@ def test_without_scripts_the_first_frame_and_the_scores_stay(browser, index):
 
 
 EMBEDDED = """<!doctype html><meta charset="utf-8">
-{% from "player.html" import player, player_assets %}<link rel="stylesheet" href="assets/site.css">{{ player_assets("") }}<body style="height: 3000px">
+{% from "player.html" import player, player_assets %}
+<link rel="stylesheet" href="assets/site.css">{{ player_assets("") }}
+<body style="height: 3000px">
 <p><a href="#x">A page about other things</a></p>{{ player(clip, "", embedded=true) }}"""
 
 
