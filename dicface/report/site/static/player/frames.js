@@ -42,6 +42,7 @@ dicfacePlayer.Frames = class {
     const ready = () => {
       this.now = newSheet(video.videoWidth, video.videoHeight);
       this.before = newSheet(video.videoWidth, video.videoHeight);
+      this.isOpen = true;
       if (!this.watching) this.watch();
       this.watching = true;
       // It may have been set to play before it could.
@@ -53,7 +54,7 @@ dicfacePlayer.Frames = class {
 
   // Takes the same video from another address.
   load(address) {
-    this.drawn = -1;
+    Object.assign(this, { isOpen: false, drawn: -1 });
     this.video.src = address;
     this.start();
   }
@@ -74,6 +75,7 @@ dicfacePlayer.Frames = class {
 
   present(time) {
     const { video, range } = this;
+    if (!this.isOpen) return;
     const index = this.frameAt(time);
     if (!video.paused && (index < range[0] || index > range[1])) {
       if (!video.seeking) this.go(range[0]);
@@ -115,7 +117,7 @@ dicfacePlayer.Frames = class {
     this.at = Math.min(this.last, Math.max(0, index));
     if (!video.paused) video.pause();
     this.named(this.at);
-    if (this.watching && !video.seeking) this.go(this.needsDetour() ? this.at - 1 : this.at);
+    if (this.isOpen && !video.seeking) this.go(this.needsDetour() ? this.at - 1 : this.at);
   }
 
   // Whether the frame before has to be fetched first.
