@@ -152,9 +152,9 @@
   const [a, b] = player.firstMethods();
   for (const [side, chosen] of [["a", a], ["b", b]]) {
     const select = selects[side];
-    if (chosen) select.append(...methods.map((tile) => new Option(tile.label, tile.id)));
-    else select.closest(".pane").remove();
+    select.append(...methods.map((tile) => new Option(tile.label, tile.id)));
     if (methods.length === 1) select.labels[0].textContent = methods[0].label;
+    if (!chosen) select.closest(".pane").remove();
   }
   const against = document.getElementById("against");
   const sides = [[b, "b", "B"], [player.truth, "truth", "truth"], [tiles.has("input"), "input", "input"]];
