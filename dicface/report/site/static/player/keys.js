@@ -38,7 +38,10 @@ dicfacePlayer.connect = (player) => {
     o: () => player.timeline.loop("end"),
     l: () => player.timeline.loop(),
     q: () => setSpeed(speed.value === "0.25" ? "1" : "0.25"),
-    w: () => player.set({ view: state.view === "wipe" || state.blind ? "panes" : "wipe" }),
+    w: () => {
+      const wipes = state.view !== "wipe" && !state.blind && player.offers("view", "wipe");
+      player.set({ view: wipes ? "wipe" : "panes" });
+    },
     m: () => cycle("a"),
     t: () => hold(true),
     d: nextMode,

@@ -159,6 +159,8 @@
   const against = document.getElementById("against");
   const sides = [[b, "b", "B"], [player.truth, "truth", "truth"], [tiles.has("input"), "input", "input"]];
   against.replaceChildren(...sides.filter(([has]) => has).map(([, id, text]) => new Option(text, id)));
+  // Nothing to wipe between.
+  if (!a || !against.options.length) document.querySelector("#view option[value=wipe]").remove();
   player.panes.canvases = player.panes.canvases.filter((canvas) => canvas.isConnected);
 
   dicfacePlayer.connect(player);
