@@ -30,7 +30,13 @@ from dicface.metrics.scorer import SetScore, score_set
 from dicface.provenance.manifest import Artefact, recorded
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import NO_CLIP, System, TaskResults, read_scores_of
+from dicface.report.site.contents import (
+    NO_CLIP,
+    System,
+    TaskResults,
+    landmarks_of,
+    read_scores_of,
+)
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
@@ -320,7 +326,14 @@ def _write_page(
     results: Results,
 ) -> Path:
     folder, scores = results.folder, read_scores_of(results)
-    result = System(id=RESULT, label=label, clips=match.restored, missing=match.unusable, **scores)
+    result = System(
+        id=RESULT,
+        label=label,
+        clips=match.restored,
+        missing=match.unusable,
+        landmarks=landmarks_of(results),
+        **scores,
+    )
     none = {kind: lines.iloc[:0] for kind, lines in scores.items()}
     degraded = System(id=INPUT, label="Input", clips=inputs.clips, missing=inputs.missing, **none)
     shown = TaskResults(
