@@ -3,9 +3,8 @@
 window.dicfacePlayer ??= {};
 
 {
-  // So long after a seek the frame sought is on show: should its announcement not have come (it was
-  // there already), or an earlier one's have come late, it is taken once more.
-  const GRACE_MS = "requestVideoFrameCallback" in HTMLVideoElement.prototype ? 250 : 0;
+  // Waits for the announcement of a frame that was sought, ms: after each, the seek is repeated.
+  const PATIENCE_MS = [250, 500, 1000, 2000];
 
   const newSheet = (width = 0, height = 0) => {
     const canvas = document.createElement("canvas");
@@ -13,6 +12,10 @@ window.dicfacePlayer ??= {};
     return { canvas, context: canvas.getContext("2d"), frame: -1 };
   };
 
+  // A frame is drawn only when its number is certain: the seek has ended (`drawImage` of a video that
+  // seeks draws nothing, and the announcement of a frame may come earlier than `seeked`), and the
+  // video announced the frame that was asked for. `currentTime` proves nothing: it runs ahead of the
+  // picture. So one seek runs at a time; steps that come meanwhile wait for its frame.
   dicfacePlayer.Frames = class {
     // `named` is told each frame number, `drawn` that `now` holds the frame to show, `failed` that
     // the video cannot be played, `stopped` that it plays or stops.
@@ -22,15 +25,14 @@ window.dicfacePlayer ??= {};
       this.drawn = -1; // the frame that is shown
       this.range = [0, this.last];
       this.pairs = false; // whether `before` has to hold the frame before the one in `now`
-      this.now = newSheet();
-      this.before = newSheet();
-      // Where the browser announces each frame with its own time, pixels and number come from that:
-      // `currentTime` may run ahead of the frame on show.
+      this.size();
       this.announces = "requestVideoFrameCallback" in video;
       video.addEventListener("seeked", () => this.sought());
       for (const name of ["play", "pause"]) {
         video.addEventListener(name, () => {
           stopped(video.paused);
+          // What was copied while it played may be a frame off.
+          this.forget();
           if (video.paused) this.seek(this.at);
         });
       }
@@ -41,8 +43,7 @@ window.dicfacePlayer ??= {};
     start() {
       const { video } = this;
       const ready = () => {
-        this.now = newSheet(video.videoWidth, video.videoHeight);
-        this.before = newSheet(video.videoWidth, video.videoHeight);
+        this.size(video.videoWidth, video.videoHeight);
         this.isOpen = true;
         if (!this.watching) this.watch();
         this.watching = true;
@@ -60,13 +61,32 @@ window.dicfacePlayer ??= {};
       this.start();
     }
 
+    // Two sheets are shown, one more takes the frame that comes.
+    size(width, height) {
+      this.sheets = [0, 1, 2].map(() => newSheet(width, height));
+      [this.now, this.before] = this.sheets;
+      this.forget();
+    }
+
+    forget() {
+      clearTimeout(this.timer);
+      for (const sheet of this.sheets) sheet.frame = -1;
+      this.current = -1; // the frame that the video announced; -1 while that is not known
+      this.towards = -1; // the frame that is sought; -1 without a seek
+    }
+
     watch() {
-      const tick = (time) => {
-        if (this.announces || !this.video.paused) this.present(time);
+      if (this.announces) {
+        this.video.requestVideoFrameCallback((_, { mediaTime }) => {
+          this.announced(this.frameAt(mediaTime));
+          this.watch();
+        });
+        return;
+      }
+      requestAnimationFrame(() => {
+        if (!this.video.paused) this.announced(this.frameAt(this.video.currentTime));
         this.watch();
-      };
-      if (this.announces) this.video.requestVideoFrameCallback((_, { mediaTime }) => tick(mediaTime));
-      else requestAnimationFrame(() => tick(this.video.currentTime));
+      });
     }
 
     // A presented frame n has the time n / fps; a sought one may say any time within the frame.
@@ -74,79 +94,127 @@ window.dicfacePlayer ??= {};
       return Math.min(this.last, Math.max(0, Math.floor(time * this.fps + 0.01)));
     }
 
-    present(time) {
-      const { video, range } = this;
+    announced(index) {
       if (!this.isOpen) return;
-      const index = this.frameAt(time);
-      if (!video.paused && (index < range[0] || index > range[1])) {
-        if (!video.seeking) this.go(range[0]);
+      this.current = index;
+      if (this.video.paused) this.arrive();
+      else if (this.isDrawable()) this.play(index);
+    }
+
+    play(index) {
+      const [first, end] = this.range;
+      if (index < first || index > end) {
+        this.jump(first);
         return;
       }
+      this.at = index;
+      this.named(index);
       this.take(index);
-      // A late frame must not undo a step: only playing moves the place to step from.
-      if (!video.paused) this.at = index;
-      else if (this.detouring && index === this.towards) return this.go(this.at);
-      if (this.isWhole()) {
-        this.drawn = index;
-        this.told();
-      } else if (video.paused && index === this.at) {
-        return this.go(index - 1);
-      }
-      // While it seeks, the number is that of the frame to come.
-      if (!video.paused || !video.seeking) this.named(index);
-    }
-
-    take(index) {
-      if (this.now.frame !== index) [this.now, this.before] = [this.before, this.now];
-      // One copy of the frame: two reads of a playing video may give two frames.
-      this.now.context.drawImage(this.video, 0, 0);
-      this.now.frame = index;
-    }
-
-    isWhole() {
-      return !this.pairs || this.now.frame === 0 || this.before.frame === this.now.frame - 1;
+      if (this.isWhole(index)) this.show(index);
     }
 
     setPairs(pairs) {
       if (pairs === this.pairs) return;
       this.pairs = pairs;
-      if (this.video.paused && this.watching) this.seek(this.at);
+      this.update();
     }
 
     seek(index) {
-      const { video } = this;
       this.at = Math.min(this.last, Math.max(0, index));
-      if (!video.paused) video.pause();
       this.named(this.at);
-      if (this.isOpen && !video.seeking) this.go(this.needsDetour() ? this.at - 1 : this.at);
+      if (this.video.paused) this.update();
+      else this.video.pause();
     }
 
-    // Whether the frame before has to be fetched first.
-    needsDetour() {
-      const held = [this.at - 1, this.at].includes(this.now.frame);
-      const both = this.now.frame === this.at - 1 || this.before.frame === this.at - 1;
-      return this.pairs && this.at > 0 && !(held && both);
+    // Paused: shows the frame to show, or fetches what is missing for it.
+    update() {
+      const { video } = this;
+      if (!this.isOpen || !video.paused || video.seeking || this.towards >= 0) return;
+      const missing = this.needed(this.at).find((index) => !this.sheetOf(index));
+      if (missing === undefined) return this.show(this.at);
+      Object.assign(this, { goal: this.at, tries: 0 });
+      this.go(missing);
     }
 
     go(index) {
-      Object.assign(this, { towards: index, goal: this.at });
-      this.detouring = index !== this.at && this.video.paused;
-      // The middle of a frame: no rounding can lead to its neighbour.
+      Object.assign(this, { towards: index, current: -1 });
+      this.jump(index);
+    }
+
+    // The middle of a frame: no rounding can lead to its neighbour.
+    jump(index) {
       this.video.currentTime = (index + 0.5) / this.fps;
     }
 
     sought() {
-      const { video } = this;
-      if (!video.paused) return;
-      // Steps that came while it was seeking.
-      if (this.goal !== this.at || this.frameAt(video.currentTime) !== this.towards) {
-        this.seek(this.at);
-        return;
-      }
+      if (!this.video.paused) return;
+      if (this.towards < 0) this.update();
+      else if (this.announces) this.await();
+      // Its picture comes with the next drawing of the page, or the one after.
+      else requestAnimationFrame(() => requestAnimationFrame(() => this.believe()));
+    }
+
+    await() {
+      if (this.arrive()) return;
       clearTimeout(this.timer);
+      const patience = PATIENCE_MS[this.tries];
       this.timer = setTimeout(() => {
-        if (video.paused && !video.seeking) this.present(video.currentTime);
-      }, GRACE_MS);
+        this.tries += 1;
+        if (this.tries < PATIENCE_MS.length) this.go(this.towards);
+        else this.believe();
+      }, patience);
+    }
+
+    // Without announcements the time is all that is known.
+    believe() {
+      if (this.video.paused) this.announced(this.frameAt(this.video.currentTime));
+    }
+
+    isDrawable() {
+      return !this.video.seeking && this.video.readyState >= 2;
+    }
+
+    // Takes the frame that was sought, once it is there.
+    arrive() {
+      const { towards, goal } = this;
+      if (towards < 0 || towards !== this.current || !this.isDrawable()) return false;
+      clearTimeout(this.timer);
+      this.take(towards);
+      this.towards = -1;
+      // While steps come faster than frames, those on the way are shown.
+      if (goal !== this.at && this.isWhole(goal)) this.show(goal);
+      this.update();
+      return true;
+    }
+
+    // Frames that a picture of this one is made from.
+    needed(index) {
+      return this.pairs && index > 0 ? [index - 1, index] : [index];
+    }
+
+    isWhole(index) {
+      return this.needed(index).every((each) => this.sheetOf(each));
+    }
+
+    sheetOf(index) {
+      return this.sheets.find(({ frame }) => frame === index);
+    }
+
+    // One copy of the frame: two reads of a playing video may give two frames.
+    take(index) {
+      const needed = this.needed(this.video.paused ? this.goal : index);
+      const free = this.sheets.filter((sheet) => !needed.includes(sheet.frame));
+      const unseen = free.find((sheet) => sheet !== this.now && sheet !== this.before);
+      const sheet = this.sheetOf(index) ?? unseen ?? free[0];
+      sheet.context.drawImage(this.video, 0, 0);
+      sheet.frame = index;
+    }
+
+    show(index) {
+      this.now = this.sheetOf(index);
+      this.before = this.sheetOf(index - 1) ?? this.before;
+      this.drawn = index;
+      this.told();
     }
 
     toggle(rate) {
@@ -155,6 +223,7 @@ window.dicfacePlayer ??= {};
         video.pause();
         return;
       }
+      if (this.current !== this.at) this.jump(this.at);
       video.playbackRate = rate;
       video.play().catch((error) => {
         // Stopped again before it began: no failure.

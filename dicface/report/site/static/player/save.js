@@ -17,7 +17,8 @@ window.dicfacePlayer ??= {};
       const { player } = this;
       const { frames } = player;
       if (player.state.blind || frames.drawn < 0) return;
-      if (!frames.video.paused) await player.shown(() => frames.seek(frames.at));
+      const isSettled = frames.video.paused && frames.drawn === frames.at;
+      if (!isSettled) await player.shown(() => frames.seek(frames.at));
       try {
         await this.download();
       } catch (error) {

@@ -110,7 +110,7 @@
       this.timeline.drawLoop();
     },
 
-    // Waits until a frame is drawn that comes after the action.
+    // Waits until the frame to show is drawn, after the action.
     async shown(action) {
       const drawn = new Promise((done) => this.waiting.push(done));
       await action();
@@ -131,7 +131,7 @@
     },
     drawn() {
       player.panes.draw();
-      player.waiting.splice(0).forEach((done) => done());
+      if (player.frames.drawn === player.frames.at) player.waiting.splice(0).forEach((done) => done());
     },
     stopped(isPaused) {
       document.getElementById("play").textContent = isPaused ? "Play" : "Pause";
