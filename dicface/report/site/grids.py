@@ -41,10 +41,17 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """A column's head and whether the best value is the "high" or the "low" one ("" neither)."""
+    """A column's head.
+
+    Attributes:
+        markup: What it says.
+        best: Whether the best value is the "high" or the "low" one; "" neither.
+        metric: Id of the metric whose means stand below it; "" none.
+    """
 
     markup: Markup | str
     best: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

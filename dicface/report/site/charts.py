@@ -1,0 +1,75 @@
+"""The charts of the first page, from a run's tables, tasks and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dicface.base.names import BLIND
+from dicface.report.looks import Look, looks_of
+from dicface.report.site.contents import TaskResults
+from dicface.report.site.grids import Grid
+from dicface.report.site.planes import Plane, quality_against_cost, quality_against_stability
+from dicface.report.site.strips import Strips, ablation, clip_dots, forest
+from dicface.report.site.table_pages import page_digits
+from dicface.report.site.values import QUALITY, STABILITY
+from dicface.report.site.weights import weights
+from dicface.report.tables.table import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charts:
+    """The charts of the first page; empty or None where a run has nothing to draw.
+
+    Attributes:
+        looks: Label -> look, of every method of the page.
+        planes: Quality against stability, and against cost.
+        forests: Paired differences, a chart a metric.
+        dots: Task and its clips as dots, by quality and by stability.
+        ablations: Title and charts of each ablation.
+        weights: What the sliders rank by (JSON values); empty without a table of two rows.
+    """
+
+    looks: Mapping[str, Look]
+    planes: Sequence[Plane]
+    forests: Sequence[Strips]
+    dots: Sequence[tuple[TaskResults, Sequence[Strips]]]
+    ablations: Sequence[tuple[str, Sequence[Strips]]]
+    weights: Mapping[str, object]
+
+
+def charts(
+    results: Sequence[Table], tasks: Sequence[TaskResults], costs: Mapping[str, Grid]
+) -> Charts:
+    """All charts of a report, from its tables (the headline first), tasks and costs by task."""
+    labels = [row.label for table in results for row in table.rows]
+    labels += [system.label for task in tasks for system in task.systems]
+    looks = looks_of(dict.fromkeys(labels))
+    shown = [replace(table, digits=page_digits(table)) for table in results]
+    headline = next((table for table in shown if not is_ablation(table)), None)
+    if headline and len({row.block for row in headline.rows}) > 1:
+        headline = None
+    task = next((task for task in tasks if task.id == BLIND.id), None)
+    planes = []
+    if headline:
+        planes.append(quality_against_stability(headline, looks))
+        if BLIND.id in costs:
+            planes.append(quality_against_cost(headline, costs[BLIND.id], looks))
+    facts = {f.id: f for table in shown for f in table.metrics}
+    by_clip_shown = [
+        facts[name] for name in (*QUALITY, *STABILITY) if name in facts and name != "niqe"
+    ]
+    dots = [(task, [clip_dots(task, each, looks) for each in by_clip_shown]) for task in tasks]
+    return Charts(
+        looks=looks,
+        planes=[plane for plane in planes if plane],
+        forests=forest(headline, task, looks) if headline else [],
+        dots=[(task, found) for task, all_ in dots if (found := [one for one in all_ if one])],
+        ablations=[(table.title, ablation(table, looks)) for table in shown if is_ablation(table)],
+        weights=weights(headline, task) if headline else {},
+    )
+
+
+def is_ablation(table: Table) -> bool:
+    """Whether a table compares variants of one network."""
+    return table.name.startswith("appendix_") or table.name in ("table3", "table4")
