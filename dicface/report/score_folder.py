@@ -31,8 +31,8 @@ from dicface.provenance.manifest import Artefact, recorded
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
 from dicface.report.site.contents import NO_CLIP, System, TaskResults, read_scores_of
-from dicface.report.site.provenance import read_provenance
 from dicface.report.site.notes import Notes
+from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.spec import RowSpec, TableSpec

@@ -142,6 +142,8 @@ def write_pages(
         shutil.copytree(STATIC, folder / "assets")
         _copy([file for page in tables for file in page.files], folder / "tables")
         site = Pages(contents.title, folder, tasks, _preferred(tables), metrics)
+        looks = charts.page_looks(contents.results, tasks)
+        site.environment.globals |= {"looks": looks, "marks": MARKS}
         site.write_clips(crf)
         site.write(
             "index.html",
@@ -151,8 +153,7 @@ def write_pages(
             opening=opening.opening(contents.results, tasks, folder),
             pages=tables,
             notes=contents.notes,
-            charts=charts.charts(contents.results, tasks, costs),
-            marks=MARKS,
+            charts=charts.charts(contents.results, tasks, costs, looks),
             figures=_copy_figures(contents.figures, folder / "figures"),
             networks=contents.networks,
             costs=costs,

@@ -22,7 +22,6 @@ class Charts:
     """The charts of the first page; empty or None where a run has nothing to draw.
 
     Attributes:
-        looks: Label -> look, of every method of the page.
         planes: Quality against stability, and against cost.
         forests: Paired differences, a chart a metric.
         dots: Task and its clips as dots, by quality and by stability.
@@ -30,7 +29,6 @@ class Charts:
         weights: What the sliders rank by (JSON values); empty without a table of two rows.
     """
 
-    looks: Mapping[str, Look]
     planes: Sequence[Plane]
     forests: Sequence[Strips]
     dots: Sequence[tuple[TaskResults, Sequence[Strips]]]
@@ -38,13 +36,27 @@ class Charts:
     weights: Mapping[str, object]
 
 
-def charts(
-    results: Sequence[Table], tasks: Sequence[TaskResults], costs: Mapping[str, Grid]
-) -> Charts:
-    """All charts of a report, from its tables (the headline first), tasks and costs by task."""
-    labels = [row.label for table in results for row in table.rows]
+def page_looks(results: Sequence[Table], tasks: Sequence[TaskResults]) -> dict[str, Look]:
+    """Label -> look, of every method of a report; variants in ablations are told by their rows."""
+    labels = [row.label for table in results if not is_ablation(table) for row in table.rows]
     labels += [system.label for task in tasks for system in task.systems]
-    looks = looks_of(dict.fromkeys(labels))
+    return looks_of(dict.fromkeys([*labels, "Truth"]))
+
+
+def charts(
+    results: Sequence[Table],
+    tasks: Sequence[TaskResults],
+    costs: Mapping[str, Grid],
+    looks: Mapping[str, Look],
+) -> Charts:
+    """All charts of a report.
+
+    Args:
+        results: Its tables, the headline first.
+        tasks: Its tasks.
+        costs: Costs by task.
+        looks: As `page_looks` gives them.
+    """
     shown = [replace(table, digits=page_digits(table)) for table in results]
     headline = next((table for table in shown if not is_ablation(table)), None)
     if headline and len({row.block for row in headline.rows}) > 1:
@@ -61,11 +73,10 @@ def charts(
     ]
     dots = [(task, [clip_dots(task, each, looks) for each in by_clip_shown]) for task in tasks]
     return Charts(
-        looks=looks,
         planes=[plane for plane in planes if plane],
         forests=forest(headline, task, looks) if headline else [],
         dots=[(task, found) for task, all_ in dots if (found := [one for one in all_ if one])],
-        ablations=[(table.title, ablation(table, looks)) for table in shown if is_ablation(table)],
+        ablations=[(table.title, ablation(table)) for table in shown if is_ablation(table)],
         weights=weights(headline, task) if headline else {},
     )
 

@@ -78,8 +78,13 @@ def finding_of(table: Table | None) -> str:
     """The finding of the headline table with a page's digits; why there is none, in a sentence."""
     if table is None:
         return "No table was made yet: there is no finding."
+    if all(facts.id != "psnr" for facts in table.metrics):
+        return "No finding in one sentence: PSNR, which needs a truth, was not measured."
     found = finding(replace(table, digits=page_digits(table)))
-    return found or "No finding: it needs the reference row of the first table and another one."
+    return (
+        found
+        or "No finding yet: it needs scores of the reference row of the first table and of another."
+    )
 
 
 def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wipe | None:

@@ -7,13 +7,13 @@ one, however narrow the page.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import pandas as pd
 
 from dicface.metrics import MetricFacts
-from dicface.report.looks import Look
+from dicface.report.looks import LOOKS, Look
 from dicface.report.render import cells
 from dicface.report.render.cells import number
 from dicface.report.site.axes import Axis, axis_over
@@ -114,29 +114,34 @@ def clip_dots(task: TaskResults, facts: MetricFacts, looks: Mapping[str, Look]) 
     return Strips(title=metric_name(facts), axis=axis, strips=tuple(strips))
 
 
-def ablation(table: Table, looks: Mapping[str, Look]) -> list[Strips]:
-    """Means of an ablation's rows in their order, joined by a line, a chart a metric."""
+def ablation(table: Table) -> list[Strips]:
+    """Means of an ablation's rows in their order, joined by a line, a chart a metric.
+
+    All rows are variants of one network: its colour is theirs, and the reference is filled.
+    """
+    reference = next(iter(table.references.values()), None)
+    variant = replace(LOOKS["DicFace"], hollow=True)
     charts = []
     for facts in table.metrics:
-        means = means(table, facts)
-        if len(means) < 2:
+        found = means(table, facts)
+        if len(found) < 2:
             continue
         axis = axis_over(
-            [value for found in means.values() for value in found],
+            [value for each in found.values() for value in each],
             reverse=not facts.higher_is_better,
         )
         strips = []
         for row in table.rows:
-            if row.method not in means:
+            if row.method not in found:
                 continue
-            mean, low, high = means[row.method]
+            look = LOOKS["DicFace"] if row.method == reference else variant
+            mean, low, high = found[row.method]
             text = with_interval(table, facts, mean, low, high)
             mark = Mark(
                 x=axis.place(mean), **ends_of(axis, low, high), words=f"{row.label}: {text}"
             )
-            strips.append(Strip(label=row.label, look=looks[row.label], marks=(mark,), text=text))
-        reference = next(iter(table.references.values()), None)
-        zero = axis.place(means[reference][0]) if reference in means else None
+            strips.append(Strip(label=row.label, look=look, marks=(mark,), text=text))
+        zero = axis.place(found[reference][0]) if reference in found else None
         charts.append(
             Strips(
                 title=metric_name(facts), axis=axis, strips=tuple(strips), zero=zero, joined=True
