@@ -10,7 +10,7 @@ from dicface.report.tables.table import Table
 
 
 def weights(table: Table, task: TaskResults | None) -> dict[str, object]:
-    """Values of every clip, or the mean of a set-level metric, of each row with scores.
+    """Values of every clip, or the mean of a set-level metric, of each row that the table ranks.
 
     Args:
         table: The headline table.
@@ -23,7 +23,8 @@ def weights(table: Table, task: TaskResults | None) -> dict[str, object]:
     systems = {system.id: system for system in task.systems} if task else {}
     clips = list(task.clips) if task else []
     rows = []
-    for row in (row for row in table.rows if row.metrics):
+    ranked = set(table.cells.loc[table.cells["rank"] > 0, "method"])
+    for row in (row for row in table.rows if row.method in ranked):
         values: dict[str, object] = {}
         for facts in table.metrics:
             mean = means(table, facts).get(row.method)

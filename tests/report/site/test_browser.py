@@ -165,7 +165,8 @@ INSIDE = """(() => {
 })()"""
 SEEN = """[...document.querySelectorAll('main *')].filter((e) => {
   const box = e.getBoundingClientRect();
-  return !e.closest('.wide, pre, .unseen, svg') && box.width && (box.right > innerWidth + 1 || box.left < -1);
+  const out = box.width && (box.right > innerWidth + 1 || box.left < -1);
+  return out && !e.closest('.wide, pre, .unseen, svg');
 }).map((e) => `${e.tagName}.${e.className}: ${e.textContent.slice(0, 40)}`)"""
 
 

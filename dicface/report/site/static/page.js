@@ -18,12 +18,12 @@
     });
   }
 
-  // What is folded is measured when it opens.
-  const measure = new ResizeObserver((entries) => {
+  // What is folded is measured when it opens; later, as the words change the size that is observed.
+  const measure = new ResizeObserver((entries) => requestAnimationFrame(() => {
     for (const { target } of entries) {
       target.classList.toggle("more", target.scrollWidth > target.clientWidth + 1);
     }
-  });
+  }));
   document.querySelectorAll(".wide").forEach((wide) => measure.observe(wide));
 
   const unfold = () => {
