@@ -12,7 +12,7 @@ from dicface.report.site.grids import Grid
 from dicface.report.site.planes import Plane, quality_against_cost, quality_against_stability
 from dicface.report.site.strips import Strips, ablation, clip_dots, forest
 from dicface.report.site.table_pages import page_digits
-from dicface.report.site.values import QUALITY, STABILITY
+from dicface.report.site.values import QUALITY, STABILITY, of_quality, of_stability
 from dicface.report.site.weights import weights
 from dicface.report.tables.table import Table
 
@@ -23,14 +23,18 @@ class Charts:
 
     Attributes:
         planes: Quality against stability, and against cost.
-        forests: Paired differences, a chart a metric.
+        reference: Label of the row that others are compared with; "" for none.
+        forests: Paired differences by quality and by stability.
+        more_forests: Those by every other metric.
         dots: Task and its clips as dots, by quality and by stability.
         ablations: Title and charts of each ablation.
         weights: What the sliders rank by (JSON values); empty without a table of two rows.
     """
 
     planes: Sequence[Plane]
+    reference: str
     forests: Sequence[Strips]
+    more_forests: Sequence[Strips]
     dots: Sequence[tuple[TaskResults, Sequence[Strips]]]
     ablations: Sequence[tuple[str, Sequence[Strips]]]
     weights: Mapping[str, object]
@@ -62,19 +66,24 @@ def charts(
     if headline and len({row.block for row in headline.rows}) > 1:
         headline = None
     task = next((task for task in tasks if task.id == BLIND.id), None)
-    planes = []
+    planes, forests, more_forests = [], [], []
     if headline:
         planes.append(quality_against_stability(headline, looks))
         if BLIND.id in costs:
             planes.append(quality_against_cost(headline, costs[BLIND.id], looks))
-    facts = {f.id: f for table in shown for f in table.metrics}
-    by_clip_shown = [
-        facts[name] for name in (*QUALITY, *STABILITY) if name in facts and name != "niqe"
-    ]
-    dots = [(task, [clip_dots(task, each, looks) for each in by_clip_shown]) for task in tasks]
+        first = [facts for facts in (of_quality(headline), of_stability(headline)) if facts]
+        others = [facts for facts in headline.metrics if facts not in first]
+        forests = forest(headline, first, task, looks)
+        more_forests = forest(headline, others, task, looks)
+    reference = next(iter(headline.references.values()), "") if headline else ""
+    facts = {facts.id: facts for table in shown for facts in table.metrics}
+    by_clip = [facts[name] for name in (*QUALITY, *STABILITY) if name in facts]
+    dots = [(task, [clip_dots(task, each, looks) for each in by_clip]) for task in tasks]
     return Charts(
         planes=[plane for plane in planes if plane],
-        forests=forest(headline, task, looks) if headline else [],
+        reference=headline.label(reference) if headline and reference else "",
+        forests=forests,
+        more_forests=more_forests,
         dots=[(task, found) for task, all_ in dots if (found := [one for one in all_ if one])],
         ablations=[(table.title, ablation(table)) for table in shown if is_ablation(table)],
         weights=weights(headline, task) if headline else {},

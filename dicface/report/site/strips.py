@@ -6,7 +6,7 @@ one, however narrow the page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -62,11 +62,16 @@ class Strips:
     joined: bool = False
 
 
-def forest(table: Table, task: TaskResults | None, looks: Mapping[str, Look]) -> list[Strips]:
-    """Paired differences of the reference and every other row, a chart a metric."""
+def forest(
+    table: Table,
+    metrics: Sequence[MetricFacts],
+    task: TaskResults | None,
+    looks: Mapping[str, Look],
+) -> list[Strips]:
+    """Paired differences of the reference and every other row, a chart for each of the metrics."""
     charts = []
     systems = {system.id: system for system in task.systems} if task else {}
-    for facts in table.metrics:
+    for facts in metrics:
         lines = table.differences[
             (table.differences["metric"] == facts.id) & table.differences["mean"].notna()
         ]
@@ -182,4 +187,6 @@ def _difference(
     text = " ".join(filter(None, said))
     words = f"{table.label(a, line['block'])} − {label}: {text}"
     mark = Mark(x=axis.place(mean), **ends_of(axis, low, high), words=words)
-    return Strip(label=f"− {label}", look=looks[label], marks=(mark,), text=text)
+    of_reference = a == table.references.get(line["block"])
+    shown = f"− {label}" if of_reference else f"{table.label(a, line['block'])} − {label}"
+    return Strip(label=shown, look=looks[label], marks=(mark,), text=text)
