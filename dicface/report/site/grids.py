@@ -38,6 +38,11 @@ class Line:
     block: str = ""
     method: str = ""
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether no cell but the first one has a value."""
+        return len(self.cells) > 1 and all(cell.value is None for cell in self.cells[1:])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Head:

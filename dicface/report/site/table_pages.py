@@ -229,7 +229,11 @@ def _cell(cell: cells.Cell) -> Cell:
 def _plain_line(label: str, texts: Iterable[tuple[str, str]]) -> Line:
     """A label, and in each cell a text with another one in small print below."""
     shown = (
-        Cell(markup=_stacked(Markup.escape(text), below), value=_shown_value(text))
+        Cell(
+            # The verdict stands in a line of its own, so that the column stays narrow.
+            markup=_stacked(Markup.escape(text), *below.replace("] ", "]\n").splitlines()),
+            value=_shown_value(text),
+        )
         for text, below in texts
     )
     return Line(cells=(text_cell(label), *shown))

@@ -26,6 +26,29 @@
   }));
   document.querySelectorAll(".wide").forEach((wide) => measure.observe(wide));
 
+  // Rows without any score are folded where others have some; a group of such rows alone, too.
+  document.querySelectorAll("table.sortable").forEach((table) => {
+    const rows = [...table.querySelectorAll("tbody tr")];
+    const bare = rows.filter((row) => row.classList.contains("bare"));
+    if (!bare.length || rows.every((row) => row.matches(".bare, .group"))) return;
+    for (const head of rows.filter((row) => row.matches(".group"))) {
+      let next = head.nextElementSibling;
+      while (next && next.matches(".bare")) next = next.nextElementSibling;
+      const alone = next === null || next.matches(".group");
+      if (alone && head.nextElementSibling?.matches(".bare")) head.classList.add("bare");
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    const show = (folded) => {
+      table.classList.toggle("folded", folded);
+      button.textContent = `${folded ? "Show" : "Hide"} ${bare.length} rows without scores`;
+    };
+    button.addEventListener("click", () => show(!table.classList.contains("folded")));
+    show(true);
+    table.closest(".wide").after(button);
+  });
+
   const unfold = () => {
     let place = null;
     try {
