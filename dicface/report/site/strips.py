@@ -15,7 +15,7 @@ import pandas as pd
 from dicface.metrics import MetricFacts
 from dicface.report.looks import LOOKS, Look
 from dicface.report.render import cells
-from dicface.report.render.cells import number
+from dicface.report.render.cells import NO_BREAK_SPACE, number
 from dicface.report.site.axes import Axis, axis_over
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.values import by_clip, ends_of, means, metric_name, with_interval
@@ -183,7 +183,7 @@ def _difference(
     mean, low, high = (float(line[name]) for name in ("mean", "low", "high"))
     said = [with_interval(table, facts, mean, low, high, signed=True), cells.verdict(line, facts)]
     share = better_share(systems.get(a), systems.get(b), facts)
-    said += [] if share is None else [f"P {100 * share:.0f} %"]
+    said += [] if share is None else [f"P{NO_BREAK_SPACE}{100 * share:.0f}{NO_BREAK_SPACE}%"]
     text = " ".join(filter(None, said))
     words = f"{table.label(a, line['block'])} − {label}: {text}"
     mark = Mark(x=axis.place(mean), **ends_of(axis, low, high), words=words)

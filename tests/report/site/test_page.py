@@ -132,7 +132,7 @@ def test_the_share_of_clips_on_which_one_is_better():
 def test_every_dot_leads_to_its_clip_and_every_difference_says_how_often_it_holds(raw):
     assert raw.count('href="clips/bfr/head_1.html#alpha" aria-label="head_1: ') == 2
     assert "Alpha &lt;i&gt;&amp; Co.&lt;/i&gt; − Beta: +0.50 [" in raw
-    assert "P 100 %" in raw
+    assert "P\u00a0100\u00a0%" in raw
 
 
 def test_sliders_rank_by_what_was_measured(raw):
