@@ -17,6 +17,7 @@ from dicface.report.site.axes import axis_over
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.marks import MARKS
 from dicface.report.site.notes import Notes
+from dicface.report.site.pages import Pages
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.strips import better_share
 from dicface.report.site.table_pages import page_digits, table_pages
@@ -220,3 +221,37 @@ def test_a_bundle_that_cannot_be_is_refused_before_anything_is_made(tmp_path, re
 
 def test_the_pages_use_the_labels_of_the_tables(raw):
     assert raw.count(f'aria-label="{LABELS["beta"]}"') >= 2
+
+
+def test_two_hundred_clips_are_folded_and_each_has_its_dot(tmp_path, run, monkeypatch):
+    monkeypatch.setattr(Pages, "write_clips", lambda pages, crf: None)
+    clips = {f"clip_{n:03}": run / "clips" / "test" / "head_1.mkv" for n in range(200)}
+    lines = [
+        {"clip": clip, "metric": "psnr", "value": 20 + n / 100, "note": ""}
+        for n, clip in enumerate(clips)
+    ]
+    metrics = tmp_path / "metrics.parquet"
+    facts = {"backbone": "pixels", "backbone_sha256": "", "official": True, "protocol": "test-1"}
+    facts |= {"task": "bfr", "method": "mine", "num_frames": 8, "num_missing": 0}
+    scores = pd.DataFrame(lines).assign(**facts)
+    scores.to_parquet(metrics)
+    mine = System(
+        id="mine", label="Mine", clips=clips, missing={}, scores=scores, frames=scores.iloc[:0]
+    )
+    task = TaskResults(id="bfr", truths=clips, systems=(mine,), absent={}, remarks=())
+    rows = [Row(method="mine", label="Mine", group="", metrics=metrics)]
+    spec = TableSpec(name="table1", title="Table 1. Many", rows=())
+    table = build_table(spec, rows, Conditions(metrics=[METRICS["psnr"]]))
+    notes = Notes()
+    contents = Contents(
+        title="Many",
+        tables=table_pages(table, tmp_path, notes),
+        notes=notes,
+        results=[table],
+        tasks=(task,),
+        provenance=read_provenance(tmp_path / "none"),
+    )
+    page = Page(write_pages(contents, tmp_path / "report"))
+    assert "176 more clips" in page.text
+    dots = [address for address in page.addresses if address == "clips/bfr/clip_199.html#mine"]
+    assert len(dots) == 3  # its dot, its scores, and the best clips
