@@ -57,4 +57,4 @@ class Notes:
         found = self.absences.setdefault(key, Absence(label=label, reason=reason, tables={}))
         found.tables[table] = short
         place = list(self.absences).index(key) + 1
-        return Markup('<a href="#not-run-{}">not{}run</a>').format(place, NO_BREAK_SPACE)
+        return Markup('<a href="#not-run-{}">no{}scores</a>').format(place, NO_BREAK_SPACE)

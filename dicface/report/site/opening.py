@@ -15,7 +15,14 @@ from dicface.metrics import MetricFacts
 from dicface.report.render.screen import compared, finding
 from dicface.report.site.contents import TRUTH, System, TaskResults
 from dicface.report.site.table_pages import page_digits
-from dicface.report.site.values import by_clip, of_quality, of_stability
+from dicface.report.site.values import (
+    by_clip,
+    means,
+    of_quality,
+    of_stability,
+    with_interval,
+)
+from dicface.report.tables.rows import Row
 from dicface.report.tables.table import Table
 from dicface.video.clips import probe, read_frames
 
@@ -78,13 +85,28 @@ def finding_of(table: Table | None) -> str:
     """The finding of the headline table with a page's digits; why there is none, in a sentence."""
     if table is None:
         return "No table was made yet: there is no finding."
+    table = replace(table, digits=page_digits(table))
+    scored = [row for row in table.rows if row.metrics]
+    if len(scored) == 1:
+        return _of_one(table, scored[0])
     if all(facts.id != "psnr" for facts in table.metrics):
         return "No finding in one sentence: PSNR, which needs a truth, was not measured."
-    found = finding(replace(table, digits=page_digits(table)))
     return (
-        found
+        finding(table)
         or "No finding yet: it needs scores of the reference row of the first table and of another."
     )
+
+
+def _of_one(table: Table, row: Row) -> str:
+    """What was measured of the only row that has scores."""
+    chosen = [facts for facts in (of_quality(table), of_stability(table)) if facts]
+    parts = []
+    for facts in chosen or table.metrics[:2]:
+        if found := means(table, facts).get(row.method):
+            unit = f" ({facts.unit})" if facts.unit else ""
+            parts.append(f"{facts.name}{unit} {with_interval(table, facts, *found)}")
+    said = ", ".join(parts) or "no metric was measured"
+    return f"{row.label}, the only row with scores so far: {said}."
 
 
 def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wipe | None:

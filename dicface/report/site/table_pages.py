@@ -197,7 +197,7 @@ def _lines(table: Table, notes: Notes) -> Iterator[Line]:
 
 
 def _label(table: Table, row: Row, notes: Notes) -> Cell:
-    """A label; the numbers of its notes, or the words "not run", lead to them."""
+    """A label; the numbers of its notes, and the words "no scores", lead to them."""
     links = [notes.link(text) for text in map(footnotes.sentence, row.notes)]
     if row.reason:
         reason, short = footnotes.sentence(row.reason), _short(table.name, table.title)
