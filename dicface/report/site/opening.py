@@ -127,7 +127,7 @@ def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wip
     return Wipe(
         clip=chosen.clip,
         frame=frame,
-        rule=f"{chosen.rule}; its middle frame.",
+        rule=chosen.rule,
         address=address,
         sides=(sides[0], sides[1]),
     )
@@ -152,7 +152,7 @@ def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None
         clip=clip,
         sides=((a.label, a.clips[clip]), (b.label, b.clips[clip])),
         method=a.id,
-        rule=f"The clip whose difference in {facts.name} is nearest to the mean over all clips",
+        rule=f"The clip whose difference in {facts.name} is nearest to the mean over all clips.",
     )
 
 
@@ -181,6 +181,6 @@ def _any(tasks: Sequence[TaskResults]) -> Chosen | None:
                     clip=clip,
                     sides=(sides[0], sides[1]),
                     method=method,
-                    rule="The first clip by its name, as no table compares two methods",
+                    rule="The first clip by its name, as no table compares two methods.",
                 )
     return None

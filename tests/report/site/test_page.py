@@ -253,6 +253,6 @@ def test_two_hundred_clips_are_folded_and_each_has_its_dot(tmp_path, run, monkey
     )
     page = Page(write_pages(contents, tmp_path / "report"))
     assert "176 more clips" in page.text
-    assert "Mine, the only row with scores so far: PSNR (dB) 20.99 [20.9" in page.text
+    assert "Mine, the only row with scores so far: PSNR (dB) 20.995 [20.914" in page.text
     dots = [address for address in page.addresses if address == "clips/bfr/clip_199.html#mine"]
     assert len(dots) == 3  # its dot, its scores, and the best clips
