@@ -37,6 +37,7 @@ from dicface.report.site.contents import (
     landmarks_of,
     read_scores_of,
 )
+from dicface.report.site.notes import Notes
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
@@ -343,9 +344,12 @@ def _write_page(
         absent={},
         remarks=tuple(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks),
     )
+    notes = Notes()
     contents = Contents(
         title=f"DicFace scores: {label}",
-        tables=table_pages(table, folder / "tables"),
+        tables=table_pages(table, folder / "tables", notes),
+        notes=notes,
+        results=[table],
         tasks=(shown,),
         provenance=read_provenance(folder),
     )

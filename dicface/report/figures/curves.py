@@ -14,7 +14,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from dicface.base.errors import MetricError
 from dicface.report.figures.style import (
-    COLOURS,
     TEXT_WIDTH,
     Drawn,
     legend_columns,
@@ -22,6 +21,7 @@ from dicface.report.figures.style import (
     new_figure,
     save,
 )
+from dicface.report.looks import COLOURS
 
 PER_LINE = 3
 LEGEND_COLUMNS = 5

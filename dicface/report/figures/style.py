@@ -7,11 +7,9 @@ written by `save`, so that equal data give equal files.
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +27,6 @@ WEB_DPI = 100
 """Of a figure that is for a web page alone: a small file."""
 
 FONT = "DejaVu Sans"
-
-BLACK, GREY = "#000000", "#7F7F7F"
-ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
-VERMILLION, PURPLE = "#D55E00", "#CC79A7"
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
-"""Okabe and Ito's colours without black, kept for the truth, and yellow, too pale for lines."""
 
 _LOOK: dict[str, Any] = {
     "font.family": FONT,
@@ -64,75 +56,6 @@ _LOOK: dict[str, Any] = {
 
 # It reports every table of every font that is embedded.
 logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodStyle:
-    """How the lines of one method look."""
-
-    colour: str
-    marker: str
-    dash: str = "-"
-    hollow: bool = False
-
-    def line(self) -> dict[str, Any]:
-        """Keyword arguments of `Axes.plot`."""
-        return {
-            "color": self.colour,
-            "marker": self.marker,
-            "linestyle": self.dash,
-            "markerfacecolor": "white" if self.hollow else self.colour,
-            "markeredgewidth": 0.8,
-        }
-
-
-METHOD_STYLES: Mapping[str, MethodStyle] = {
-    "Truth": MethodStyle(colour=BLACK, marker=""),
-    "Input": MethodStyle(colour=GREY, marker="x", dash=":"),
-    "Degraded input": MethodStyle(colour=GREY, marker="x", dash=":"),
-    "GPEN": MethodStyle(colour=SKY, marker="v"),
-    "GFPGAN": MethodStyle(colour=ORANGE, marker="^"),
-    "CodeFormer": MethodStyle(colour=BLUE, marker="s"),
-    "RealBasicVSR": MethodStyle(colour=PURPLE, marker="P"),
-    "BasicVSR++": MethodStyle(colour=SKY, marker="D", dash="-."),
-    "PGTFormer": MethodStyle(colour=GREEN, marker="p"),
-    "KEEP": MethodStyle(colour=ORANGE, marker="X", dash="-."),
-    "PGDiff": MethodStyle(colour=PURPLE, marker="<", dash="-."),
-    "DicFace": MethodStyle(colour=VERMILLION, marker="o"),
-}
-"""Looks of the paper's systems; the same in every figure. A name in brackets after it is ignored,
-but "(trained)" makes the line dashed and the marker hollow, beside the released system's."""
-
-_OTHERS = [
-    MethodStyle(colour=colour, marker=marker, dash=dash, hollow=True)
-    for dash, (marker, colour) in product(("-", "--", ":"), zip("sdv^o>", COLOURS, strict=True))
-]
-
-
-def method_styles(labels: Iterable[str]) -> dict[str, MethodStyle]:
-    """Looks of methods by label.
-
-    Systems that the paper does not name take the free looks in the order of their labels.
-
-    >>> method_styles(["DicFace (trained)"])["DicFace (trained)"].dash
-    '--'
-    """
-    styles, unknown = {}, 0
-    for label in labels:
-        base, suffix = re.fullmatch(r"(.*?)(?: \(([^()]*)\))?", label).groups()
-        if base in METHOD_STYLES:
-            known = METHOD_STYLES[base]
-            trained = suffix == "trained"
-            styles[label] = MethodStyle(
-                colour=known.colour,
-                marker=known.marker,
-                dash="--" if trained else known.dash,
-                hollow=trained,
-            )
-        else:
-            styles[label] = _OTHERS[unknown % len(_OTHERS)]
-            unknown += 1
-    return styles
 
 
 @dataclass(frozen=True, kw_only=True)

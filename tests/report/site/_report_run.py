@@ -116,7 +116,8 @@ def _tables(run: Path) -> None:
     second = [row(m, t, several=True) for t in ("bfr", "inpainting") for m in ("input", "beta")]
     for name, rows in (("table1", [*first, gone]), ("table2", second)):
         title, pairs = f"Table {name[-1]}. A test", (("beta", "input"),)
-        spec = TableSpec(name=name, title=title, rows=(), pairs=pairs)
+        reference = ("alpha",) if name == "table1" else ()
+        spec = TableSpec(name=name, title=title, rows=(), pairs=pairs, references=reference)
         conditions = Conditions(metrics=facts, distance=lambda a, b: 0.0)
         write_table(build_table(spec, rows, conditions), run / "tables")
     manifest = {
