@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
@@ -24,6 +24,7 @@ from dicface.report.site.marks import MARKS
 from dicface.report.site.media import CRF
 from dicface.report.site.notes import Notes
 from dicface.report.site.pages import Pages
+from dicface.report.site.players import Player
 from dicface.report.site.provenance import Provenance, read_provenance
 from dicface.report.site.table_pages import TablePage, read_tables, table_pages
 from dicface.report.tables.table import Table
@@ -145,12 +146,14 @@ def write_pages(
         looks = charts.page_looks(contents.results, tasks)
         site.environment.globals |= {"looks": looks, "marks": MARKS}
         site.write_clips(crf)
+        opened = opening.opening(contents.results, tasks, folder)
         site.write(
             "index.html",
             INDEX,
             root="",
             remark=contents.remark,
-            opening=opening.opening(contents.results, tasks, folder),
+            opening=opened,
+            played=_played(site, opened.wipe) if opened.wipe else None,
             pages=tables,
             notes=contents.notes,
             charts=charts.charts(contents.results, tasks, costs, looks),
@@ -164,6 +167,12 @@ def write_pages(
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     logger.info("%s: %d clip pages, %.1f MB", out / INDEX, site.num_pages, size / 1e6)
     return out / INDEX
+
+
+def _played(site: Pages, wipe: opening.Wipe) -> Player:
+    """The player of the first screen: it begins with the two sides of the wipe."""
+    found = site.player(wipe.task, wipe.clip)
+    return replace(found, data={**found.data, "chosen": list(wipe.methods)})
 
 
 def _preferred(pages: Sequence[TablePage]) -> list[str]:

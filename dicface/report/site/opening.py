@@ -13,7 +13,7 @@ from PIL import Image
 from dicface.base.names import BLIND, INPUT, controlled
 from dicface.metrics import MetricFacts
 from dicface.report.render.screen import compared, finding
-from dicface.report.site.contents import TRUTH, System, TaskResults
+from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.table_pages import page_digits
 from dicface.report.site.values import (
     by_clip,
@@ -47,6 +47,8 @@ class Wipe:
         rule: By which rule both were chosen, as a sentence.
         address: The clip's page.
         sides: Left and right.
+        task: Its task.
+        methods: Ids of the methods among its sides, left to right.
     """
 
     clip: str
@@ -54,16 +56,18 @@ class Wipe:
     rule: str
     address: str
     sides: tuple[Side, Side]
+    task: TaskResults
+    methods: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """The clip of a wipe, its two sides (label and clip), and the rule."""
+    """The clip of a wipe, its two sides (label and clip), their methods, and the rule."""
 
     task: TaskResults
     clip: str
     sides: tuple[tuple[str, Path], tuple[str, Path]]
-    method: str
+    methods: tuple[str, ...]
     rule: str
 
 
@@ -123,13 +127,15 @@ def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wip
         picture.save(folder / "first" / f"{name}.png")
         width, height = picture.size
         sides.append(Side(label=label, picture=f"first/{name}.png", width=width, height=height))
-    address = f"clips/{chosen.task.id}/{quote(chosen.clip)}.html#{quote(chosen.method)}"
+    address = f"clips/{chosen.task.id}/{quote(chosen.clip)}.html#{quote(chosen.methods[0])}"
     return Wipe(
         clip=chosen.clip,
         frame=frame,
         rule=chosen.rule,
         address=address,
         sides=(sides[0], sides[1]),
+        task=chosen.task,
+        methods=chosen.methods,
     )
 
 
@@ -151,7 +157,7 @@ def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None
         task=task,
         clip=clip,
         sides=((a.label, a.clips[clip]), (b.label, b.clips[clip])),
-        method=a.id,
+        methods=pair,
         rule=f"The clip whose difference in {facts.name} is nearest to the mean over all clips.",
     )
 
@@ -175,12 +181,12 @@ def _any(tasks: Sequence[TaskResults]) -> Chosen | None:
             sides = [(system.label, system.clips[clip]) for system in shown if clip in system.clips]
             sides += [("Truth", task.truths[clip])] if task.has_truth else []
             if len(sides) >= 2:
-                method = next((s.id for s in shown if clip in s.clips), TRUTH)
+                methods = tuple(system.id for system in shown if clip in system.clips)
                 return Chosen(
                     task=task,
                     clip=clip,
                     sides=(sides[0], sides[1]),
-                    method=method,
+                    methods=methods[:2],
                     rule="The first clip by its name, as no table compares two methods.",
                 )
     return None

@@ -160,7 +160,8 @@ def test_light_and_dark_follow_the_system_and_the_button(browser, report):
 
 
 INSIDE = """(() => {
-  const box = document.querySelector('.wipe img').getBoundingClientRect();
+  const shown = [...document.querySelectorAll('.wipe img, .wipe #stage canvas')];
+  const box = shown.find((e) => e.offsetWidth).getBoundingClientRect();
   return box.width > 100 && box.height > 80 && box.top >= 0 && box.bottom <= innerHeight;
 })()"""
 SEEN = """[...document.querySelectorAll('main *')].filter((e) => {
@@ -252,3 +253,17 @@ def test_without_scripts_tables_and_pictures_stay(browser, report):
         assert browser.run("document.getElementById('weights').hidden")
     finally:
         browser.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_the_first_screen_plays_the_clip_and_wipes_between_the_two_of_the_finding(browser, report):
+    browser.resize(1400, 900)
+    browser.open((report / "index.html").as_uri())
+    browser.wait("document.querySelector('#stage canvas').dataset.frame === '0'")
+    assert browser.run("document.querySelector('.wipe-box').offsetHeight") == 0
+    words = "['left', 'right'].map((side) => document.getElementById(`wipe-${side}`).innerText)"
+    left, right = browser.run(words)
+    assert "Alpha" in left
+    assert "Degraded input" in right
+    browser.run("document.querySelector('.wipe #forward').click()")
+    browser.wait("document.querySelector('#stage canvas').dataset.frame === '1'")
+    assert browser.errors == []

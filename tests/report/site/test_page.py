@@ -12,7 +12,14 @@ from dicface.base.errors import DicfaceError
 from dicface.metrics import METRICS
 from dicface.report.looks import LOOKS, OTHERS, looks_of
 from dicface.report.render.write import write_table
-from dicface.report.site import Contents, check_bundle, write_bundle, write_pages, write_report
+from dicface.report.site import (
+    Contents,
+    build,
+    check_bundle,
+    write_bundle,
+    write_pages,
+    write_report,
+)
 from dicface.report.site.axes import axis_over
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.marks import MARKS
@@ -225,6 +232,7 @@ def test_the_pages_use_the_labels_of_the_tables(raw):
 
 def test_two_hundred_clips_are_folded_and_each_has_its_dot(tmp_path, run, monkeypatch):
     monkeypatch.setattr(Pages, "write_clips", lambda pages, crf: None)
+    monkeypatch.setattr(build, "_played", lambda site, wipe: None)
     clips = {f"clip_{n:03}": run / "clips" / "test" / "head_1.mkv" for n in range(200)}
     lines = [
         {"clip": clip, "metric": "psnr", "value": 20 + n / 100, "note": ""}
