@@ -20,7 +20,6 @@ from dicface.report.run import measured
 from dicface.report.site import charts, cost, opening, training
 from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
-from dicface.report.site.marks import MARKS
 from dicface.report.site.media import CRF
 from dicface.report.site.notes import Notes
 from dicface.report.site.pages import Pages
@@ -142,9 +141,8 @@ def write_pages(
     with _whole_folder(out) as folder:
         shutil.copytree(STATIC, folder / "assets")
         _copy([file for page in tables for file in page.files], folder / "tables")
-        site = Pages(contents.title, folder, tasks, _preferred(tables), metrics)
         looks = charts.page_looks(contents.results, tasks)
-        site.environment.globals |= {"looks": looks, "marks": MARKS}
+        site = Pages(contents.title, folder, tasks, _preferred(tables), metrics, looks)
         site.write_clips(crf)
         opened = opening.opening(contents.results, tasks, folder)
         site.write(

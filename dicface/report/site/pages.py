@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,9 +11,11 @@ from tqdm import tqdm
 
 from dicface.base.names import INPUT
 from dicface.metrics import MetricFacts
+from dicface.report.looks import Look
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import TRUTH, TaskResults, task_name
 from dicface.report.site.grids import Grid, metric_head, prose
+from dicface.report.site.marks import drawn
 from dicface.report.site.media import COPY_BYTES, LARGEST, Media, write_copy, write_media
 from dicface.report.site.players import Player, chosen_methods, player_data
 
@@ -31,9 +33,10 @@ class Pages:
         tasks: Sequence[TaskResults],
         preferred: Sequence[str],
         metrics: Sequence[MetricFacts],
+        looks: Mapping[str, Look],
     ) -> None:
         self.folder, self.tasks, self.metrics = folder, tasks, metrics
-        self.preferred = preferred
+        self.preferred, self.looks = preferred, looks
         self.num_pages = 0
         self._players: dict[tuple[str, str], Player] = {}
         self.environment = Environment(
@@ -44,7 +47,8 @@ class Pages:
             undefined=StrictUndefined,
         )
         self.environment.filters |= {"address": quote, "prose": prose, "task_name": task_name}
-        self.environment.globals |= {"title": title, "tasks": tasks}
+        self.environment.filters["drawn"] = drawn
+        self.environment.globals |= {"title": title, "tasks": tasks, "looks": looks}
         self.environment.globals["copy_limit_mb"] = COPY_BYTES >> 20
 
     def write(self, template: str, path: str, **values: object) -> None:
@@ -102,7 +106,7 @@ class Pages:
             has_input=INPUT in media.tiles,
             has_truth=task.has_truth,
             data={
-                **player_data(task, clip, media, self.metrics, self.preferred),
+                **player_data(task, clip, media, self.metrics, self.preferred, self.looks),
                 "page": _page(task, clip),
                 "next": _page(task, after) if after else "",
                 **{kind: quote(files.get(kind, "")) for kind in ("slices", "posters", "copy")},

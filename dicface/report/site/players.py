@@ -13,9 +13,11 @@ from dicface.base.names import INPUT, controlled
 from dicface.metrics import MetricFacts
 from dicface.metrics.facts import FACE_SIZE
 from dicface.report.figures.landmarks import five_points, read_landmarks, scored_clips
+from dicface.report.looks import Look
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import TRUTH, System, TaskResults
 from dicface.report.site.grids import metric_head
+from dicface.report.site.marks import drawn
 from dicface.report.site.media import Media
 
 STEADY_FRAMES = 4.0
@@ -62,6 +64,7 @@ def player_data(
     media: Media,
     metrics: Sequence[MetricFacts],
     preferred: Sequence[str],
+    looks: Mapping[str, Look],
 ) -> dict[str, Any]:
     """All that does not depend on where the files lie; JSON values only."""
     shown = [system for system in task.systems if system.id in media.tiles]
@@ -79,6 +82,7 @@ def player_data(
             {
                 "id": name,
                 "label": labels[name],
+                "look": drawn(looks[labels[name]]),
                 "x": tile.x,
                 "y": tile.y,
                 "width": tile.width,

@@ -65,7 +65,7 @@ dicfacePlayer.Panes = class {
     if (picture) this.cut(context, picture, tile, part, [0, 0, width, height]);
     else if (player.frames.drawn < 0) this.drawPoster(context, tile, part);
     if (!picture) return false;
-    this.mark(context, tile, part);
+    if (player.timeline.sheet) this.mark(context, tile, part);
     return true;
   }
 

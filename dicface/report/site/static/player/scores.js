@@ -73,11 +73,11 @@ dicfacePlayer.Scores = class {
     title.textContent = metric.heading;
     head.append(title);
     for (const name of names) {
-      const { id, label } = this.player.choice(name);
-      const entry = dicfacePlayer.swatch(name, label);
+      const tile = this.player.choice(name);
+      const entry = dicfacePlayer.swatch(tile);
       const value = document.createElement("span");
       value.className = "value";
-      value.dataset.values = JSON.stringify([id, metric.id, metric.digits]);
+      value.dataset.values = JSON.stringify([tile.id, metric.id, metric.digits]);
       entry.append(value);
       entry.classList.add("entry");
       head.append(entry);
@@ -86,23 +86,23 @@ dicfacePlayer.Scores = class {
   }
 
   plot(metric, names, low, high) {
-    const SVG = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(SVG, "svg");
-    svg.setAttribute("viewBox", `0 0 ${this.player.data.frames} 100`);
-    svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", `${metric.heading} of each frame`);
-    svg.classList.add("curve");
+    const curve = dicfacePlayer.svg("svg", {
+      class: "curve",
+      viewBox: `0 0 ${this.player.data.frames} 100`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": `${metric.heading} of each frame`,
+    });
     for (const name of names) {
-      const paths = this.paths(this.of(name, metric.id), low, high);
-      for (const [kind, path] of Object.entries(paths)) {
-        const element = document.createElementNS(SVG, "path");
-        element.setAttribute("d", path);
-        element.setAttribute("class", `${kind} ${name}`);
-        svg.append(element);
-      }
+      const { colour, dashes } = this.player.choice(name).look;
+      const { line, dots } = this.paths(this.of(name, metric.id), low, high);
+      const style = `--c: ${colour}`;
+      curve.append(
+        dicfacePlayer.svg("path", { class: "line", d: line, "stroke-dasharray": dashes, style }),
+        dicfacePlayer.svg("path", { class: "dots", d: dots, style }),
+      );
     }
-    return svg;
+    return curve;
   }
 
   paths(values, low, high) {

@@ -77,6 +77,10 @@
         // Nothing to choose from: its name alone.
         select.hidden = methods.length === 1 || this.state.blind;
       }
+      for (const place of box.querySelectorAll("[data-key]")) {
+        const tile = this.choice(place.dataset.key);
+        place.replaceChildren(...(tile && !this.state.blind ? [dicfacePlayer.key(tile)] : []));
+      }
       for (const canvas of this.panes.canvases) {
         const name = canvas.dataset.shows;
         const parts = name === "wipe" ? ["left", "right"] : [name];
@@ -105,7 +109,9 @@
       document.getElementById("zoom-readout").textContent = `${state.scale.toFixed(1)}×`;
       document.getElementById("reference").classList.toggle("held", state.held);
       for (const side of ["left", "right"]) {
-        document.getElementById(`wipe-${side}`).textContent = this.choice(side)?.label ?? "";
+        const tile = this.choice(side);
+        const said = tile ? [dicfacePlayer.key(tile), tile.label] : [];
+        document.getElementById(`wipe-${side}`).replaceChildren(...said);
       }
       this.timeline.drawLoop();
     },

@@ -77,7 +77,7 @@ dicfacePlayer.Timeline = class {
       canvas.setAttribute("aria-label", `Slice over time: ${tile.label}`);
       const size = [canvas.width, canvas.height];
       canvas.getContext("2d").drawImage(this.sheet, 0, tile.sliceY, ...size, 0, 0, ...size);
-      dicfacePlayer.row(place, dicfacePlayer.swatch(name, tile.label), canvas);
+      dicfacePlayer.row(place, dicfacePlayer.swatch(tile), canvas);
     }
   }
 };
@@ -95,11 +95,26 @@ dicfacePlayer.row = (place, head, plot) => {
   return box;
 };
 
-dicfacePlayer.swatch = (name, text) => {
+dicfacePlayer.svg = (name, attributes) => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+};
+
+// Line and marker of a method, as in figures and tables.
+dicfacePlayer.key = ({ look }) => {
+  const { svg } = dicfacePlayer;
+  const key = svg("svg", { class: "key", viewBox: "-15 -8 30 16", width: 30, height: 16, "aria-hidden": true });
+  const style = `--c: ${look.colour}`;
+  key.append(
+    svg("path", { class: "line", d: "M0 0H15M0 0H-15", "stroke-dasharray": look.dashes, style }),
+    svg("path", { class: `mark ${look.kind}`, d: look.path, style }),
+  );
+  return key;
+};
+
+dicfacePlayer.swatch = (tile) => {
   const element = document.createElement("div");
-  const mark = document.createElement("span");
-  mark.className = `swatch ${name}`;
-  mark.textContent = text;
-  element.append(mark);
+  element.append(dicfacePlayer.key(tile), tile.label);
   return element;
 };
