@@ -267,3 +267,26 @@ def test_the_first_screen_plays_the_clip_and_wipes_between_the_two_of_the_findin
     browser.run("document.querySelector('.wipe #forward').click()")
     browser.wait("document.querySelector('#stage canvas').dataset.frame === '1'")
     assert browser.errors == []
+
+
+LOOK = """((place) => {
+  const mark = document.querySelector(`${place} .mark`);
+  return [mark.style.getPropertyValue('--c'), mark.getAttribute('d'), mark.classList.value];
+})('%s')"""
+
+
+def test_a_method_looks_the_same_in_tables_charts_and_players(browser, report):
+    browser.resize(1400, 900)
+    browser.open((report / "index.html").as_uri())
+    browser.wait("document.querySelector('#stage canvas').dataset.frame === '0'")
+    own = browser.run(LOOK % "#table1 tr[data-method=alpha] th")
+    assert browser.run(LOOK % "#wipe-left") == own
+    browser.open(browser.run("document.querySelector('.wipe figcaption a').href"))
+    browser.wait("document.querySelectorAll('#curves .curve').length > 0")
+    assert browser.run(LOOK % "[data-key=a]") == own
+    assert browser.run(LOOK % "#slices .row:nth-child(2) .row-head") == own
+    line = "document.querySelectorAll('#curves .curve .line')[1].style.getPropertyValue('--c')"
+    assert browser.run(line) == own[0]
+    # The truth is drawn in the page's ink, which is light on dark.
+    assert browser.run(LOOK % "[data-key=truth]")[0] == "var(--ink)"
+    assert browser.errors == []
