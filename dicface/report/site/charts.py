@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dicface.base.names import BLIND
+from dicface.base.names import BLIND, controlled
 from dicface.report.looks import Look, looks_of
-from dicface.report.site.contents import TaskResults
+from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.grids import Grid
-from dicface.report.site.planes import Plane, quality_against_cost, quality_against_stability
+from dicface.report.site.planes import (
+    Plane,
+    against_damage,
+    quality_against_cost,
+    quality_against_stability,
+)
 from dicface.report.site.strips import Strips, ablation, clip_dots, forest
 from dicface.report.site.table_pages import page_digits
 from dicface.report.site.values import QUALITY, STABILITY, of_quality, of_stability
@@ -27,6 +32,7 @@ class Charts:
         forests: Paired differences by quality and by stability.
         more_forests: Those by every other metric.
         dots: Task and its clips as dots, by quality and by stability.
+        damage: Id of a task -> the same over the damage of each clip's input.
         ablations: Title and charts of each ablation.
         weights: What the sliders rank by (JSON values); empty without a table of two rows.
     """
@@ -36,6 +42,7 @@ class Charts:
     forests: Sequence[Strips]
     more_forests: Sequence[Strips]
     dots: Sequence[tuple[TaskResults, Sequence[Strips]]]
+    damage: Mapping[str, Sequence[Plane]]
     ablations: Sequence[tuple[str, Sequence[Strips]]]
     weights: Mapping[str, object]
 
@@ -78,6 +85,8 @@ def charts(
     reference = next(iter(headline.references.values()), "") if headline else ""
     facts = {facts.id: facts for table in shown for facts in table.metrics}
     by_clip = [facts[name] for name in (*QUALITY, *STABILITY) if name in facts]
+    named = {row.method for table in results if not is_ablation(table) for row in table.rows}
+    named = {method for method in named if not controlled(method)}
     dots = [(task, [clip_dots(task, each, looks) for each in by_clip]) for task in tasks]
     return Charts(
         planes=[plane for plane in planes if plane],
@@ -85,9 +94,21 @@ def charts(
         forests=forests,
         more_forests=more_forests,
         dots=[(task, found) for task, all_ in dots if (found := [one for one in all_ if one])],
+        damage={
+            task.id: [
+                plane
+                for each in by_clip
+                if (plane := against_damage(task, _in(task, named), each, looks))
+            ]
+            for task in tasks
+        },
         ablations=[(table.title, ablation(table)) for table in shown if is_ablation(table)],
         weights=weights(headline, task) if headline else {},
     )
+
+
+def _in(task: TaskResults, methods: Collection[str]) -> list[System]:
+    return [system for system in task.methods if system.id in methods]
 
 
 def is_ablation(table: Table) -> bool:

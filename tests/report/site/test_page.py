@@ -25,6 +25,7 @@ from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.marks import MARKS
 from dicface.report.site.notes import Notes
 from dicface.report.site.pages import Pages
+from dicface.report.site.planes import against_damage
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.strips import better_share
 from dicface.report.site.table_pages import page_digits, table_pages
@@ -135,6 +136,33 @@ def test_the_share_of_clips_on_which_one_is_better():
     assert better_share(a, b, METRICS["tlme"]) == 0.5
     assert better_share(a, None, METRICS["tlme"]) is None
     assert better_share(system({"six": 1.0}), b, METRICS["tlme"]) is None
+
+
+def test_each_clip_stands_over_the_damage_of_its_input_with_a_line_a_method():
+    none = {"clips": {}, "missing": {}, "frames": pd.DataFrame()}
+
+    def system(name, metric, values):
+        lines = [{"clip": c, "metric": metric, "value": v} for c, v in values.items()]
+        return System(id=name, label=name, scores=pd.DataFrame(lines), **none)
+
+    damage = system("input", "psnr", {"one": 18.0, "two": 20.0, "three": 22.0})
+    mine = system("mine", "tlme", {"one": 3.0, "two": 2.0, "three": 1.0, "unscored": 9.0})
+    lone = system("lone", "tlme", {"one": 3.0})
+    task = TaskResults(id="bfr", truths={}, systems=(damage, mine, lone), absent={}, remarks=())
+    looks = looks_of(["input", "mine", "lone"])
+    plane = against_damage(task, task.methods, METRICS["tlme"], looks)
+    assert [point.words for point in plane.points] == [
+        "one, mine: TLME 3.000, input 18.000 dB",
+        "two, mine: TLME 2.000, input 20.000 dB",
+        "three, mine: TLME 1.000, input 22.000 dB",
+    ]
+    assert plane.keys == (("mine", looks["mine"]),)
+    # Milder at the right, better (lower) up; the points lie on their line.
+    ends = [(point.x, point.y) for point in (plane.points[0], plane.points[-1])]
+    assert [plane.trends[0].start, plane.trends[0].end] == ends
+    assert ends[0][0] < ends[1][0]
+    assert ends[0][1] > ends[1][1]
+    assert against_damage(task, [lone], METRICS["tlme"], looks) is None
 
 
 def test_every_dot_leads_to_its_clip_and_every_difference_says_how_often_it_holds(raw):
