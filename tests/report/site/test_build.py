@@ -244,9 +244,15 @@ def test_figures_stand_in_natural_order_with_their_captions(report):
 
 def test_training_curves_and_provenance(report):
     raw = (report / "index.html").read_text(encoding="utf-8")
-    assert raw.count('<figure class="chart">') == 2
+    assert raw.count('<figure class="chart">') == 4
     assert "l1</strong>, logarithmic" in raw
+    # PSNR on unseen faces: from 21 to 22 dB, over the input's 21 dB.
+    flat, steep = "M0.0 110.0 L300.0 110.0", "M0.0 110.0 L300.0 0.0"
+    assert f'<path class="reference" d="{flat}"/><path d="{steep}"/>' in raw
     text = Page(report / "index.html").text
+    assert text.count("On faces that no training sees") == 1
+    assert text.index("psnr") < text.index("On training samples")
+    assert "input_psnr" not in text
     assert "commit c0ffee with changes" in text
     assert "scale: demo\nnote: <none>" in text
 
