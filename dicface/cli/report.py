@@ -20,15 +20,21 @@ def register(parser: Parser) -> None:
     parser.description += f"\n{ABOUT}"
     parser.add_argument("run", type=path, metavar="RUN", help="folder of a run")
     add_path(parser, "--out", "FOLDER", help="gets the pages (default RUN/report)")
-    examples(parser, "report results/demo", "report results/demo --out /tmp/pages")
+    add_path(parser, "--bundle", "FILE.zip", help="gets the pages too, as one file to share")
+    examples(parser, "report results/demo", "report results/demo --bundle demo.zip")
 
 
 def report(options: argparse.Namespace) -> None:
     """Writes the tables that can be filled and the pages, and says where they are."""
     from dicface.report.run import write_tables_at_hand
-    from dicface.report.site import write_report
+    from dicface.report.site import check_bundle, write_bundle, write_report
     from dicface.runs.folder import Run
 
     run = Run.load(options.run)
+    if options.bundle:
+        check_bundle(options.out or run.report, options.bundle)
     write_tables_at_hand(run)
-    sys.stdout.write(f"{write_report(run, options.out)}\n")
+    index = write_report(run, options.out)
+    sys.stdout.write(f"{index}\n")
+    if options.bundle:
+        sys.stdout.write(f"{write_bundle(index.parent, options.bundle)}\n")

@@ -14,7 +14,7 @@ from dicface.base.errors import ConfigError
 from dicface.base.reading import Own, read_yaml
 from dicface.base.suite import suite_folder
 from dicface.config.check import Problem, WrongConfigError, typed
-from dicface.config.fields import WrongValueError, overlay, shown
+from dicface.config.fields import WrongValueError, overlay
 from dicface.config.fit import check_fit, check_names
 from dicface.config.folders import OF_USER, as_typed, in_full, nested
 from dicface.config.replicates import with_replicates

@@ -38,7 +38,8 @@ from dicface.report.faults import Faults, find_faults
 from dicface.report.ranking import Ranking, rank, ranking_page, write_ranking
 from dicface.report.render.write import write_table
 from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import System, TaskResults, read_scores_of
+from dicface.report.site.contents import System, TaskResults, landmarks_of, read_scores_of
+from dicface.report.site.notes import Notes
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
@@ -339,16 +340,19 @@ def _write_page(
     metrics: Sequence[str],
 ) -> Path:
     folder = files["clips"].parent
-    systems = tuple(
-        System(
-            id=entry.id,
-            label=entry.label,
-            clips=entry.shown,
-            missing=entry.missing,
-            **read_scores_of(places.get(entry.name, Results(folder=folder / entry.place))),
+    systems = []
+    for entry in entries:
+        results = places.get(entry.name, Results(folder=folder / entry.place))
+        systems.append(
+            System(
+                id=entry.id,
+                label=entry.label,
+                clips=entry.shown,
+                missing=entry.missing,
+                landmarks=landmarks_of(results),
+                **read_scores_of(results),
+            )
         )
-        for entry in entries
-    )
     match = entries[0].match
     several = len(entries) > 1
     remarks = [
@@ -359,17 +363,20 @@ def _write_page(
     shown = TaskResults(
         id=task,
         truths={clip: path for clip, path in match.truths.items() if clip in match.sizes},
-        systems=systems,
+        systems=tuple(systems),
         absent={},
         remarks=tuple(remarks),
     )
-    tables = table_pages(table, folder / "tables")
+    notes = Notes()
+    tables = table_pages(table, folder / "tables", notes)
     if ranking:
         own = {kind: files[kind] for kind in ("ranks", "wins")}
         tables.append(ranking_page(ranking, own, table.name))
     contents = Contents(
         title=f"DicFace scores: {', '.join(e.label for e in entries if e.name != INPUT)}",
         tables=tables,
+        notes=notes,
+        results=[table],
         tasks=(shown,),
         provenance=read_provenance(folder),
     )

@@ -10,18 +10,13 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.report.figures.style import (
-    BLUE,
     COLUMN_WIDTH,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
     Drawn,
     look,
     new_figure,
     save,
 )
+from dicface.report.looks import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from dicface.restoring.code_weights import CodeWeights, read_code_weights
 
 HEIGHT = 2.3

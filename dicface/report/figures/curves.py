@@ -13,7 +13,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from dicface.base.errors import MetricError
 from dicface.report.figures.style import (
-    COLOURS,
     TEXT_WIDTH,
     Drawn,
     legend_columns,
@@ -21,6 +20,7 @@ from dicface.report.figures.style import (
     new_figure,
     save,
 )
+from dicface.report.looks import COLOURS
 from dicface.runs.files import read_steps
 
 PER_LINE = 3

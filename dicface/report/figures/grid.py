@@ -28,7 +28,8 @@ from dicface.report.figures.chosen import (
 )
 from dicface.report.figures.landmarks import to_frame_px, true_face
 from dicface.report.figures.pictures import SIZES, axes_at, show, text_height, wrapped
-from dicface.report.figures.style import DPI, TEXT_WIDTH, VERMILLION, Drawn, look, save
+from dicface.report.figures.style import DPI, TEXT_WIDTH, Drawn, look, save
+from dicface.report.looks import VERMILLION
 
 PER_LINE = 8
 """Columns beside each other; more are broken into lines of nearly equal length."""

@@ -20,13 +20,12 @@ from dicface.report.figures.landmarks import (
 from dicface.report.figures.style import (
     TEXT_WIDTH,
     Drawn,
-    MethodStyle,
     legend_columns,
     look,
-    method_styles,
     new_figure,
     save,
 )
+from dicface.report.looks import Look, looks_of
 from dicface.runs.results import Results
 
 NUM_MARKERS = 8
@@ -73,7 +72,7 @@ def draw_landmark_errors(
     values = clip_scores(scores, "tlme")
     clip, rule = middle_clip(*held_by_all(values, held, "tlme"), "tlme")
     errors = {label: landmark_errors(file, clip) for label, file in files.items()}
-    styles = method_styles(methods)
+    styles = looks_of(methods)
     with look():
         figure = new_figure(TEXT_WIDTH, 4.6)
         panels = figure.subplots(
@@ -107,7 +106,7 @@ def draw_landmark_errors(
         return save(figure, path, caption)
 
 
-def _line(axis: Axes, values: NDArray[np.float64], style: MethodStyle, label: str) -> None:
+def _line(axis: Axes, values: NDArray[np.float64], style: Look, label: str) -> None:
     every = max(1, len(values) // NUM_MARKERS)
     axis.plot(values, **style.line(), markevery=every, label=label, clip_on=False)
 

@@ -21,7 +21,8 @@ from dicface.report.figures.chosen import (
 )
 from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
 from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
-from dicface.report.figures.style import TEXT_WIDTH, VERMILLION, Drawn, look, save
+from dicface.report.figures.style import TEXT_WIDTH, Drawn, look, save
+from dicface.report.looks import VERMILLION
 from dicface.video.clips import read_frames
 
 PER_LINE = 6

@@ -7,12 +7,9 @@ written by `save`, so that equal data give equal files.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +19,6 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from dicface.base.files import atomic_path
-from dicface.base.names import INPUT
-from dicface.methods import method, methods
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Width of a column and of a page's text in a two-column paper, inches."""
@@ -32,12 +27,6 @@ WEB_DPI = 100
 """Of a figure that is for a web page alone: a small file."""
 
 FONT = "DejaVu Sans"
-
-BLACK = "#000000"
-ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
-VERMILLION, PURPLE = "#D55E00", "#CC79A7"
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
-"""Okabe and Ito's colours without black, kept for the truth, and yellow, too pale for lines."""
 
 _LOOK: dict[str, Any] = {
     "font.family": FONT,
@@ -67,77 +56,6 @@ _LOOK: dict[str, Any] = {
 
 # It reports every table of every font that is embedded.
 logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodStyle:
-    """How the lines of one method look."""
-
-    colour: str
-    marker: str
-    dash: str = "-"
-    hollow: bool = False
-
-    def line(self) -> dict[str, Any]:
-        """Keyword arguments of `Axes.plot`."""
-        return {
-            "color": self.colour,
-            "marker": self.marker,
-            "linestyle": self.dash,
-            "markerfacecolor": "white" if self.hollow else self.colour,
-            "markeredgewidth": 0.8,
-        }
-
-
-TRUTH = MethodStyle(colour=BLACK, marker="")
-
-
-@cache
-def known_styles() -> dict[str, MethodStyle]:
-    """Looks of the methods whose facts state one, by label, and of the truth.
-
-    A name in brackets after a label is ignored, but "(trained)" makes the line dashed and the
-    marker hollow, beside the released system's.
-    """
-    facts = [method(name).facts for name in methods()]
-    styles = {
-        facts.label.partition(" (")[0]: MethodStyle(colour=colour, marker=marker, dash=dash)
-        for facts in facts
-        if facts.look
-        for colour, marker, dash in [facts.look]
-    }
-    return {"Truth": TRUTH, "Input": styles[method(INPUT).facts.label], **styles}
-
-
-_OTHERS = [
-    MethodStyle(colour=colour, marker=marker, dash=dash, hollow=True)
-    for dash, (marker, colour) in product(("-", "--", ":"), zip("sdv^o>", COLOURS, strict=True))
-]
-
-
-def method_styles(labels: Iterable[str]) -> dict[str, MethodStyle]:
-    """Looks of methods by label.
-
-    Those whose facts state no look take the free ones in the order of their labels.
-
-    >>> method_styles(["DicFace (trained)"])["DicFace (trained)"].dash
-    '--'
-    """
-    styles, unknown = {}, 0
-    for label in labels:
-        base, suffix = re.fullmatch(r"(.*?)(?: \(([^()]*)\))?", label).groups()
-        if known := known_styles().get(base):
-            trained = suffix == "trained"
-            styles[label] = MethodStyle(
-                colour=known.colour,
-                marker=known.marker,
-                dash="--" if trained else known.dash,
-                hollow=trained,
-            )
-        else:
-            styles[label] = _OTHERS[unknown % len(_OTHERS)]
-            unknown += 1
-    return styles
 
 
 @dataclass(frozen=True, kw_only=True)

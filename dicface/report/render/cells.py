@@ -81,7 +81,8 @@ def main_cells(table: Table) -> Iterator[tuple[Row, list[Cell]]]:
     """Rows of the table with their cells, in order."""
     by_row = {key: lines for key, lines in table.cells.groupby(["block", "method"], sort=False)}
     for row in table.rows:
-        lines = by_row[row.block, row.method].set_index("metric")
+        # Where nothing at all is measured there is no line of any row.
+        lines = by_row[row.block, row.method].set_index("metric") if table.metrics else None
         cells = []
         for facts in table.metrics:
             line, digits = lines.loc[facts.id], table.digits[facts.id]

@@ -58,12 +58,9 @@ def finding(table: Table) -> str:
 
     Empty where the table has no reference, no rival or no PSNR.
     """
-    reference = next(iter(table.references.values()), None)
-    psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
-    rivals = psnr[psnr["method"] != reference]
-    if len(table.references) != 1 or rivals.empty:
+    if not (found := compared(table)):
         return ""
-    rival = rivals.loc[rivals["mean"].idxmax(), "method"]
+    reference, rival = found
     pairs = table.differences
     pairs = pairs[(pairs["method_a"] == reference) & (pairs["method_b"] == rival)]
     parts = []
@@ -83,6 +80,19 @@ def finding(table: Table) -> str:
         f"{table.label(reference)} against {table.label(rival)}, the strongest other row by PSNR: "
         f"{', '.join(parts)}." + (" ≈: not told apart." if "≈" in "".join(parts) else "")
     )
+
+
+def compared(table: Table) -> tuple[str, str] | None:
+    """The reference row and the strongest other one by PSNR, which the finding is about.
+
+    None where the table has no reference, no rival or no PSNR.
+    """
+    reference = next(iter(table.references.values()), None)
+    psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
+    rivals = psnr[psnr["method"] != reference]
+    if len(table.references) != 1 or rivals.empty:
+        return None
+    return str(reference), str(rivals.loc[rivals["mean"].idxmax(), "method"])
 
 
 def _line(label: str, values: Sequence[str], side: int, wide: Sequence[int]) -> str:

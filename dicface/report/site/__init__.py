@@ -5,5 +5,6 @@ scores.
 """
 
 from dicface.report.site.build import Contents, write_pages, write_report
+from dicface.report.site.bundle import check_bundle, write_bundle
 
-__all__ = ["Contents", "write_pages", "write_report"]
+__all__ = ["Contents", "check_bundle", "write_bundle", "write_pages", "write_report"]

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
@@ -17,14 +17,17 @@ from PIL import Image
 from dicface.base.errors import DicfaceError
 from dicface.metrics import METRICS, MetricFacts
 from dicface.report.run import measured
-from dicface.report.site import cost, training
+from dicface.report.site import charts, cost, opening, training
 from dicface.report.site.contents import TaskResults, read_tasks
 from dicface.report.site.grids import Grid
 from dicface.report.site.inspections import Inspection, read_inspections
 from dicface.report.site.media import CRF
+from dicface.report.site.notes import Notes
 from dicface.report.site.pages import Pages
+from dicface.report.site.players import Player
 from dicface.report.site.provenance import Provenance, read_provenance
 from dicface.report.site.table_pages import TablePage, read_tables, table_pages
+from dicface.report.tables.table import Table
 from dicface.runs.folder import Run
 from dicface.video.formats import natural
 
@@ -53,7 +56,9 @@ class Contents:
     Attributes:
         title: Heading of the first page.
         remark: What a reader must know of all numbers; "" for nothing.
-        tables: Tables in order.
+        tables: Pages of the tables in order.
+        notes: What is said of them.
+        results: The tables themselves: the first is the headline, others feed charts.
         tasks: Tasks with their clips, methods and scores.
         figures: PNG files; a PDF and a caption (.txt) may lie beside each.
         inspections: What the codes of networks do.
@@ -66,6 +71,8 @@ class Contents:
     tables: Sequence[TablePage]
     tasks: Sequence[TaskResults]
     provenance: Provenance
+    notes: Notes = field(default_factory=Notes)
+    results: Sequence[Table] = ()
     remark: str = ""
     figures: Sequence[Path] = ()
     inspections: Sequence[Inspection] = ()
@@ -98,7 +105,7 @@ def write_report(
     Raises:
         DicfaceError: A file of the run cannot be read, or `out` is a folder that is no report.
     """
-    tables = read_tables(run.tables, run.partial_tables)
+    tables, notes = read_tables(run.tables, run.partial_tables), Notes()
     networks = cost.trained_networks(run.networks)
     contents = Contents(
         title=f"DicFace report: {run.folder.resolve().name}",
@@ -106,9 +113,11 @@ def write_report(
             page
             for path, table in tables.items()
             for page in table_pages(
-                table, path.parent, is_partial=path.parent == run.partial_tables
+                table, path.parent, notes, is_partial=path.parent == run.partial_tables
             )
         ],
+        notes=notes,
+        results=list(tables.values()),
         tasks=read_tasks(run, list(tables.values())),
         figures=sorted(run.figures.glob("*.png"), key=lambda path: natural(path.stem)),
         inspections=read_inspections(run.inspection("any").parent),
@@ -132,21 +141,28 @@ def write_pages(
     metrics = list(METRICS.values()) if metrics is None else metrics
     out = Path(out)
     tasks, tables = contents.tasks, contents.tables
+    costs = {task.id: contents.costs(task) for task in tasks if contents.costs}
     with _whole_folder(out) as folder:
         shutil.copytree(STATIC, folder / "assets")
         _copy([file for page in tables for file in page.files], folder / "tables")
-        site = Pages(contents.title, folder, tasks, _preferred(tables), metrics)
+        looks = charts.page_looks(contents.results, tasks)
+        site = Pages(contents.title, folder, tasks, _preferred(tables), metrics, looks)
         site.write_clips(crf)
+        opened = opening.opening(contents.results, tasks, folder)
         site.write(
             "index.html",
             INDEX,
             root="",
             remark=contents.remark,
+            opening=opened,
+            played=_played(site, opened.wipe) if opened.wipe else None,
             pages=tables,
+            notes=contents.notes,
+            charts=charts.charts(contents.results, tasks, costs, looks),
             figures=_copy_figures(contents.figures, folder / "figures"),
             inspections=contents.inspections,
             networks=contents.networks,
-            costs={task.id: contents.costs(task) for task in tasks if contents.costs},
+            costs=costs,
             clip_by_clip={task.id: site.clip_by_clip(task) for task in tasks},
             extremes={task.id: site.extremes(task) for task in tasks},
             provenance=contents.provenance,
@@ -156,11 +172,16 @@ def write_pages(
     return out / INDEX
 
 
+def _played(site: Pages, wipe: opening.Wipe) -> Player:
+    """The player of the first screen: it begins with the two sides of the wipe."""
+    found = site.player(wipe.task, wipe.clip)
+    return replace(found, data={**found.data, "chosen": list(wipe.methods)})
+
+
 def _preferred(pages: Sequence[TablePage]) -> list[str]:
     """Methods of the first table: those that a clip's page shows at first are chosen from them."""
     for page in pages[:1]:
-        grids = [part.grid for part in page.parts if part.grid]
-        return [line.method for grid in grids for line in grid.lines if line.method]
+        return [line.method for part in page.parts for line in part.grid.lines if line.method]
     return []
 
 

@@ -39,6 +39,7 @@ class System:
         scores: `metrics.parquet`; empty where it was not scored.
         frames: `frames.parquet`; empty where there is none.
         weights: sha256 of the weights it ran on.
+        landmarks: `landmarks.npz`; None where there is none.
     """
 
     id: str
@@ -48,6 +49,7 @@ class System:
     scores: pd.DataFrame
     frames: pd.DataFrame
     weights: tuple[str, ...] = ()
+    landmarks: Path | None = None
 
     def value(self, clip: str, metric: str) -> tuple[float, str]:
         """Score of a clip and the note beside it; NaN and the reason where there is none."""
@@ -146,6 +148,11 @@ def read_scores_of(results: Results) -> dict[str, pd.DataFrame]:
     }
 
 
+def landmarks_of(results: Results) -> Path | None:
+    """Its `landmarks.npz`, if it is there."""
+    return results.landmarks if results.landmarks.is_file() else None
+
+
 def _task(run: Run, task: str, truths: Mapping[str, Path], tables: Sequence[Table]) -> TaskResults:
     folder = run.inputs(task).parent
     found = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
@@ -186,6 +193,7 @@ def _system(
         clips={clip: own[clip] for clip in truths if clip in own},
         missing={clip: reasons.get(clip, NO_CLIP) for clip in truths if clip not in own},
         weights=tuple(map(str, (index.get("weights") or {}).values())),
+        landmarks=landmarks_of(Results(folder=folder)),
         **read_scores_of(Results(folder=folder)),
     )
 

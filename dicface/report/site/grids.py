@@ -38,13 +38,25 @@ class Line:
     block: str = ""
     method: str = ""
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether no cell but the first one has a value."""
+        return len(self.cells) > 1 and all(cell.value is None for cell in self.cells[1:])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """A column's head and whether the best value is the "high" or the "low" one ("" neither)."""
+    """A column's head.
+
+    Attributes:
+        markup: What it says.
+        best: Whether the best value is the "high" or the "low" one; "" neither.
+        metric: Id of the metric whose means stand below it; "" none.
+    """
 
     markup: Markup | str
     best: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

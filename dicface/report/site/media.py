@@ -7,6 +7,7 @@ tiles that it shows. Every frame is a key frame: a seek is one decode.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ ENLARGED_BELOW = 256
 """Shorter frames are doubled (nearest), so that each pixel has a colour sample in yuv420p."""
 LARGEST = (4096, 2304)
 """Width and height, px, beyond which decoders of H.264 need not follow (level 5.1)."""
+POSTER_WIDTH = 1280
+"""Of the picture of the first frame that stands until the video plays, px at most."""
+COPY_BYTES = 16 << 20
+"""Largest video that gets a copy which a page from disk may save pictures of."""
 _BT709, _LIMITED = 1, 1
 _MACROBLOCK = 16
 
@@ -60,11 +65,19 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Media:
-    """What `write_media` wrote: number of frames of the longest clip, rate, and the tiles."""
+    """What `write_media` wrote: number of frames of the longest clip, rate, and the tiles.
+
+    Attributes:
+        num_frames: Frames of the longest clip.
+        fps: Frame rate.
+        tiles: Name of a clip -> where it lies.
+        poster_scale: Width of the poster over the video's.
+    """
 
     num_frames: int
     fps: Fraction
     tiles: Mapping[str, Tile]
+    poster_scale: float
 
 
 def template_eye_column(width: int) -> int:
@@ -73,9 +86,15 @@ def template_eye_column(width: int) -> int:
 
 
 def write_media(
-    clips: Mapping[str, Path], video: Path, slices: Path, thumbnail: Path, *, crf: int = CRF
+    clips: Mapping[str, Path],
+    video: Path,
+    slices: Path,
+    thumbnail: Path,
+    poster: Path | None = None,
+    *,
+    crf: int = CRF,
 ) -> Media:
-    """Writes the video, the slices and a small picture of the first and the last clip.
+    """Writes the video, the slices, a small picture of the first and the last clip, and a poster.
 
     Tiles that would make the video larger than `LARGEST` are all reduced by one even factor.
 
@@ -85,6 +104,7 @@ def write_media(
         slices: The .png to write: below each other, per clip, its eye column (downwards) over
             time (to the right, one pixel a frame).
         thumbnail: The .png to write: centre frames of the first clip and of the last.
+        poster: The .jpg to write: the video's first frame, smaller; None writes none.
         crf: Constant rate factor of x264, 0 (lossless) to 51.
 
     Raises:
@@ -96,6 +116,7 @@ def write_media(
     rates = {name: frame_rate(path) for name, path in clips.items() if not path.is_dir()}
     fps = rates.get(list(clips)[-1], next(iter(rates.values()), FOLDER_FPS))
     columns: dict[str, list[np.ndarray]] = {name: [] for name in clips}
+    poster_scale = min(1.0, POSTER_WIDTH / grid.width)
 
     def mosaics() -> Iterator[np.ndarray]:
         for frames in zip_longest(*(read_frames(path) for path in clips.values())):
@@ -107,6 +128,8 @@ def write_media(
                 shown = _shown(frame, grid.factor)
                 x, y = grid.corners[name]
                 mosaic[y : y + shown.shape[0], x : x + shown.shape[1]] = shown
+            if poster is not None and not poster.exists():
+                _write_poster(mosaic, poster, poster_scale)
             yield mosaic
 
     _encode(mosaics(), video, fps, crf)
@@ -114,7 +137,29 @@ def write_media(
     ends = [list(clips)[0], list(clips)[-1]]
     centre = min(len(columns[name]) for name in ends) // 2
     _write_thumbnail([clips[name] for name in ends], centre, thumbnail)
-    return Media(num_frames=max(map(len, columns.values())), fps=fps, tiles=tiles)
+    return Media(
+        num_frames=max(map(len, columns.values())), fps=fps, tiles=tiles, poster_scale=poster_scale
+    )
+
+
+def write_copy(video: Path, script: Path) -> bool:
+    """Writes a video once more, as a script that hands it to the page.
+
+    Browsers let no page from disk read the pixels of a file beside it; what a script brings along
+    is the page's own. It is loaded only when somebody saves a picture.
+
+    Args:
+        video: The .mp4 that `write_media` wrote.
+        script: The .js to write.
+
+    Returns:
+        Whether it was written: videos above `COPY_BYTES` get none.
+    """
+    if video.stat().st_size > COPY_BYTES:
+        return False
+    text = base64.b64encode(video.read_bytes()).decode("ascii")
+    script.write_text(f'dicfacePlayer.copy("{text}");\n', encoding="ascii", newline="\n")
+    return True
 
 
 def _shown(frame: np.ndarray, factor: int) -> np.ndarray:
@@ -228,6 +273,12 @@ def _write_slices(
         top += heights[name]
     Image.fromarray(sheet).save(path, "png", optimize=True)
     return tiles
+
+
+def _write_poster(mosaic: np.ndarray, path: Path, scale: float) -> None:
+    size = [max(1, round(side * scale)) for side in mosaic.shape[1::-1]]
+    picture = Image.fromarray(mosaic).resize(size, Image.Resampling.BOX)
+    picture.save(path, "jpeg", quality=82, optimize=True)
 
 
 def _write_thumbnail(paths: Sequence[Path], centre: int, out: Path) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
-from dicface.base.names import INPUT, controlled
+from dicface.base.names import INPUT
 from dicface.metrics import MetricFacts
+from dicface.report.looks import Look
 from dicface.report.site import clip_scores
 from dicface.report.site.contents import TRUTH, TaskResults, task_name
 from dicface.report.site.grids import Grid, metric_head, prose
-from dicface.report.site.media import LARGEST, Media, write_media
+from dicface.report.site.marks import drawn
+from dicface.report.site.media import COPY_BYTES, LARGEST, Media, write_copy, write_media
+from dicface.report.site.players import Player, chosen_methods, player_data
+
+MEDIA_FILES = {"media": "mp4", "slices": "png", "thumbs": "png", "posters": "jpg"}
+"""Folder -> suffix of what `write_media` writes, in its order."""
 
 
 class Pages:
@@ -27,10 +33,12 @@ class Pages:
         tasks: Sequence[TaskResults],
         preferred: Sequence[str],
         metrics: Sequence[MetricFacts],
+        looks: Mapping[str, Look],
     ) -> None:
         self.folder, self.tasks, self.metrics = folder, tasks, metrics
-        self.preferred = preferred
+        self.preferred, self.looks = preferred, looks
         self.num_pages = 0
+        self._players: dict[tuple[str, str], Player] = {}
         self.environment = Environment(
             loader=PackageLoader("dicface.report.site"),
             autoescape=True,
@@ -39,7 +47,9 @@ class Pages:
             undefined=StrictUndefined,
         )
         self.environment.filters |= {"address": quote, "prose": prose, "task_name": task_name}
-        self.environment.globals |= {"title": title, "tasks": tasks}
+        self.environment.filters["drawn"] = drawn
+        self.environment.globals |= {"title": title, "tasks": tasks, "looks": looks}
+        self.environment.globals["copy_limit_mb"] = COPY_BYTES >> 20
 
     def write(self, template: str, path: str, **values: object) -> None:
         """Renders a template to a file of the report."""
@@ -66,85 +76,63 @@ class Pages:
             clips = {s.id: s.clips[clip] for s in task.systems if clip in s.clips}
             if task.has_truth:
                 clips[TRUTH] = task.truths[clip]
-            elif chosen := self._chosen(list(clips)):
+            elif chosen := chosen_methods(list(clips), self.preferred):
                 # The last one stands in the small picture.
                 clips[chosen[0]] = clips.pop(chosen[0])
             files = {}
-            for kind, suffix in (("media", "mp4"), ("slices", "png"), ("thumbs", "png")):
+            for kind, suffix in MEDIA_FILES.items():
                 files[kind] = f"{kind}/{task.id}/{clip}.{suffix}"
                 (self.folder / files[kind]).parent.mkdir(parents=True, exist_ok=True)
             media = write_media(clips, *(self.folder / path for path in files.values()), crf=crf)
+            copy = f"media/{task.id}/{clip}.js"
+            if write_copy(self.folder / files["media"], self.folder / copy):
+                files["copy"] = copy
             self._write_clip(task, clip, media, files)
+
+    def player(self, task: TaskResults, clip: str) -> Player:
+        """What `templates/player.html` shows of a clip, on any page, after `write_clips`."""
+        return self._players[task.id, clip]
 
     def _write_clip(
         self, task: TaskResults, clip: str, media: Media, files: dict[str, str]
     ) -> None:
         place = task.clips.index(clip)
-        root = "../../"
-        remarks = _remarks(task, media, TRUTH if task.has_truth else INPUT)
+        after = task.clips[place + 1] if place + 1 < len(task.clips) else None
+        self._players[task.id, clip] = player = Player(
+            clip=clip,
+            task=task.name,
+            video=files["media"],
+            poster=files["posters"],
+            has_input=INPUT in media.tiles,
+            has_truth=task.has_truth,
+            data={
+                **player_data(task, clip, media, self.metrics, self.preferred, self.looks),
+                "page": _page(task, clip),
+                "next": _page(task, after) if after else "",
+                **{kind: quote(files.get(kind, "")) for kind in ("slices", "posters", "copy")},
+            },
+        )
         self.write(
             "clip.html",
             f"clips/{task.id}/{clip}.html",
-            root=root,
+            root="../../",
             task=task,
             clip=clip,
             before=task.clips[place - 1] if place else None,
-            after=task.clips[place + 1] if place + 1 < len(task.clips) else None,
+            after=after,
             absent={
                 **task.absent,
                 **{s.label: s.missing[clip] for s in task.systems if clip in s.missing},
             },
-            remarks=remarks,
+            remarks=_remarks(task, media, TRUTH if task.has_truth else INPUT),
             scores=clip_scores.clip_grid(task, clip, clip_scores.shown_metrics(task, self.metrics)),
-            video=root + quote(files["media"]),
-            data=self._data(task, clip, media, root + quote(files["slices"])),
-            has_input=INPUT in media.tiles,
+            shown=player,
         )
         self.num_pages += 1
 
-    def _chosen(self, shown: Sequence[str]) -> list[str]:
-        """The two methods that a page shows at first: the last of the first table, no controls."""
-        choices = [method for method in shown if method != INPUT]
-        own = [method for method in choices if not controlled(method)]
-        first = [method for method in own if method in self.preferred] or own
-        return (first[::-1] + [method for method in choices if method not in first])[:2]
 
-    def _data(self, task: TaskResults, clip: str, media: Media, slices: str) -> dict[str, object]:
-        """What the page's script needs; JSON values only."""
-        shown = [system for system in task.systems if system.id in media.tiles]
-        labels = {**{system.id: system.label for system in shown}, TRUTH: "Truth"}
-        values = {
-            s.id: clip_scores.frame_values(s, clip, self.metrics, media.num_frames) for s in shown
-        }
-        return {
-            "fps": float(media.fps),
-            "frames": media.num_frames,
-            "truth": TRUTH,
-            "slices": slices,
-            "chosen": self._chosen([system.id for system in shown]),
-            "tiles": [
-                {
-                    "id": name,
-                    "label": labels[name],
-                    "x": tile.x,
-                    "y": tile.y,
-                    "width": tile.width,
-                    "height": tile.height,
-                    "whole": not tile.reduced,
-                    "frames": tile.num_frames,
-                    "sliceY": tile.slice_y,
-                    "sliceHeight": tile.slice_height,
-                    "column": (tile.column + 0.5) / tile.size[0],
-                }
-                for name, tile in media.tiles.items()
-            ],
-            "metrics": [
-                {"id": f.id, "heading": metric_head(f).markup, "digits": f.digits}
-                for f in self.metrics
-                if any(f.id in of_method for of_method in values.values())
-            ],
-            "values": values,
-        }
+def _page(task: TaskResults, clip: str) -> str:
+    return quote(f"clips/{task.id}/{clip}.html")
 
 
 def _pixels(size: tuple[int, int]) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor, log10
 from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 
 from dicface.provenance.manifest import SUFFIX
 from dicface.report.render import cells, paper
 from dicface.report.render.cells import NO_BREAK_SPACE, NO_VALUE, unbroken
 from dicface.report.render.write import table_files
-from dicface.report.site.grids import Cell, Grid, Head, Line, metric_head, prose, text_cell
+from dicface.report.site.grids import Cell, Grid, Head, Line, metric_head, text_cell
+from dicface.report.site.notes import Notes
+from dicface.report.tables import footnotes
 from dicface.report.tables.rows import Row
 from dicface.report.tables.table import Table, read_table
 from dicface.video.formats import natural
@@ -26,19 +30,10 @@ _NUMBER = re.compile(r"[+−]?\d+(?:\.\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A piece of a page in order: a "grid", a "heading", a "text" or a "list".
+    """A piece of a table's page: a grid that sorts, folded under its title if it has one."""
 
-    Attributes:
-        kind: Which of them.
-        markup: Of a heading or a text.
-        grid: Of a grid.
-        items: Of a list: anchor ("" for none) and markup of each item.
-    """
-
-    kind: str
-    markup: Markup = Markup()
-    grid: Grid | None = None
-    items: tuple[tuple[str, Markup], ...] = ()
+    grid: Grid
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +44,7 @@ class TablePage:
         name: File name without suffix.
         title: Heading.
         parts: What it shows, in order.
+        notes: Links to its notes.
         files: The files beside it, to download.
         is_partial: Whether the run broke off before all its rows were scored.
     """
@@ -56,14 +52,14 @@ class TablePage:
     name: str
     title: str
     parts: tuple[Part, ...]
+    notes: tuple[Markup, ...]
     files: tuple[Path, ...]
     is_partial: bool = False
 
     @property
     def short(self) -> str:
         """Short name for links: "Table 1" of "Table 1. Blind …"."""
-        short = self.title.split(". ")[0].split(": ")[0]
-        return f"{short}, beside the paper" if self.name.endswith("_paper") else short
+        return _short(self.name, self.title)
 
 
 def read_tables(folder: Path, partial: Path) -> dict[Path, Table]:
@@ -93,63 +89,85 @@ def read_tables(folder: Path, partial: Path) -> dict[Path, Table]:
     return {stored[name]: read_table(stored[name]) for name in names}
 
 
-def table_pages(table: Table, folder: Path, *, is_partial: bool = False) -> list[TablePage]:
+def table_pages(
+    table: Table, folder: Path, notes: Notes, *, is_partial: bool = False
+) -> list[TablePage]:
     """A table, and the paper's numbers beside ours where the paper has such a table.
 
     Args:
         table: The table.
         folder: Where its files lie.
+        notes: Of the page: takes the table's notes, and the reasons of rows without scores.
         is_partial: Whether the run broke off before all its rows were scored.
     """
     files = table_files(folder, table.name)
+    table = replace(table, digits=page_digits(table))
 
-    def page(name: str, title: str, parts: Iterable[Part], *kinds: str) -> TablePage:
+    def page(
+        name: str, title: str, parts: Iterable[Part], said: Iterable[str], *kinds: str
+    ) -> TablePage:
         return TablePage(
             name=name,
             title=title,
             parts=tuple(parts),
+            notes=tuple(notes.link(text) for text in dict.fromkeys(said)),
             files=tuple(files[kind] for kind in kinds if files[kind].is_file()),
             is_partial=is_partial,
         )
 
-    pages = [page(table.name, table.title, _parts(table), "csv", "differences", "tex", "md")]
+    kinds = "csv", "differences", "tex", "md"
+    pages = [page(table.name, table.title, _parts(table, notes), _said(table), *kinds)]
     if not table.comparison.empty:
         name, title = f"{table.name}_paper", paper.paper_title(table)
-        pages.append(page(name, title, _beside_the_paper(table), "paper_csv", "paper"))
+        said = paper.LEGEND, *paper.reasons_in_words(table)
+        pages.append(page(name, title, _beside_the_paper(table), said, "paper_csv", "paper"))
     return pages
 
 
-def _parts(table: Table) -> Iterator[Part]:
+def page_digits(table: Table) -> dict[str, int]:
+    """Metric -> digits on a page: no more than three that its intervals leave any meaning to.
+
+    An interval of ±1.8 leaves two after the point, one of ±0.18 three. Files keep the metric's own.
+    """
+    digits = {}
+    for metric, own in table.digits.items():
+        lines = table.cells[table.cells["metric"] == metric]
+        half = ((lines["high"] - lines["low"]) / 2).median()
+        known = half > 0 and np.isfinite(half)
+        digits[metric] = max(0, min(own, 2 - floor(log10(half)))) if known else own
+    return digits
+
+
+def _said(table: Table) -> Iterator[str]:
+    """Notes on the whole table."""
+    yield from cells.how_to_read(table)
+    if not table.differences.empty:
+        yield cells.DIFFERENCES
+    if table.daggers:
+        yield f"† {cells.backbone_note(table)}"
+    yield from table.general
+
+
+def _parts(table: Table, notes: Notes) -> Iterator[Part]:
     heads = [
-        Head(markup=unbroken(cells.head(table, facts)), best=metric_head(facts).best)
+        Head(
+            markup=unbroken(cells.head(table, facts)),
+            best=metric_head(facts).best,
+            metric=facts.id,
+        )
         for facts in table.metrics
     ]
-    yield _grid("Method", heads, _lines(table))
-    best = Markup("<strong>Bold</strong>: best; <ins>underlined</ins>: second best.")
-    said = [*[best] * cells.has_ranks(table), *cells.how_to_read(table)]
-    yield Part(kind="text", markup=Markup(" ").join(said))
+    yield _grid("Method", heads, _lines(table, notes))
     if not table.differences.empty:
         lines = (_plain_line(f"{a} {b}", texts) for a, b, texts in cells.difference_lines(table))
-        yield _heading("Paired differences")
-        yield _grid("Difference", heads, lines)
-        yield Part(kind="text", markup=Markup.escape(cells.DIFFERENCES))
+        yield _grid("Difference", heads, lines, "Paired differences")
     if not table.paper.empty:
         heads = [Head(markup=facts.name) for facts in table.metrics]
         lines = (
             _plain_line(label, [(unbroken(text), "") for text in texts])
             for label, texts in cells.paper_lines(table, ("paper", "ours", "gap"))
         )
-        yield _heading("Paper / ours / gap")
-        yield _grid("Method", heads, lines)
-    notes = [("", f"† {cells.backbone_note(table)}")] if table.daggers else []
-    notes += [("", text) for text in table.general]
-    items = [(anchor, prose(text)) for anchor, text in notes]
-    items += [
-        (_anchor(table, number), Markup("<sup>{}</sup> {}").format(number, prose(text)))
-        for number, text in enumerate(table.numbered, 1)
-    ]
-    yield _heading("Notes")
-    yield Part(kind="list", items=tuple(items))
+        yield _grid("Method", heads, lines, "Paper / ours / gap")
 
 
 def _beside_the_paper(table: Table) -> Iterator[Part]:
@@ -161,44 +179,36 @@ def _beside_the_paper(table: Table) -> Iterator[Part]:
         _plain_line(label, [*((unbroken(text), "") for text in pairs), (gap, "")])
         for label, pairs, gap in paper.beside_lines(table)
     )
-    yield Part(kind="text", markup=Markup.escape(paper.LEGEND))
     yield _grid("Method", [*heads, Head(markup="Gap")], lines)
-    reasons = tuple(("", Markup.escape(text)) for text in paper.reasons_in_words(table))
-    if reasons:
-        yield _heading("Reasons")
-        yield Part(kind="list", items=reasons)
 
 
-def _heading(text: str) -> Part:
-    return Part(kind="heading", markup=Markup.escape(text))
+def _grid(first: str, heads: Iterable[Head], lines: Iterable[Line], title: str = "") -> Part:
+    return Part(grid=Grid(heads=(Head(markup=first), *heads), lines=tuple(lines)), title=title)
 
 
-def _grid(first: str, heads: Iterable[Head], lines: Iterable[Line]) -> Part:
-    return Part(kind="grid", grid=Grid(heads=(Head(markup=first), *heads), lines=tuple(lines)))
-
-
-def _lines(table: Table) -> Iterator[Line]:
+def _lines(table: Table, notes: Notes) -> Iterator[Line]:
     for heading, members in cells.grouped(list(cells.main_cells(table))):
         if heading:
             cell = Cell(markup=Markup("<em>{}</em>").format(heading), value=heading)
             yield Line(cells=(cell,), heading=True, block=members[0][0].block)
         for row, values in members:
-            shown = (_label(table, row), *map(_cell, values))
+            shown = (_label(table, row, notes), *map(_cell, values))
             yield Line(cells=shown, block=row.block, method=row.method)
 
 
-def _label(table: Table, row: Row) -> Cell:
-    """A label; the numbers of its footnotes lead to them."""
-    links = [
-        Markup('<a href="#{}">{}</a>').format(_anchor(table, number), number)
-        for number in table.marks[row.block, row.method]
-    ]
+def _label(table: Table, row: Row, notes: Notes) -> Cell:
+    """A label; the numbers of its notes, and the words "no scores", lead to them."""
+    links = [notes.link(text) for text in map(footnotes.sentence, row.notes)]
+    if row.reason:
+        reason, short = footnotes.sentence(row.reason), _short(table.name, table.title)
+        links.insert(0, notes.absence(row.label, reason, table.name, short))
     marks = Markup("{}<sup>{}</sup>").format(NO_BREAK_SPACE, Markup(",").join(links))
     return Cell(markup=Markup.escape(row.label) + (marks if links else ""), value=row.label)
 
 
-def _anchor(table: Table, number: int) -> str:
-    return f"{table.name}-note-{number}"
+def _short(name: str, title: str) -> str:
+    short = title.split(". ")[0].split(": ")[0]
+    return f"{short}, beside the paper" if name.endswith("_paper") else short
 
 
 def _cell(cell: cells.Cell) -> Cell:
@@ -219,7 +229,11 @@ def _cell(cell: cells.Cell) -> Cell:
 def _plain_line(label: str, texts: Iterable[tuple[str, str]]) -> Line:
     """A label, and in each cell a text with another one in small print below."""
     shown = (
-        Cell(markup=_stacked(Markup.escape(text), below), value=_shown_value(text))
+        Cell(
+            # The verdict stands in a line of its own, so that the column stays narrow.
+            markup=_stacked(Markup.escape(text), *below.replace("] ", "]\n").splitlines()),
+            value=_shown_value(text),
+        )
         for text, below in texts
     )
     return Line(cells=(text_cell(label), *shown))

@@ -1,4 +1,8 @@
-"""Training curves: one small chart for each network and each quantity of its `stats.jsonl`."""
+"""Training curves: one small chart for each network and each quantity of its files.
+
+`stats.jsonl` is about training samples; `validation.jsonl`, which a training that looks at unseen
+faces writes at every checkpoint, about those.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,9 @@ WIDTH, HEIGHT = 300, 110
 """Inner size of a chart in its own units."""
 LOG_RATIO = 20.0
 """A positive quantity that spans more than this is drawn on a logarithmic axis."""
-NOT_DRAWN = ("step", "learning_rate")
+NOT_DRAWN = ("step", "learning_rate", "seconds")
+REFERENCES = ("blurred_", "input_")
+"""Before a quantity's name: what it is compared with, the blurred truth or the input itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,7 @@ class Chart:
     Attributes:
         quantity: Its name in `stats.jsonl`.
         path: Points as an SVG path, in `WIDTH` × `HEIGHT` units, y downwards.
+        reference: The same of what it is compared with; "" for nothing.
         low, high: Values at the lower and the upper edge, as text.
         last: The last value, as text.
         first_step, last_step: Steps at the left and right edge.
@@ -33,6 +40,7 @@ class Chart:
 
     quantity: str
     path: str
+    reference: str
     low: str
     high: str
     last: str
@@ -43,11 +51,15 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A trained network: its folder's name, what `training.json` says, and its charts."""
+    """A trained network: its folder's name, what `training.json` says, and its charts.
+
+    `unseen` are those of faces that no training sees.
+    """
 
     name: str
     facts: Mapping[str, object]
     charts: tuple[Chart, ...]
+    unseen: tuple[Chart, ...]
 
 
 def read_networks(train: Path) -> list[Network]:
@@ -80,50 +92,72 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def _network(folder: Path) -> Network:
+    unseen = folder / "validation.jsonl"
+    return Network(
+        name=folder.name,
+        facts=read_json(folder / "training.json"),
+        charts=_charts(folder / "stats.jsonl"),
+        unseen=_charts(unseen) if unseen.is_file() else (),
+    )
+
+
+def _charts(path: Path) -> tuple[Chart, ...]:
+    """A chart of each quantity of a file of one JSON object a line."""
     rows = []
-    for index, line in enumerate((folder / "stats.jsonl").read_text().splitlines(), 1):
+    for index, line in enumerate(path.read_text().splitlines(), 1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:
             raise TrainingError(
-                f"{folder / 'stats.jsonl'}: line {index} is no JSON ({error}). Delete the folder "
+                f"{path}: line {index} is no JSON ({error}). Delete the folder "
                 "and train this network again."
             ) from error
-    quantities = dict.fromkeys(key for row in rows for key in row if key not in NOT_DRAWN)
-    charts = []
-    for quantity in quantities:
-        points = [
-            (int(row["step"]), float(row[quantity]))
-            for row in rows
-            if isinstance(row.get(quantity), int | float) and math.isfinite(row[quantity])
-        ]
-        if points:
-            charts.append(_chart(quantity, points))
-    return Network(
-        name=folder.name, facts=read_json(folder / "training.json"), charts=tuple(charts)
+    names = dict.fromkeys(key for row in rows for key in row if key not in NOT_DRAWN)
+    points = {name: found for name in names if (found := _points(rows, name))}
+    references = {
+        name: f"{word}{name}" for word in REFERENCES for name in points if f"{word}{name}" in points
+    }
+    return tuple(
+        _chart(name, found, points.get(references.get(name, ""), []))
+        for name, found in points.items()
+        if name not in references.values()
     )
 
 
-def _chart(quantity: str, points: Sequence[tuple[int, float]]) -> Chart:
-    values = [value for _, value in points]
+def _points(rows: Sequence[Mapping[str, object]], name: str) -> list[tuple[int, float]]:
+    return [
+        (int(row["step"]), float(row[name]))
+        for row in rows
+        if isinstance(row.get(name), int | float) and math.isfinite(row[name])
+    ]
+
+
+def _chart(
+    quantity: str, points: Sequence[tuple[int, float]], reference: Sequence[tuple[int, float]]
+) -> Chart:
+    values = [value for _, value in (*points, *reference)]
     low, high = min(values), max(values)
     logarithmic = low > 0 and high / low > LOG_RATIO
     scale = math.log if logarithmic else float
     bottom, top = scale(low), scale(high)
     first, last = points[0][0], points[-1][0]
-    marks = []
-    for step, value in points:
-        x = WIDTH * (step - first) / ((last - first) or 1)
-        y = HEIGHT * (1 - (scale(value) - bottom) / ((top - bottom) or 1))
-        marks.append(f"{x:.1f} {y:.1f}")
-    if len(marks) == 1:
-        marks.append(marks[0])
+
+    def path(drawn: Sequence[tuple[int, float]]) -> str:
+        marks = []
+        for step, value in drawn:
+            x = WIDTH * (step - first) / ((last - first) or 1)
+            y = HEIGHT * (1 - (scale(value) - bottom) / ((top - bottom) or 1))
+            marks.append(f"{x:.1f} {y:.1f}")
+        # A lone point is a line of no length, which has round ends.
+        return f"M{' L'.join(marks if len(marks) > 1 else 2 * marks)}" if marks else ""
+
     return Chart(
         quantity=quantity,
-        path=f"M{' L'.join(marks)}",
+        path=path(points),
+        reference=path(reference),
         low=f"{low:.3g}",
         high=f"{high:.3g}",
-        last=f"{values[-1]:.4g}",
+        last=f"{points[-1][1]:.4g}",
         first_step=first,
         last_step=last,
         logarithmic=logarithmic,

@@ -223,8 +223,8 @@ def of_protocol(
         )
     where = f" (they are in {name}_paper.md)" if paper_numbers else ""
     return (
-        f"Protocol {protocol}, {setting}: the paper's numbers{where} are not comparable and "
-        "therefore not shown beside these.",
+        f"Protocol {protocol}, {setting}: the paper's numbers{where} are not comparable, so "
+        "that no gap to them is given.",
     )
 
 

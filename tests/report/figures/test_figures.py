@@ -26,7 +26,8 @@ from dicface.report.figures.grid import choose_rows
 from dicface.report.figures.landmark_error import landmark_errors
 from dicface.report.figures.landmarks import five_points, to_frame_px, true_face
 from dicface.report.figures.slices import temporal_slice, true_eye_column
-from dicface.report.figures.style import TEXT_WIDTH, known_styles, method_styles
+from dicface.report.figures.style import TEXT_WIDTH
+from dicface.report.looks import known_looks, looks_of
 from dicface.video.clips import write_clip
 
 SIZE, FRAMES, CLIPS = 32, 6, ("a", "b", "c")
@@ -342,12 +343,12 @@ def test_without_a_true_face_the_template_says_where_the_face_is(run, tmp_path):
 
 
 def test_looks_are_fixed_by_the_methods_name():
-    one, other = method_styles(["DicFace", "Mine"]), method_styles(["GPEN", "Ours", "DicFace"])
-    assert one["DicFace"] == other["DicFace"] == known_styles()["DicFace"]
-    looks = {(s.colour, s.marker) for s in known_styles().values()}
+    one, other = looks_of(["DicFace", "Mine"]), looks_of(["GPEN", "Ours", "DicFace"])
+    assert one["DicFace"] == other["DicFace"] == known_looks()["DicFace"]
+    looks = {(s.colour, s.marker) for s in known_looks().values()}
     # Input has two names.
-    assert len(looks) == len(known_styles()) - 1
-    trained = method_styles(["CodeFormer", "CodeFormer (trained)"])
+    assert len(looks) == len(known_looks()) - 1
+    trained = looks_of(["CodeFormer", "CodeFormer (trained)"])
     assert trained["CodeFormer"].colour == trained["CodeFormer (trained)"].colour
     assert trained["CodeFormer"] != trained["CodeFormer (trained)"]
 

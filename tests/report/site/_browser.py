@@ -30,6 +30,11 @@ KEYS |= {"Enter": (13, "Enter"), "Tab": (9,)}
 TIMEOUT_S = 60
 
 
+def _key(key: str) -> dict:
+    code, *text = KEYS.get(key, (ord(key[0].upper()), f"Key{key.upper()}"))
+    return {"key": key, "windowsVirtualKeyCode": code, "code": text[0] if text else key}
+
+
 class Browser:
     """A browser with an empty profile and one page."""
 
@@ -111,12 +116,28 @@ class Browser:
             assert time.monotonic() < end, f"never came true: {condition}"
             time.sleep(0.05)
 
-    def press(self, key: str) -> None:
-        code, *text = KEYS[key]
-        event = {"key": key, "windowsVirtualKeyCode": code, "code": text[0] if text else key}
-        typed = {"text": {" ": " ", "Enter": "\r"}[key]} if text else {}
-        self.send("Input.dispatchKeyEvent", type="keyDown", **event, **typed)
-        self.send("Input.dispatchKeyEvent", type="keyUp", **event)
+    def press(self, key: str, *, shift: bool = False) -> None:
+        self.hold(key, shift=shift)
+        self.release(key)
+
+    def hold(self, key: str, *, shift: bool = False) -> None:
+        typed = {"text": {"Enter": "\r"}.get(key, key)} if key in (" ", "Enter") else {}
+        if len(key) == 1 and key != " ":
+            typed = {"text": key}
+        event = _key(key) | typed | {"modifiers": 8 if shift else 0}
+        self.send("Input.dispatchKeyEvent", type="keyDown", **event)
+
+    def release(self, key: str) -> None:
+        self.send("Input.dispatchKeyEvent", type="keyUp", **_key(key))
+
+    def mouse(self, kind: str, x: float, y: float, **more) -> None:
+        """Sends "Moved", "Pressed", "Released" or "Wheel" at a place of the window, px."""
+        self.send("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, **more)
+
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """Sends "Start", "Move" or "End" of fingers at places of the window, px."""
+        fingers = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+        self.send("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=fingers)
 
     def resize(self, width: int, height: int, scheme: str = "light") -> None:
         self.send(

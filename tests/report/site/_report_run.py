@@ -116,7 +116,8 @@ def _tables(run: Path) -> None:
     second = [row(m, t, several=True) for t in ("bfr", "inpainting") for m in ("input", "beta")]
     for name, rows in (("table1", [*first, gone]), ("table2", second)):
         title, pairs = f"Table {name[-1]}. A test", (("beta", "input"),)
-        spec = TableSpec(name=name, title=title, rows=(), pairs=pairs)
+        reference = ("alpha",) if name == "table1" else ()
+        spec = TableSpec(name=name, title=title, rows=(), pairs=pairs, references=reference)
         conditions = Conditions(metrics=facts, distance=lambda a, b: 0.0)
         write_table(build_table(spec, rows, conditions), run / "tables")
     manifest = {
@@ -141,5 +142,12 @@ def _train(train: Path) -> None:
         ]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / "stats.jsonl").write_text(text)
+        if not start:
+            looks = [
+                {"step": s, "seconds": s, "psnr": 20 + s / 50, "input_psnr": 21, "sharpness": 0.5}
+                for s in (50, 100)
+            ]
+            text = "".join(json.dumps(line) + "\n" for line in looks)
+            (folder / "validation.jsonl").write_text(text)
         facts = {"starts_from": start, "seconds": seconds, "steps": 100, "parameters": 1_500_000}
         write_json(folder / "training.json", facts)

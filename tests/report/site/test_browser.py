@@ -157,3 +157,136 @@ def test_light_and_dark_follow_the_system_and_the_button(browser, report):
     for _ in range(2):
         browser.run("document.getElementById('theme').click()")
     assert browser.run(ground) == dark
+
+
+INSIDE = """(() => {
+  const shown = [...document.querySelectorAll('.wipe img, .wipe #stage canvas')];
+  const box = shown.find((e) => e.offsetWidth).getBoundingClientRect();
+  return box.width > 100 && box.height > 80 && box.top >= 0 && box.bottom <= innerHeight;
+})()"""
+SEEN = """[...document.querySelectorAll('main *')].filter((e) => {
+  const box = e.getBoundingClientRect();
+  const out = box.width && (box.right > innerWidth + 1 || box.left < -1);
+  return out && !e.closest('.wide, pre, .unseen, svg');
+}).map((e) => `${e.tagName}.${e.className}: ${e.textContent.slice(0, 40)}`)"""
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (1280, 900), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_picture_stands_on_the_first_screen_and_nothing_is_cut(browser, report, size, scheme):
+    browser.resize(*size, scheme)
+    browser.open((report / "index.html").as_uri())
+    assert browser.run(INSIDE)
+    assert browser.run("document.documentElement.scrollHeight") <= 12 * size[1]
+    browser.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert browser.run("document.documentElement.scrollWidth") <= size[0]
+    assert browser.run(SEEN) == []
+
+
+def test_heads_and_labels_stay_and_wide_tables_say_that_they_scroll(browser, report):
+    browser.resize(390, 844)
+    browser.open((report / "index.html").as_uri())
+    wide = "document.querySelector('#table1 .wide')"
+    browser.run(f"{wide}.style.width = '200px'; {wide}.style.height = '120px'")
+    browser.wait(f"{wide}.classList.contains('more')")
+    browser.run(f"{wide}.scrollTo(60, 60)")
+    place = (
+        f"{wide}.querySelector('%s').getBoundingClientRect().%s - {wide}.getBoundingClientRect().%s"
+    )
+    assert abs(browser.run(place % ("thead th", "top", "top"))) <= 1
+    assert abs(browser.run(place % ("tbody th[scope=row]", "left", "left"))) <= 1
+
+
+def test_the_wipe_follows_its_slider(browser, report):
+    browser.resize(1200, 900)
+    browser.open((report / "index.html").as_uri())
+    style = "getComputedStyle(document.querySelectorAll('.wipe-side')[1]).clipPath"
+    assert browser.run(style) == "inset(0px 0px 0px 50%)"
+    browser.run(
+        "(() => { const s = document.querySelector('.wipe input'); s.value = 20;"
+        "s.dispatchEvent(new Event('input')); })()"
+    )
+    assert browser.run(style) == "inset(0px 0px 0px 20%)"
+
+
+RANKS = "[...document.querySelectorAll('.ranks li')].map((e) => [e.dataset.method, e.value])"
+
+
+def test_own_weights_rank_the_rows_and_stay_in_the_address(browser, report):
+    address = (report / "index.html").as_uri()
+    browser.resize(1200, 900)
+    browser.open(f"{address}#weights=psnr:1,lpips:0,tlme:0")
+    assert browser.run("document.getElementById('weights').open")
+    assert browser.run(RANKS) == [["input", 1], ["alpha", 2], ["beta", 3]]
+    assert browser.run("document.querySelector('.ranks li').textContent") == (
+        "Degraded input [1], mean rank 1.00"
+    )
+    browser.run(
+        "(() => { const s = document.querySelector('.sliders input[data-metric=tlme]');"
+        "s.value = 4; s.dispatchEvent(new Event('input', { bubbles: true })); })()"
+    )
+    assert browser.run("location.hash") == "#weights=psnr:1,lpips:0,tlme:4"
+    browser.open(f"{address}#weights=psnr:0,lpips:0,tlme:0")
+    assert browser.run(RANKS) == []
+    assert browser.errors == []
+
+
+def test_a_link_into_a_folded_part_opens_it(browser, report):
+    browser.resize(1200, 900)
+    browser.open((report / "index.html").as_uri())
+    browser.run("document.querySelector('#table1 sup a[href^=\"#not-run\"]').click()")
+    browser.wait("document.getElementById('not-run').open")
+    browser.wait("document.getElementById('not-run-1').getBoundingClientRect().top < innerHeight")
+    browser.open(f"{(report / 'index.html').as_uri()}#table2")
+    assert browser.run("document.getElementById('table2').open")
+
+
+def test_without_scripts_tables_and_pictures_stay(browser, report):
+    browser.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.resize(1200, 900)
+        browser.open((report / "index.html").as_uri())
+        shown = "getComputedStyle(document.querySelectorAll('%s')[%d]).%s"
+        assert browser.run(shown % (".wipe-side", 1, "clipPath")) == "none"
+        assert browser.run("document.querySelectorAll('.wipe img')[1].naturalWidth") == 32
+        assert browser.run("document.querySelector('#table1 table').offsetHeight") > 50
+        assert browser.run("document.getElementById('weights').hidden")
+    finally:
+        browser.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_the_first_screen_plays_the_clip_and_wipes_between_the_two_of_the_finding(browser, report):
+    browser.resize(1400, 900)
+    browser.open((report / "index.html").as_uri())
+    browser.wait("document.querySelector('#stage canvas').dataset.frame === '0'")
+    assert browser.run("document.querySelector('.wipe-box').offsetHeight") == 0
+    words = "['left', 'right'].map((side) => document.getElementById(`wipe-${side}`).innerText)"
+    left, right = browser.run(words)
+    assert "Alpha" in left
+    assert "Degraded input" in right
+    browser.run("document.querySelector('.wipe #forward').click()")
+    browser.wait("document.querySelector('#stage canvas').dataset.frame === '1'")
+    assert browser.errors == []
+
+
+LOOK = """((place) => {
+  const mark = document.querySelector(`${place} .mark`);
+  return [mark.style.getPropertyValue('--c'), mark.getAttribute('d'), mark.classList.value];
+})('%s')"""
+
+
+def test_a_method_looks_the_same_in_tables_charts_and_players(browser, report):
+    browser.resize(1400, 900)
+    browser.open((report / "index.html").as_uri())
+    browser.wait("document.querySelector('#stage canvas').dataset.frame === '0'")
+    own = browser.run(LOOK % "#table1 tr[data-method=alpha] th")
+    assert browser.run(LOOK % "#wipe-left") == own
+    browser.open(browser.run("document.querySelector('.wipe figcaption a').href"))
+    browser.wait("document.querySelectorAll('#curves .curve').length > 0")
+    assert browser.run(LOOK % "[data-key=a]") == own
+    assert browser.run(LOOK % "#slices .row:nth-child(2) .row-head") == own
+    line = "document.querySelectorAll('#curves .curve .line')[1].style.getPropertyValue('--c')"
+    assert browser.run(line) == own[0]
+    # The truth is drawn in the page's ink, which is light on dark.
+    assert browser.run(LOOK % "[data-key=truth]")[0] == "var(--ink)"
+    assert browser.errors == []

@@ -105,14 +105,14 @@ def test_the_tables_show_and_sort_by_what_was_measured(report, run):
     ]
     by_label = {row[0]["value"]: row for row in table[1:]}
     assert float(by_label["Beta"][1]["value"]) == 20
-    assert by_label["Degraded input"][1]["text"].startswith("21.000")
+    assert by_label["Degraded input"][1]["text"].startswith("21.00")
     assert by_label["Gone"][1]["value"] is None
     assert REASON in by_label["Gone"][1]["title"]
     raw = (report / "index.html").read_text(encoding="utf-8")
-    assert "<strong>21.000</strong>" in raw
+    assert "<strong>21.00</strong>" in raw
     assert '<th scope="col" data-best="high"><button' in raw
     assert 'data-block="Face inpainting"' in raw
-    assert 'href="#table1-note-1"' in raw
+    assert 'href="#note-' in raw
     assert (report / "tables" / "table1.csv").read_bytes() == (
         run / "tables" / "table1.csv"
     ).read_bytes()
@@ -244,9 +244,15 @@ def test_figures_stand_in_natural_order_with_their_captions(report):
 
 def test_training_curves_and_provenance(report):
     raw = (report / "index.html").read_text(encoding="utf-8")
-    assert raw.count('<figure class="chart">') == 2
+    assert raw.count('<figure class="chart">') == 4
     assert "l1</strong>, logarithmic" in raw
+    # PSNR on unseen faces: from 21 to 22 dB, over the input's 21 dB.
+    flat, steep = "M0.0 110.0 L300.0 110.0", "M0.0 110.0 L300.0 0.0"
+    assert f'<path class="reference" d="{flat}"/><path d="{steep}"/>' in raw
     text = Page(report / "index.html").text
+    assert text.count("On faces that no training sees") == 1
+    assert text.index("psnr") < text.index("On training samples")
+    assert "input_psnr" not in text
     assert "commit c0ffee with changes" in text
     assert "scale: demo\nnote: <none>" in text
 

@@ -242,7 +242,7 @@ def test_the_chosen_methods_stand_in_panes_slices_and_curves(clip, report):
     clip.wait("document.querySelectorAll('#slices .row').length === 4")
     assert clip.run("document.getElementById('method-a').value") == "alpha"
     # No landmarks on this clip: two curves, and the values at the cursor.
-    assert clip.run("document.querySelectorAll('#curves svg').length") == 2
+    assert clip.run("document.querySelectorAll('#curves .curve').length") == 2
     assert clip.run("document.querySelector('#curves .value').textContent") == "22.000"
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dicface.base.seeds import numpy_rng
 from dicface.base.names import controlled
+from dicface.base.seeds import numpy_rng
 from dicface.config.load import load
 from dicface.metrics import MetricFacts
 from dicface.report.tables.build import Conditions, build_table

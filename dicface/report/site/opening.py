@@ -1,0 +1,192 @@
+"""The first screen: the finding, and two results of the most telling clip to wipe between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+
+from dicface.base.names import BLIND, INPUT, controlled
+from dicface.metrics import MetricFacts
+from dicface.report.render.screen import compared, finding
+from dicface.report.site.contents import System, TaskResults
+from dicface.report.site.table_pages import page_digits
+from dicface.report.site.values import (
+    by_clip,
+    means,
+    of_quality,
+    of_stability,
+    with_interval,
+)
+from dicface.report.tables.rows import Row
+from dicface.report.tables.table import Table
+from dicface.video.clips import probe, read_frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A side of the wipe: what it shows, its picture, and its size in px."""
+
+    label: str
+    picture: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wipe:
+    """Two results of one frame, and by which rule its clip was chosen.
+
+    Attributes:
+        clip: The clip.
+        frame: The frame, from 0.
+        rule: By which rule both were chosen, as a sentence.
+        address: The clip's page.
+        sides: Left and right.
+        task: Its task.
+        methods: Ids of the methods among its sides, left to right.
+    """
+
+    clip: str
+    frame: int
+    rule: str
+    address: str
+    sides: tuple[Side, Side]
+    task: TaskResults
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The clip of a wipe, its two sides (label and clip), their methods, and the rule."""
+
+    task: TaskResults
+    clip: str
+    sides: tuple[tuple[str, Path], tuple[str, Path]]
+    methods: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """The first screen: the finding as a sentence, and the wipe (None: nothing to show)."""
+
+    finding: str
+    wipe: Wipe | None
+
+
+def opening(results: Sequence[Table], tasks: Sequence[TaskResults], folder: Path) -> Opening:
+    """What the first screen shows; its pictures go into `folder/first`."""
+    table = next(iter(results), None)
+    return Opening(finding=finding_of(table), wipe=wipe(table, tasks, folder))
+
+
+def finding_of(table: Table | None) -> str:
+    """The finding of the headline table with a page's digits; why there is none, in a sentence."""
+    if table is None:
+        return "No table was made yet: there is no finding."
+    table = replace(table, digits=page_digits(table))
+    scored = [row for row in table.rows if row.metrics]
+    if len(scored) == 1:
+        return _of_one(table, scored[0])
+    if all(facts.id != "psnr" for facts in table.metrics):
+        return "No finding in one sentence: PSNR, which needs a truth, was not measured."
+    return (
+        finding(table)
+        or "No finding yet: it needs scores of the reference row of the first table and of another."
+    )
+
+
+def _of_one(table: Table, row: Row) -> str:
+    """What was measured of the only row that has scores."""
+    chosen = [facts for facts in (of_quality(table), of_stability(table)) if facts]
+    parts = []
+    for facts in chosen or table.metrics[:2]:
+        if found := means(table, facts).get(row.method):
+            unit = f" ({facts.unit})" if facts.unit else ""
+            parts.append(f"{facts.name}{unit} {with_interval(table, facts, *found)}")
+    said = ", ".join(parts) or "no metric was measured"
+    return f"{row.label}, the only row with scores so far: {said}."
+
+
+def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wipe | None:
+    """Writes the two pictures of the first screen into `folder/first`; None where nothing fits."""
+    chosen = _telling(table, tasks) or _any(tasks)
+    if chosen is None:
+        return None
+    paths = [path for _, path in chosen.sides]
+    frame = min(probe(path).num_frames for path in paths) // 2
+    (folder / "first").mkdir()
+    sides = []
+    for name, (label, path) in zip(("left", "right"), chosen.sides, strict=True):
+        picture = Image.fromarray(next(islice(read_frames(path), frame, None)))
+        picture.save(folder / "first" / f"{name}.png")
+        width, height = picture.size
+        sides.append(Side(label=label, picture=f"first/{name}.png", width=width, height=height))
+    address = f"clips/{chosen.task.id}/{quote(chosen.clip)}.html#{quote(chosen.methods[0])}"
+    return Wipe(
+        clip=chosen.clip,
+        frame=frame,
+        rule=chosen.rule,
+        address=address,
+        sides=(sides[0], sides[1]),
+        task=chosen.task,
+        methods=chosen.methods,
+    )
+
+
+def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None:
+    """The clip that is most like the finding: neither the best one nor the worst."""
+    pair = compared(table) if table else None
+    task = next((task for task in tasks if task.id == BLIND.id), None)
+    if table is None or pair is None or task is None:
+        return None
+    systems = {system.id: system for system in task.systems}
+    if not set(pair) <= set(systems):
+        return None
+    a, b = (systems[method] for method in pair)
+    facts = of_stability(table) or of_quality(table)
+    clip = _typical(a, b, facts) if facts else None
+    if facts is None or clip is None:
+        return None
+    return Chosen(
+        task=task,
+        clip=clip,
+        sides=((a.label, a.clips[clip]), (b.label, b.clips[clip])),
+        methods=pair,
+        rule=f"The clip whose difference in {facts.name} is nearest to the mean over all clips.",
+    )
+
+
+def _typical(a: System, b: System, facts: MetricFacts) -> str | None:
+    """Clip whose difference is nearest to the mean; None where both have none."""
+    first, second = by_clip(a, facts.id), by_clip(b, facts.id)
+    lead = (first - second).dropna()
+    lead = lead[[clip in a.clips and clip in b.clips for clip in lead.index]]
+    if lead.empty:
+        return None
+    return str((lead - lead.mean()).abs().sort_index().idxmin())
+
+
+def _any(tasks: Sequence[TaskResults]) -> Chosen | None:
+    """The first clip that two of a result, the input and the truth have."""
+    for task in tasks:
+        own = [system for system in task.methods if not controlled(system.id)]
+        shown = [*own[::-1], *(system for system in task.systems if system.id == INPUT)]
+        for clip in task.clips:
+            sides = [(system.label, system.clips[clip]) for system in shown if clip in system.clips]
+            sides += [("Truth", task.truths[clip])] if task.has_truth else []
+            if len(sides) >= 2:
+                methods = tuple(system.id for system in shown if clip in system.clips)
+                return Chosen(
+                    task=task,
+                    clip=clip,
+                    sides=(sides[0], sides[1]),
+                    methods=methods[:2],
+                    rule="The first clip by its name, as no table compares two methods.",
+                )
+    return None
