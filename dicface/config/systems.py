@@ -6,8 +6,6 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from dicface.base.errors import ConfigError
 from dicface.base.files import digest_of_names
 from dicface.base.names import (
@@ -20,6 +18,7 @@ from dicface.base.names import (
     MEAN_OF_5,
     controlled,
 )
+from dicface.base.reading import Own, read_yaml
 from dicface.base.suite import suite_folder
 from dicface.config.networks import (
     METHOD_OF_STAGE,
@@ -91,11 +90,14 @@ def table1_name(config: Config) -> str:
     return f"table1_{named}"
 
 
+_SCALE = Own("settings of a scale", "Install the suite again.", error=ConfigError)
+
+
 @cache
 def _rows_of_scale(scale: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
     """Table 1 as the suite's own file of a scale has it; of a user's scale, what it says itself."""
     folder = suite_folder() / "config"
-    own = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yaml"))
+    own = (read_yaml(path, _SCALE) for path in folder.glob("*.yaml"))
     found = {each["scale"]: each["table1"] for each in own if {"scale", "table1"} <= each.keys()}
     return tuple(found.get(scale, otherwise))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from dicface.base.errors import ClipError, ConfigError, MetricError
 from dicface.base.files import digest_of_names, write_json
 from dicface.base.names import INPUT
+from dicface.base.reading import Own, is_there, read_json
 from dicface.faces.misfits import read_left_out
 from dicface.faces.realign import Alignment
 from dicface.metrics.matching import Match, match_folders
@@ -157,6 +157,9 @@ def require_scores(entries: Sequence[Entry], truth: Path) -> None:
         )
 
 
+_MADE_OF = Own("what scores were made of", "Delete the folder and score again.", error=MetricError)
+
+
 def free_folder(wanted: Path, folders: Sequence[Path]) -> Path:
     """A folder for scores that holds none, or those of the same folders of clips.
 
@@ -170,7 +173,7 @@ def free_folder(wanted: Path, folders: Sequence[Path]) -> Path:
     place, number = wanted, 1
     while place.is_dir() and any(place.iterdir()):
         path = place / MADE_OF
-        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) == digest:
+        if is_there(path) and read_json(path, _MADE_OF, str) == digest:
             break
         number += 1
         place = wanted.with_name(f"{wanted.name}-{number}")

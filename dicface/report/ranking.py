@@ -21,6 +21,7 @@ from dicface.report.render import cells
 from dicface.report.render.markdown import escape, pipes
 from dicface.report.render.text import panels
 from dicface.report.site.grids import Cell, Grid, Head, Line, metric_head, text_cell
+from dicface.report.site.notes import Notes
 from dicface.report.site.table_pages import Part, TablePage
 from dicface.report.tables.scores import Scores
 from dicface.report.tables.statistics import wins
@@ -222,20 +223,21 @@ def _cell(above: str, below: str) -> Cell:
     )
 
 
-def ranking_page(ranking: Ranking, files: dict[str, Path], name: str) -> TablePage:
+def ranking_page(ranking: Ranking, files: dict[str, Path], name: str, notes: Notes) -> TablePage:
     """Both as a part of the first page of the report."""
     heads = (Head(markup=""), *map(metric_head, ranking.metrics))
-    parts = []
+    parts, links = [], []
     for title, text, lines in _sections(ranking):
         rows = []
         for label, texts in lines:
             found = (text_cell(" ".join(filter(None, label))), *(_cell(*each) for each in texts))
             rows.append(Line(cells=found))
-        parts += [
-            Part(kind="heading", markup=Markup.escape(title)),
-            Part(kind="grid", grid=Grid(heads=heads, lines=tuple(rows))),
-            Part(kind="text", markup=Markup.escape(text)),
-        ]
+        parts.append(Part(grid=Grid(heads=heads, lines=tuple(rows)), title=title))
+        links.append(notes.link(text))
     return TablePage(
-        name=f"{name}_ranks", title="Ranks", parts=tuple(parts), files=tuple(files.values())
+        name=f"{name}_ranks",
+        title="Ranks",
+        parts=tuple(parts),
+        notes=tuple(links),
+        files=tuple(files.values()),
     )

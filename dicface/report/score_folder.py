@@ -44,7 +44,7 @@ from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
-from dicface.report.tables.scores import read_scores
+from dicface.report.tables.scores import read_parquet, read_scores
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import Table
 from dicface.runs.results import Results
@@ -272,7 +272,7 @@ def _write_numbers(places: Mapping[str, Results], folder: Path) -> dict[str, Pat
     written = {}
     for kind in ("clips", "frames"):
         tables = [
-            pd.read_parquet(place.metrics if kind == "clips" else place.frames)
+            read_parquet(place.metrics if kind == "clips" else place.frames, ["clip", "value"])
             for place in places.values()
         ]
         written[kind] = folder / f"{kind}.csv"
@@ -371,7 +371,7 @@ def _write_page(
     tables = table_pages(table, folder / "tables", notes)
     if ranking:
         own = {kind: files[kind] for kind in ("ranks", "wins")}
-        tables.append(ranking_page(ranking, own, table.name))
+        tables.append(ranking_page(ranking, own, table.name, notes))
     contents = Contents(
         title=f"DicFace scores: {', '.join(e.label for e in entries if e.name != INPUT)}",
         tables=tables,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from dicface.base.errors import MetricError
+from dicface.base.reading import is_there
 from dicface.config.systems import method_network
+from dicface.runs.files import read_network_settings
 from dicface.runs.folder import Run
 
 
@@ -23,9 +24,9 @@ def require_alike(run: Run, methods: Sequence[str]) -> None:
     first = None
     for name in dict.fromkeys(method_network(run.config, method) for method in methods):
         path = run.network(name).folder / "settings.json"
-        if not path.is_file():
+        if not is_there(path):
             continue
-        settings = {k: v for k, v in json.loads(path.read_text()).items() if k != "seed"}
+        settings = {k: v for k, v in read_network_settings(path).items() if k != "seed"}
         settings["train"] = {k: v for k, v in settings["train"].items() if k != "seed"}
         first = first or (path, settings)
         if differ := [key for key in settings if settings[key] != first[1].get(key)]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import av
-import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -122,6 +121,8 @@ class Converter:
             )
             rows = (np.frombuffer(p, np.uint8).reshape(p.height, -1) for p in made.planes)
             green, blue, red = (row[:, : made.width] for row in rows)
+            import cv2  # Planning a run loads this module and reads no frame.
+
             rgb = cv2.merge([red, green, blue])
         if matrix == "grey" and not self._colour.full_range:
             return _STRETCHED[rgb]

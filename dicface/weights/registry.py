@@ -68,7 +68,7 @@ class _Lock(TypedDict, total=False):
 
 class _Entry(TypedDict, total=False):
     file: Required[str]
-    url: Required[str]
+    url: str
     licence: Required[str]
     use: Required[Use]
     used_for: Required[str]
@@ -77,6 +77,7 @@ class _Entry(TypedDict, total=False):
     git_blob_sha1: str | None
     bytes: int | None
     mirrors: list[str] | None
+    shipped: bool
     page: bool
     pages: list[str] | None
     member: str | None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
+from dicface.base.errors import MetricError
+from dicface.base.reading import Own, read_json
 from dicface.config.systems import inspected
 from dicface.report.inspection.text import in_one_sentence
 from dicface.report.tables.spec import TableSpec
 from dicface.runs.folder import Run
+
+INSPECTION = Own("an inspection of a network", "Delete it and inspect again.", error=MetricError)
 
 
 def inspections(run: Run, spec: TableSpec) -> list[str]:
@@ -17,7 +19,7 @@ def inspections(run: Run, spec: TableSpec) -> list[str]:
         row.label: run.inspection(found[row.method]) for row in spec.rows if row.method in found
     }
     return [
-        f"{label}: {in_one_sentence(json.loads(file.read_text(encoding='utf-8')))}."
+        f"{label}: {in_one_sentence(read_json(file, INSPECTION))}."
         for label, file in files.items()
         if file.is_file()
     ]

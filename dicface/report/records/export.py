@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND
 from dicface.provenance.manifest import SUFFIX, read_manifest
@@ -15,6 +13,7 @@ from dicface.report.records.record import Record, digest_frames, make_record
 from dicface.report.records.shelf import export, truth_of
 from dicface.report.run import declare, fill_row
 from dicface.report.tables.rows import Row
+from dicface.report.tables.scores import read_parquet
 from dicface.runs.folder import Run
 from dicface.video.clips import list_clips
 
@@ -77,7 +76,7 @@ def records_of_scores(folder: Path, truth: Path) -> Iterator[Record]:
     manifests = sorted((folder / "tables").glob(f"*{SUFFIX}"))
     clips = {clip: digest_frames(path) for clip, path in list_clips(truth).items()}
     for file in files:
-        (label,) = set(pd.read_parquet(file, columns=["method"])["method"])
+        (label,) = set(read_parquet(file, ["method"])["method"])
         yield make_record(
             file,
             clips,

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dicface.base.errors import MetricError
 from dicface.base.files import write_json
+from dicface.base.reading import Own, read_json
 from dicface.metrics import METRICS, metric_class
 from dicface.provenance.manifest import settings_digest
-from dicface.report.tables.scores import Scores, read_scores
+from dicface.report.tables.scores import Scores, read_parquet, read_scores
 from dicface.video.clips import read_frames
 
 FORMAT = 1
@@ -162,7 +162,7 @@ def make_record(
         for metric, found in scores.backbones.items()
     }
     by_clip = list((cost.get("clips") or {}).values())
-    (task,) = set(pd.read_parquet(metrics, columns=["task"])["task"])
+    (task,) = set(read_parquet(metrics, ["task"])["task"])
     values = {
         "format": FORMAT,
         "method": method,
@@ -213,14 +213,9 @@ def read_record(path: str | Path) -> Record:
     """
     path = Path(path)
     again = "Export it again with `dicface results export`, and do not edit it."
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MetricError(f"{path}: no such file; expected a record, one JSON file.") from None
-    except (OSError, ValueError) as error:
-        raise MetricError(f"{path}: is no JSON ({error}); expected a record. {again}") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        found = values.get("format") if isinstance(values, dict) else type(values).__name__
+    values = read_json(path, Own("a record, one JSON file", again, error=MetricError))
+    if values.get("format") != FORMAT:
+        found = values.get("format")
         raise MetricError(f"{path}: found format {found}; expected a record of format {FORMAT}.")
     if values.get("sha256") != digest_record(values):
         raise MetricError(

@@ -51,7 +51,15 @@ def made(folder: Path, level: float = 20.0, raw: dict | None = None) -> Run:
         scores_of(folder / "bfr" / method, method, level + better)
     index = {"weights": {"W.pth": "12"}}
     (folder / "bfr" / "input_mean5" / "index.json").write_text(json.dumps(index))
-    manifest = {"format": 1, "artefact": {}, "root": "", "inputs": {}, "outside": {}, "outputs": {}}
+    manifest = {
+        "format": 1,
+        "artefact": {"file": "x", "sha256": "ab", "bytes": 1},
+        "command": ["x"],
+        "root": "",
+        "inputs": {},
+        "outside": {},
+        "outputs": {},
+    }
     manifest |= {"code": {"version": "9.8"}, "machine": {"cores": 2}, "ended": "2026-01-02T03:04"}
     path = sidecar(folder / "bfr" / "input_mean5" / "metrics.parquet")
     path.write_text(json.dumps({**manifest, "settings_sha256": "ef"}))
