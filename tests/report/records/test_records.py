@@ -65,7 +65,8 @@ def made(folder: Path, level: float = 20.0, raw: dict | None = None) -> Run:
     path.write_text(json.dumps({**manifest, "settings_sha256": "ef"}))
     cost = {"clips": {clip: {"frames": 3, "seconds": 0.5} for clip in CLIPS}, "device": "cpu"}
     (folder / "bfr" / "input_mean5" / "cost.json").write_text(json.dumps(cost))
-    floor = pd.DataFrame(columns=["kind", "metric", "value", "clips", "backbone"])
+    floor = {"kind": "re-encoded", "metric": "psnr", "value": 40.0, "clips": 3, "backbone": ""}
+    floor = pd.DataFrame([floor])
     floor.to_parquet(folder / "noise_floor.parquet")
     return Run(config=CONFIG, raw=raw or {}, folder=folder, train_folder=folder)
 
