@@ -200,10 +200,21 @@ def read_yaml(path: str | Path, own: Own, shape: Any = dict) -> Any:  # noqa: AN
     """Reads a YAML file (arguments and errors as `read_json`)."""
     import yaml
 
+    class OneOfEachKey(yaml.SafeLoader):
+        """PyYAML takes the last of two equal keys without a word."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+            keys = [key.value for key, _ in node.value]
+            for key, _ in node.value:
+                if key.value != "<<" and keys.count(key.value) > 1:
+                    problem = f"the key '{key.value}' stands there more than once"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            return super().construct_mapping(node, deep)
+
     with said(path, own):
         text = Path(path).read_text(encoding="utf-8")
         try:
-            found = yaml.safe_load(text)
+            found = yaml.load(text, OneOfEachKey)
         except yaml.MarkedYAMLError as error:
             line = getattr(error.problem_mark, "line", 0) + 1
             own.refuse(path, f"is no YAML (line {line}: {error.problem})")

@@ -106,6 +106,8 @@ def test_the_line_is_named(tmp_path):
     assert refusal(read_jsonl, path, Cost).startswith("line 2: lacks seconds")
     path.write_text("a: 1\nb: [\n")
     assert refusal(read_yaml, path).startswith("is no YAML (line 3: ")
+    path.write_text("a: 1\nb: {c: 1, d: 2, c: 3}\n")
+    assert refusal(read_yaml, path).startswith("is no YAML (line 2: the key 'c' stands there more")
 
 
 COLUMNS = {"clip": "name", "frame": "count", "value": "value", "note": "note"}
