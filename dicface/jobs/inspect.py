@@ -13,6 +13,10 @@ from dicface.jobs.files import found, true_clips
 from dicface.jobs.job import Job, wildcard
 
 
+NUM_FRAMES = 8
+"""Frames that are looked at of each clip, from its first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inspect(Job):
     """Look inside a network: do its codes restore, or its skips, and does it know its errors."""
@@ -39,7 +43,8 @@ class Inspect(Job):
 
     def depends_on(self) -> dict[str, Any]:
         """How DicFace restores, and where the network runs."""
-        return {**self._restoring(), "device": self.run.config.device}
+        device = self.run.config.device
+        return {**self._restoring(), "device": device, "num_frames": NUM_FRAMES}
 
     def _restoring(self) -> dict[str, Any]:
         """Of the settings of restoration, those that expected weights have."""
@@ -59,7 +64,8 @@ class Inspect(Job):
         weights, device = self.run.network(self.network).weights, self.run.config.device
         opened = open_weights(weights, device=device, settings=self._restoring())
         pairs = pairs_of_run(self.run, self.task)
-        write_json(self.writes()[0], inspect_weights(opened, pairs, progress=True))
+        found = inspect_weights(opened, pairs, num_frames=NUM_FRAMES, progress=True)
+        write_json(self.writes()[0], found)
 
     def reads(self) -> Mapping[str, Iterable[Path]]:
         """Weights, true clips and inputs."""
