@@ -16,7 +16,7 @@ TABLE_1 = (
     "input gpen gfpgan codeformer realbasicvsr basicvsrpp pgtformer keep dicface "
     "codeformer_trained dicface_trained"
 ).split()
-ALL = (*TABLE_1, "pgdiff")
+ALL = (*TABLE_1, "pgdiff", "codeformer_demo")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_facts_are_complete_and_point_into_the_weights_registry(name):
     assert facts.label
     assert facts.licence
     assert facts.notes
-    assert facts.group != ADDED
+    assert (facts.group == ADDED) == (name == "codeformer_demo")
     assert (facts.paper_name in facts.label) if facts.paper_name else name == "input"
     assert set(facts.tasks) <= set(dicface.methods.TASKS)
     assert set(facts.weights) in (set(), set(facts.tasks))
@@ -176,7 +176,7 @@ def test_one_class_registered_twice_is_one_method(register_methods):
 def test_a_checkout_that_is_not_installed_says_what_to_do(register_methods):
     assert dicface.methods.unregistered() is None
     register_methods(alone=True, negative=f"{ANOTHER}:Negative")
-    own = ("input", "dicface", "codeformer_trained", "dicface_trained")
+    own = ("input", "dicface", "codeformer_trained", "dicface_trained", "codeformer_demo")
     assert dicface.methods.names() == (*own, "negative")
     with pytest.raises(MethodError, match="no method is named 'gpen'.*install the suite.*`pip ins"):
         dicface.methods.create("gpen")
