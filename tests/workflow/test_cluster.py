@@ -32,6 +32,7 @@ def test_retries_ask_for_more_up_to_the_limits(raw):
 
 
 def test_gpus_are_asked_for_where_networks_run_on_them(raw):
+    raw["train"]["dicface"]["batch_size"] = 4
     cuda = raw | {"device": "cuda", "compute": raw["compute"] | {"devices": 4}}
     gpus = {rule: Plan.of(cuda).resources(rule).gpu for rule in ("train", "score", "degrade")}
     assert gpus == {"train": 4, "score": 1, "degrade": 0}

@@ -251,7 +251,7 @@ def test_the_command_prints_text_or_json(tmp_path, folders, capsys):
         (["w.safetensors", "--clips", "truth", "other"], "has no input for clip 'long' of truth"),
         (["w.safetensors", "--clips", "large"], "frames are 32×32 px, and the network takes 16×16"),
         (["w.safetensors", "--clips", "truth", "cut"], "has 3 frames, its truth"),
-        (["cut.safetensors", "--clips", "truth"], "is no whole safetensors file"),
+        (["cut.safetensors", "--clips", "truth"], "expected a whole safetensors file"),
         (["other.pth", "--clips", "truth"], "neither its name nor its digest is in the registry"),
     ],
 )
@@ -325,6 +325,7 @@ def test_a_run_inspects_its_networks_and_table_1_says_it(tmp_path):
         "fidelity_w": 1.0,
         "aggregation": None,
         "device": "cpu",
+        "num_frames": 8,
     }
     job.work()
     found = json.loads(run.inspection("dicface").read_text())
@@ -343,7 +344,7 @@ def test_the_report_has_a_panel_of_each_network(tmp_path, folders):
     write_json(tmp_path / "inspection" / "prior_10.json", found)
     write_json(tmp_path / "inspection" / "prior_10.json.manifest.json", {})
     (panel,) = read_inspections(tmp_path / "inspection")
-    pages = Pages("A test", tmp_path, [], [], [])
+    pages = Pages("A test", tmp_path, [], [], [], {})
     pages.write("inspections.html", "panel.html", inspections=[panel])
     page = Page(tmp_path / "panel.html").text
     assert "prior_10" in page
