@@ -257,7 +257,7 @@ def _made_of(manifest: Manifest, settings: dict, training: dict) -> Iterable[tup
     if not released:
         train = settings["train"]
         yield "clips", _training_clips(manifest)
-        yield "steps", f"{training['steps']} of {train['batch_size']} samples"
+        yield "steps", f"{training['steps']}; batch size {train['batch_size']}"
         yield "frames seen", f"{training['frames_seen']:,}"
         rates = f"{train['learning_rate']:g} to {train['final_learning_rate']:g}"
         yield "learning rate", f"{rates}, Adam; average of decay {train['ema_decay']}"

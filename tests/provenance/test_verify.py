@@ -309,7 +309,7 @@ def test_the_cards_say_what_the_files_are(made):
     card = (made / "base" / "train" / "dicface" / "README.md").read_text()
     for part in (
         "1,234,567 parameters",
-        "7 of 2 samples",
+        "7; batch size 1",
         "2 rendered ones of 8 frames, in `clips/train`",
         "| l1 | 0.25 |",
         "| codebook_size | 512 |",
