@@ -85,7 +85,7 @@ def test_missing_gpus_are_named(settings: TrainSettings) -> None:
 @pytest.mark.parametrize("device", ["cuda:1", "mps"])
 def test_one_gpu_by_name_is_not_several(settings: TrainSettings, device: str) -> None:
     raw = yaml.safe_load(CONFIG.read_text()) | {"device": device}
-    raw["compute"]["devices"] = 2
+    raw["compute"]["devices"] = raw["train"]["dicface"]["batch_size"] = 2
     with pytest.raises(ConfigError, match=f"2 GPUs were asked for and device: {device} names one"):
         launch(Plan.of(raw).config, settings)
 
@@ -114,7 +114,7 @@ def command(folder: Path, clips: Path, micro_batch: int = 0, devices: int = 1) -
     raw["model"]["dicface"] |= {"frame_length": 3, "train_samples": "mean"}
     raw["train"]["defaults"]["perceptual"] = "none"
     raw["train"]["dicface"] |= {"init_from": "", "steps": STEPS, "save_every": 2, "log_every": 1}
-    raw["train"]["dicface"]["micro_batch"] = micro_batch
+    raw["train"]["dicface"] |= {"batch_size": 2, "micro_batch": micro_batch}
     raw["compute"]["devices"] = devices
     raw["data"]["train"] |= {"source": "folder", "folder": str(clips)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -191,6 +191,7 @@ def test_a_training_of_one_process_does_not_heed_the_slurm_job_around_it(
 
 def test_a_rank_of_the_surroundings_stops_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = yaml.safe_load(CONFIG.read_text())
+    raw["train"]["dicface"]["batch_size"] = 2
     monkeypatch.setenv("SLURM_PROCID", "1")
     run = Run.of(raw)
     assert is_first_process(Degrade(run=run, task="bfr"))
