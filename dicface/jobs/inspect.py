@@ -12,7 +12,6 @@ from dicface.config.networks import network, restore_settings
 from dicface.jobs.files import found, true_clips
 from dicface.jobs.job import Job, wildcard
 
-
 NUM_FRAMES = 8
 """Frames that are looked at of each clip, from its first."""
 

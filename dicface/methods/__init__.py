@@ -47,8 +47,8 @@ _BUILT_IN = {
     "dicface_trained": "dicface.methods.trained:DicFaceTrained",
 }
 
-# The order of the paper's Table 1, then what it has not. It stands here and not in the facts, because listing names must
-# import no method, and because installers sort entry points by name.
+# The order of the paper's Table 1, then what it has not. It stands here and not in the facts,
+# because listing names must import no method, and because installers sort entry points by name.
 _TABLE_1 = (
     *("input", "gpen", "gfpgan", "codeformer", "realbasicvsr", "basicvsrpp", "pgtformer", "keep"),
     *("dicface", "codeformer_trained", "dicface_trained", "pgdiff", "codeformer_demo"),

@@ -11,7 +11,8 @@ from dicface.data.datasets import layouts
 from dicface.data.datasets.check import check
 from dicface.data.datasets.shard_landmarks import landmarks_of_shard
 from dicface.data.datasets.shards import clips_of_shard, landmarks_path
-from dicface.data.datasets.training_index import read_index, write_index
+from dicface.data.datasets.training_index import write_index
+from dicface.runs.files import read_training_index
 from tests.data.datasets import _layouts as mini
 from tests.docs.blocks import blocks
 
@@ -56,5 +57,5 @@ def test_a_training_can_read_it(people: Path, tmp_path: Path) -> None:
         detector=mini.FixedDetector(),
         progress=False,
     )
-    index = read_index(write_index(layout, tmp_path / "out", shard_size=10))
+    index = read_training_index(write_index(layout, tmp_path / "out", shard_size=10))
     assert index["num_frames"].tolist() == [4, 3]

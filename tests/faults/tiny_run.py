@@ -16,6 +16,7 @@ from dicface.base.seeds import numpy_rng
 from dicface.cli.job import command_of
 from dicface.cli.main import main
 from dicface.config.fields import overlay
+from dicface.config.systems import table1_name
 from dicface.data.render import sets
 from dicface.data.render.clip import RenderedClip
 from dicface.jobs import JOBS, Job
@@ -70,6 +71,7 @@ def settings(results: Path) -> dict:
     for name, values in raw["train"].items():
         raw["train"][name] = {k: v for k, v in values.items() if k not in FAST}
     raw["train"]["defaults"] |= FAST
+    raw["train"]["fusion"]["released"] = ""
     return raw
 
 
@@ -149,7 +151,7 @@ def make(results: Path, *, whole: bool) -> list[Job]:
     stand_in()
     run = Run.of(settings(results))
     run.write_settings()
-    target = run.report / "index.html" if whole else run.tables / "table1.md"
+    target = run.report / "index.html" if whole else run.tables / f"{table1_name(run.config)}.md"
     jobs = Jobs(run).in_order(target)
     for job in jobs:
         began = time.process_time()

@@ -86,7 +86,7 @@ def test_controls_take_no_rank_and_notes_say_what_each_number_is_and_is_not(run:
     assert "MUSIQ is not measured: weights file musiq_koniq" in words
     assert "clip 'd' is left out: films/d.mp4: no face" in words
     assert "Degraded input, first frame" in words
-    assert "64-px faces in degraded videos of the user" in words
+    assert "128-px faces in degraded videos of the user" in words
     assert "Noise floor" not in words
     csv = pd.read_csv(run.tables / "wild.csv")
     assert set(csv["metric"]) == {facts.id for facts in measured(run.config)}

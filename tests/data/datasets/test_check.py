@@ -227,7 +227,9 @@ def test_landmarks_made_before(tmp_path):
     elsewhere = mini.vfhq_frames(tmp_path / "other")
     assert "landmarks of another clip" in errors(report_of("vfhq_train", elsewhere, landmarks=out))
     (out / "landmarks" / "shard_00000.parquet").write_bytes(b"PAR1")
-    assert "expected landmarks of a shard's clips" in errors(report_of("vfhq_train", root, landmarks=out))
+    assert "expected landmarks of a shard's clips" in errors(
+        report_of("vfhq_train", root, landmarks=out)
+    )
 
 
 def test_a_full_and_a_read_only_disk(tmp_path, monkeypatch):

@@ -21,12 +21,12 @@ from dicface.data.datasets.shard_landmarks import (
 from dicface.data.datasets.shards import clips_of_shard, landmarks_path, shards
 from dicface.data.datasets.training_index import (
     INDEX_FILE,
-    read_index,
     write_index,
     write_release_files,
 )
 from dicface.faces import align
 from dicface.faces.detect import RetinaFaceDetector, detect_all
+from dicface.runs.files import read_training_index
 from dicface.training.clips import IndexedClips, open_clips
 from dicface.training.samples import TrainingWindows
 from dicface.training.windows import TrainingWindow
@@ -219,7 +219,7 @@ def test_a_bad_clip_is_left_out_with_its_reason_and_many_stop_the_index(tmp_path
     assert "holds 6 frames" in read_header(path)["left_out"][NAMES[0]]
     with pytest.raises(ClipError, match="1 of 2 clips cannot be used"):
         write_index(layout, tmp_path, shard_size=10)
-    table = read_index(write_index(layout, tmp_path, shard_size=10, max_left_out=0.5))
+    table = read_training_index(write_index(layout, tmp_path, shard_size=10, max_left_out=0.5))
     assert list(table["left_out"] == "") == [False, True]
     assert IndexedClips(tmp_path / INDEX_FILE, size=32).names == [NAMES[1]]
     path.unlink()
