@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from dicface.base.errors import WeightsError
@@ -108,6 +107,9 @@ def convert(source: Path, target: Path) -> bool:
         WeightsError: The checkpoint is damaged or would run code.
         DicfaceError: The disk is full.
     """
+    # Here, so that checkpoints can be read where torch alone is installed.
+    from safetensors.torch import save_file
+
     content = read_checkpoint(source)
     if not isinstance(content, dict):
         return False
