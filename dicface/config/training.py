@@ -103,6 +103,10 @@ class TrainSettings(Settings):
         "Factor of the hinge GAN in stages I and III; 0 builds no discriminator."
     )
     gan_start: Count = setting("First step at which the discriminator takes part.")
+    gan_lead: Count = setting(
+        "Steps from there on in which it learns alone, before the network feels it; 0 (release) has "
+        "both learn at once."
+    )
     gan_rate: Positive = setting("Learning rate of the discriminator in units of the network's.")
     gan_r1: NonNegative = setting(
         "Factor of the discriminator's R1 penalty; 0 (release) leaves it out."

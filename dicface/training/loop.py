@@ -198,7 +198,9 @@ def train_stage(
                 loss = stage_on_device(degraded.to(fabric.device), truth.to(fabric.device))
                 total, terms = loss.total, dict(loss.terms)
                 adversarial = critic is not None and loss.image is not None and step >= s.gan_start
-                if adversarial:
+                # A critic that knows nothing yet would push as hard as one that does: the term is
+                # weighed by gradients.
+                if adversarial and step >= s.gan_start + s.gan_lead:
                     terms["gan"] = _generator_term(stage, critic.module, loss, s)
                     total = total + terms["gan"]
                 _require_finite(total, terms, name, step)
