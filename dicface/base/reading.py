@@ -11,12 +11,13 @@ read has the shape that was asked for: nobody who calls these need look again.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from dicface.base.errors import DicfaceError
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from safetensors import safe_open
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 Column = Literal["name", "text", "note", "count", "whole", "number", "value", "flag", "any"]
 
 _TEXTS: dict[Column, tuple[str, Callable[[Any], bool]]] = {
@@ -105,6 +109,17 @@ def is_there(path: str | Path) -> bool:
     return os.path.lexists(path)
 
 
+def saved(path: str | Path, read: Callable[[], T]) -> T | None:
+    """Reads what merely saves work: None, and a warning, where that cannot be read."""
+    if not is_there(path):
+        return None
+    try:
+        return read()
+    except DicfaceError as error:
+        logger.warning("%s It is made again.", error)
+        return None
+
+
 @contextmanager
 def said(path: str | Path, own: Own) -> Iterator[None]:
     """Turns whatever a library says of a file that it cannot read into one sentence."""
@@ -178,8 +193,20 @@ def checked(path: str | Path, own: Own, shape: Any, found: Any, *, where: str = 
     return found
 
 
-def read_jsonl(path: str | Path, own: Own, shape: Any = dict) -> list[Any]:  # noqa: ANN401
+def read_jsonl(
+    path: str | Path,
+    own: Own,
+    shape: Any = dict,  # noqa: ANN401
+    *,
+    cut: bool = False,
+) -> list[Any]:
     """Reads a file of one JSON value a line, each of a shape (arguments as `read_json`).
+
+    Args:
+        path: The file.
+        own: What it is.
+        shape: Of each value.
+        cut: Whether the first damaged line ends it, as where a process was killed.
 
     Raises:
         DicfaceError: It is missing or a line is damaged or of another shape; the error of `own`.
@@ -191,6 +218,8 @@ def read_jsonl(path: str | Path, own: Own, shape: Any = dict) -> list[Any]:  # n
         try:
             values.append(json.loads(line))
         except (ValueError, RecursionError) as error:
+            if cut:
+                break
             own.refuse(path, f"line {number} is no JSON ({error})")
         checked(path, own, shape, values[-1], where=f"line {number}: ")
     return values

@@ -44,7 +44,7 @@ from dicface.report.site.provenance import read_provenance
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
-from dicface.report.tables.scores import read_parquet, read_scores
+from dicface.report.tables.scores import read_frame_rows, read_rows, read_scores
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import Table
 from dicface.runs.results import Results
@@ -272,7 +272,7 @@ def _write_numbers(places: Mapping[str, Results], folder: Path) -> dict[str, Pat
     written = {}
     for kind in ("clips", "frames"):
         tables = [
-            read_parquet(place.metrics if kind == "clips" else place.frames, ["clip", "value"])
+            read_rows(place.metrics) if kind == "clips" else read_frame_rows(place.frames)
             for place in places.values()
         ]
         written[kind] = folder / f"{kind}.csv"

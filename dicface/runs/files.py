@@ -59,7 +59,7 @@ _DEGRADATION = Own(
     "what was drawn for each input", "Delete it and degrade the clips again.", error=ClipError
 )
 
-_TRAINED = Own(
+TRAINED = Own(
     "what a training writes",
     "Delete it and train that network again.",
     "Train that network first.",
@@ -130,14 +130,14 @@ def read_training(path: str | Path) -> dict[str, Any]:
     Raises:
         TrainingError: It is missing or damaged.
     """
-    return read_json(path, _TRAINED, Training)
+    return read_json(path, TRAINED, Training)
 
 
 def read_network_settings(path: str | Path) -> dict[str, Any]:
     """Reads a network's `settings.json` (errors as `read_training`)."""
-    return read_json(path, _TRAINED)
+    return read_json(path, TRAINED)
 
 
 def read_steps(path: str | Path) -> list[dict[str, Any]]:
     """Reads a network's `stats.jsonl` or `validation.jsonl` (errors as `read_training`)."""
-    return read_jsonl(path, _TRAINED, Step)
+    return read_jsonl(path, TRAINED, Step)

@@ -102,6 +102,7 @@ def test_the_line_is_named(tmp_path):
     path = tmp_path / "stats.jsonl"
     path.write_text('{"frames": 2, "seconds": 1.5}\n{"frames": 2\n')
     assert refusal(read_jsonl, path, Cost).startswith("line 2 is no JSON")
+    assert read_jsonl(path, OWN, Cost, cut=True) == [{"frames": 2, "seconds": 1.5}]
     path.write_text('{"frames": 2, "seconds": 1.5}\n{"frames": 2}\n')
     assert refusal(read_jsonl, path, Cost).startswith("line 2: lacks seconds")
     path.write_text("a: 1\nb: [\n")
@@ -204,13 +205,10 @@ PAST_THE_READER = re.compile(
     r"(?<!\w)load_file\(|(?<![\w.])safe_open\(|jit\.load\("
 )
 #: The reader itself, what Snakemake's process is asked through its pipe, and programs by digest.
-#: Films and the report's pages are read as they were before there was a reader.
 EXCEPT = (
     "dicface/base/reading.py",
     "dicface/cost/_dag.py",
     "dicface/weights/convert.py",
-    "dicface/restoring/film/",
-    "dicface/report/site/",
 )
 
 

@@ -24,30 +24,11 @@ from dicface.jobs.job import ANY
 from dicface.metrics import tracks
 from dicface.runs.folder import Run
 from dicface.workflow.plan import Plan
+from tests.models._small import model
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-NETWORKS = {
-    "vqgan": {
-        "nf": 8,
-        "ch_mult": [1, 2],
-        "num_res_blocks": 1,
-        "attn_resolutions": [],
-        "norm_groups": 4,
-        "codebook_size": 16,
-        "emb_dim": 8,
-    },
-    "transformer": {
-        "dim_embd": 16,
-        "n_head": 2,
-        "n_layers": 1,
-        "dim_mlp": 16,
-        "connect_list": ["32"],
-        "dropout": 0.1,
-    },
-    "dicface": {"frame_length": 3, "train_samples": 1},
-}
 TINY = {
     "data": {
         "size": 32,
@@ -64,7 +45,7 @@ def settings(results: Path) -> dict:
     """The demo's settings, with all that takes time made small."""
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     raw = overlay(raw, {**TINY, "results": str(results)})
-    raw["model"] = NETWORKS
+    raw["model"] = model(32)
     raw["table1"], raw["ablations"] = ["input", "dicface_trained"], {}
     raw["table2"] = {"inpainting": ["input"], "colorization": ["input"]}
     raw["variants"] = {}

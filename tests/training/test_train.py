@@ -30,6 +30,7 @@ from dicface.training.stages import build_stage
 from dicface.training.windows import TrainingWindow
 from dicface.video.clips import write_clip
 from dicface.workflow.plan import Plan
+from tests.models._small import model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,26 +41,7 @@ def raw() -> dict:
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     raw["data"]["size"] = 16
     raw["degradation"] |= {"scale": 2, "kernel_size": 5, "blur_sigma": [0.1, 1.0]}
-    raw["model"] = {
-        "vqgan": {
-            "nf": 8,
-            "ch_mult": [1, 2],
-            "num_res_blocks": 1,
-            "attn_resolutions": [],
-            "norm_groups": 4,
-            "codebook_size": 16,
-            "emb_dim": 8,
-        },
-        "transformer": {
-            "dim_embd": 16,
-            "n_head": 2,
-            "n_layers": 1,
-            "dim_mlp": 16,
-            "connect_list": ["16"],
-            "dropout": 0.1,
-        },
-        "dicface": {"frame_length": 3, "train_samples": 1},
-    }
+    raw["model"] = model(16)
     raw["train"]["defaults"] |= {
         "steps": 6,
         "batch_size": 2,

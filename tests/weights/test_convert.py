@@ -115,7 +115,7 @@ def test_no_space_for_the_copy_leaves_the_file(registry, checkpoint, capsys, mon
 
     path = registry("c", "https://host/c", file="c.pth")
     with monkeypatch.context() as patch:
-        patch.setattr("dicface.weights.convert.save_file", full)
+        patch.setattr("safetensors.torch.save_file", full)
         assert run(capsys, "add", str(checkpoint), "--name", "c")[0] == 0
     assert "stays unconverted" in caplog.text
     assert "params_ema" in read_checkpoint(path)

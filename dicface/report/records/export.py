@@ -13,7 +13,7 @@ from dicface.report.records.record import Record, digest_frames, make_record
 from dicface.report.records.shelf import export, truth_of
 from dicface.report.run import declare, fill_row
 from dicface.report.tables.rows import Row
-from dicface.report.tables.scores import read_parquet
+from dicface.report.tables.scores import read_rows
 from dicface.runs.folder import Run
 from dicface.video.clips import list_clips
 
@@ -76,7 +76,7 @@ def records_of_scores(folder: Path, truth: Path) -> Iterator[Record]:
     manifests = sorted((folder / "tables").glob(f"*{SUFFIX}"))
     clips = {clip: digest_frames(path) for clip, path in list_clips(truth).items()}
     for file in files:
-        (label,) = set(read_parquet(file, ["method"])["method"])
+        (label,) = set(read_rows(file)["method"])
         yield make_record(
             file,
             clips,

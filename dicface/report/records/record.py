@@ -19,7 +19,7 @@ from dicface.base.files import write_json
 from dicface.base.reading import Own, read_json
 from dicface.metrics import METRICS, metric_class
 from dicface.provenance.manifest import settings_digest
-from dicface.report.tables.scores import Scores, read_parquet, read_scores
+from dicface.report.tables.scores import Scores, read_rows, read_scores
 from dicface.video.clips import read_frames
 
 FORMAT = 1
@@ -162,7 +162,7 @@ def make_record(
         for metric, found in scores.backbones.items()
     }
     by_clip = list((cost.get("clips") or {}).values())
-    (task,) = set(read_parquet(metrics, ["task"])["task"])
+    (task,) = set(read_rows(metrics)["task"])
     values = {
         "format": FORMAT,
         "method": method,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dicface.base.names import BLIND, INPUT, TASKS
 from dicface.report.tables.footnotes import sentence
-from dicface.report.tables.scores import COLUMNS, read_parquet
+from dicface.report.tables.scores import COLUMNS, FRAME_COLUMNS, read_frame_rows, read_rows
 from dicface.report.tables.table import Table
 from dicface.runs.folder import Run
 from dicface.runs.results import Results, clips_at_hand, read_index
@@ -23,7 +23,6 @@ from dicface.video.formats import natural
 
 TRUTH = "/truth"
 """A method is a folder and can have any name but one with a slash."""
-FRAME_COLUMNS = ("clip", "frame", "metric", "value")
 NO_CLIP = "no clip of this name"
 
 
@@ -141,10 +140,12 @@ def read_scores_of(results: Results) -> dict[str, pd.DataFrame]:
     Raises:
         MetricError: A file cannot be read.
     """
-    files = {"scores": (results.metrics, COLUMNS), "frames": (results.frames, FRAME_COLUMNS)}
+    scores, frames = results.metrics, results.frames
     return {
-        kind: read_parquet(file, columns) if file.is_file() else pd.DataFrame(columns=list(columns))
-        for kind, (file, columns) in files.items()
+        "scores": read_rows(scores) if scores.is_file() else pd.DataFrame(columns=[*COLUMNS]),
+        "frames": read_frame_rows(frames)
+        if frames.is_file()
+        else pd.DataFrame(columns=[*FRAME_COLUMNS]),
     }
 
 

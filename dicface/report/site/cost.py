@@ -9,7 +9,7 @@ from pathlib import Path
 from dicface.base.files import sha256_of
 from dicface.report.site.contents import TaskResults
 from dicface.report.site.grids import Cell, Grid, Head, Line, text_cell
-from dicface.report.site.training import read_json
+from dicface.report.site.training import read_facts
 from dicface.runs.folder import Run
 from dicface.runs.results import read_cost
 
@@ -106,8 +106,8 @@ def macs_a_frame(settings: Mapping[str, object], network: str) -> float:
 
 def _of_network(folder: Path | None, loaded: int | None) -> tuple[Cell, Cell]:
     """Parameters and operations of a trained network; of others the parameters that were loaded."""
-    settings = read_json(folder / "settings.json") if folder else {}
-    facts = read_json(folder / "training.json") if folder else {}
+    settings = read_facts(folder / "settings.json") if folder else {}
+    facts = read_facts(folder / "training.json") if folder else {}
     parameters = facts.get("parameters", loaded)
     macs = macs_a_frame(settings["settings"], settings["network"]) if settings else None
     return (
@@ -134,7 +134,7 @@ def _of_training(folder: Path | None) -> tuple[Cell, Cell]:
         return (Cell(markup="–", value=None, note="not trained in this run"),) * 2
     seconds = steps = 0.0
     while folder is not None:
-        facts = read_json(folder / "training.json")
+        facts = read_facts(folder / "training.json")
         if not {"seconds", "steps"} <= set(facts):
             return (UNKNOWN,) * 2
         seconds, steps = seconds + facts["seconds"], steps + facts["steps"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicface.base.reading import read_json
 from dicface.report.inspection import text
-from dicface.report.site.training import read_json
+from dicface.report.inspection.notes import INSPECTION
 from dicface.video.formats import natural
 
 
@@ -29,11 +30,13 @@ def read_inspections(folder: Path) -> list[Inspection]:
     """Reads what was found of each network; none where nobody looked.
 
     Raises:
-        TrainingError: A file is no JSON.
+        MetricError: A file is no inspection.
     """
     files = sorted(folder.glob("*.json"), key=lambda path: natural(path.stem))
     found = {
-        path.stem: read_json(path) for path in files if not path.name.endswith("manifest.json")
+        path.stem: read_json(path, INSPECTION)
+        for path in files
+        if not path.name.endswith("manifest.json")
     }
     return [
         Inspection(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dicface.base.errors import DicfaceError
-from dicface.provenance.manifest import RUN_CONFIG, SUFFIX, manifests_below
+from dicface.provenance.manifest import RUN_CONFIG, SUFFIX, manifests_below, read_manifest
 from dicface.video.formats import natural
 
 
@@ -43,9 +41,9 @@ def read_provenance(run: Path) -> Provenance:
     """Reads the manifests below a run's folder, but for the report's own, and its settings.
 
     Raises:
-        DicfaceError: A manifest is no JSON.
+        DicfaceError: A manifest is damaged.
     """
-    found = {path.relative_to(run).as_posix(): _read(path) for path in manifests_below(run)}
+    found = {path.relative_to(run).as_posix(): read_manifest(path) for path in manifests_below(run)}
     manifests = {
         name.removesuffix(SUFFIX): found[name]
         for name in sorted(found, key=natural)
@@ -70,15 +68,6 @@ def _weights(manifests: Iterable[dict]) -> Iterable[tuple[str, str, str]]:
             role, _, used = name.partition("/")
             if role == "weights":
                 yield PurePosixPath(used).stem, used, str(facts.get("sha256", ""))
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DicfaceError(
-            f"{path}: is no JSON ({error}); expected a manifest. Make the file beside it again."
-        ) from error
 
 
 def _artefact(file: str, manifest: dict) -> dict[str, str]:

@@ -6,13 +6,13 @@ faces writes at every checkpoint, about those.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicface.base.errors import TrainingError
+from dicface.base.reading import is_there, read_json
+from dicface.runs.files import TRAINED, read_steps
 from dicface.video.formats import natural
 
 WIDTH, HEIGHT = 300, 110
@@ -72,30 +72,20 @@ def read_networks(train: Path) -> list[Network]:
     return [_network(path.parent) for path in folders]
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """A JSON object of a training folder; empty where the file is absent.
+def read_facts(path: Path) -> dict[str, object]:
+    """Keys and values of a file of a training; empty where it is absent.
 
     Raises:
-        TrainingError: It is no JSON object.
+        TrainingError: It is damaged.
     """
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise TrainingError(
-            f"{path}: is no JSON ({error}). Delete it and train this network again."
-        ) from error
-    if not isinstance(found, dict):
-        raise TrainingError(f"{path}: found {type(found).__name__}, expected keys and values.")
-    return found
+    return read_json(path, TRAINED) if is_there(path) else {}
 
 
 def _network(folder: Path) -> Network:
     unseen = folder / "validation.jsonl"
     return Network(
         name=folder.name,
-        facts=read_json(folder / "training.json"),
+        facts=read_facts(folder / "training.json"),
         charts=_charts(folder / "stats.jsonl"),
         unseen=_charts(unseen) if unseen.is_file() else (),
     )
@@ -103,15 +93,7 @@ def _network(folder: Path) -> Network:
 
 def _charts(path: Path) -> tuple[Chart, ...]:
     """A chart of each quantity of a file of one JSON object a line."""
-    rows = []
-    for index, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise TrainingError(
-                f"{path}: line {index} is no JSON ({error}). Delete the folder "
-                "and train this network again."
-            ) from error
+    rows = read_steps(path)
     names = dict.fromkeys(key for row in rows for key in row if key not in NOT_DRAWN)
     points = {name: found for name in names if (found := _points(rows, name))}
     references = {

@@ -35,6 +35,12 @@ COLUMNS: dict[str, Column] = {
     "protocol": "text",
     "note": "note",
 }
+FRAME_COLUMNS: dict[str, Column] = {
+    "clip": "name",
+    "frame": "count",
+    "metric": "text",
+    "value": "value",
+}
 FEATURES = {
     "clips": Array("U", (None,)),
     "restored": Array("f", (None, None)),
@@ -126,7 +132,7 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
             or protocols.
     """
     path = Path(path)
-    table = reading.read_parquet(path, SCORES, COLUMNS, unique=["clip", "metric"])
+    table = read_rows(path)
     by_metric = dict(iter(table.groupby("metric", sort=False)))
     return Scores(
         path=path,
@@ -149,13 +155,18 @@ def read_scores(path: str | Path, distances: Mapping[str, Distance] | None = Non
     )
 
 
-def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Reads a parquet file that must have `columns`.
+def read_rows(path: Path) -> pd.DataFrame:
+    """Reads `metrics.parquet`, one row a clip and metric.
 
     Raises:
-        MetricError: It is missing, damaged or lacks a column.
+        MetricError: It is missing, damaged or no table of scores.
     """
-    return reading.read_parquet(path, SCORES, dict.fromkeys(columns, "any"), empty=True)
+    return reading.read_parquet(path, SCORES, COLUMNS, unique=["clip", "metric"])
+
+
+def read_frame_rows(path: Path) -> pd.DataFrame:
+    """Reads `frames.parquet`, one row a frame and metric (errors as `read_rows`)."""
+    return reading.read_parquet(path, SCORES, FRAME_COLUMNS, empty=True)
 
 
 def read_noise_floor(path: str | Path) -> pd.DataFrame:

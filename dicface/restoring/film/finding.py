@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError
 from dicface.base.files import write_json
+from dicface.base.reading import Own, read_json, said, saved
 from dicface.faces.people import Track
 from dicface.restoring.film.ahead import Meter, ahead, worked
 from dicface.restoring.film.settings import FilmSettings
@@ -24,6 +24,7 @@ from dicface.video.planes import Picture
 
 NOT_ASKED = "not asked for"
 FOUND_FILE, LOG_FILE = "found.json", "seen.jsonl"
+_FOUND = Own("the people of a film", "Nothing is lost but time.", error=ClipError)
 QUEUE = 6
 """Pictures between two stages."""
 
@@ -60,15 +61,21 @@ class FoundPeople:
         }
 
     @classmethod
-    def of_json(cls, values: dict[str, Any]) -> FoundPeople:
-        """What `as_json` gave."""
-        return cls(
-            times=np.array(values["times"], np.int64),
-            height=values["size"][0],
-            width=values["size"][1],
-            shots=tuple(range(*ends) for ends in values["shots"]),
-            tracks=tuple(Track.from_dict(track) for track in values["tracks"]),
-        )
+    def read(cls, path: Path) -> FoundPeople:
+        """What `as_json` gave, from its file.
+
+        Raises:
+            ClipError: It is damaged.
+        """
+        values = read_json(path, _FOUND)
+        with said(path, _FOUND):
+            return cls(
+                times=np.array(values["times"], np.int64),
+                height=values["size"][0],
+                width=values["size"][1],
+                shots=tuple(range(*ends) for ends in values["shots"]),
+                tracks=tuple(Track.from_dict(track) for track in values["tracks"]),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +114,8 @@ def find_people(
         ClipError: The film cannot be read, or holds no frame then.
     """
     kept = work / FOUND_FILE
-    if kept.exists():
-        return FoundPeople.of_json(json.loads(kept.read_text(encoding="utf-8")))
+    if known := saved(kept, lambda: FoundPeople.read(kept)):
+        return known
     finder, times, size = tools.finder(work / LOG_FILE), [], (0, 0)
     pictures = ahead(worked(pictures_between(film, between), "reading", meter), QUEUE)
 

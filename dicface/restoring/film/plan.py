@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import hold_lock, sha256_of, stamp_of, write_json
+from dicface.base.reading import Own, read_json, saved
 from dicface.provenance.kept import FOLDER as RECORDS
 from dicface.restoring.film.settings import FilmSettings
 from dicface.restoring.film.tools import Tools
@@ -30,6 +31,7 @@ ENGINE = 2
 
 SEGMENT_S = 10
 OUT_FOLDER = "restored"
+_RECORD = Own("what a folder's files were made from", "Nothing is lost but time.", error=ClipError)
 DEFAULT_SIDE = 512
 """Of aligned faces, px, for a method that takes any."""
 
@@ -202,8 +204,7 @@ def working_folder(plan: Plan, *, stays: bool = False) -> Iterator[Path]:
 def made_from_same(folder: Path, made_from: dict[str, Any]) -> Path:
     """Returns a folder whose files were made from the same; others are removed from it."""
     record = folder / "made_from.json"
-    known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else None
-    if known != made_from:
+    if saved(record, lambda: read_json(record, _RECORD)) != made_from:
         shutil.rmtree(folder, ignore_errors=True)
         write_json(record, made_from)
     return folder

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.errors import ClipError
+from dicface.base.reading import Own, read_jsonl, saved
 from dicface.faces.blend import Blender
 from dicface.faces.detect import Face, default_detector
 from dicface.faces.dlib_models import Box
@@ -46,6 +48,9 @@ class Paster(Protocol):
         corner: tuple[int, int] = (0, 0),
     ) -> NDArray:
         """Returns the frame, or the part of it that begins at a corner, with the restored face."""
+
+
+_LOG = Own("faces seen in each picture of a film", "Nothing is lost but time.", error=ClipError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +115,10 @@ class Remembering:
     def __init__(self, detector: Any, log: Path) -> None:  # noqa: ANN401 - see Detector
         self._detector = detector
         self.name, self.sha256 = detector.name, detector.sha256
-        self._known = []
-        if log.exists():
-            lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-            # A line that was not written to its end is looked for again.
-            self._known = [line for line in lines if line.endswith("\n")]
-            log.write_text("".join(self._known), encoding="utf-8")
-        self._known.reverse()
+        # A line that was not written to its end is looked for again.
+        known = saved(log, lambda: read_jsonl(log, _LOG, list, cut=True)) or []
+        log.write_text("".join(f"{json.dumps(line)}\n" for line in known), encoding="utf-8")
+        self._known = [[_face(values) for values in line] for line in reversed(known)]
         self._file = log.open("a", encoding="utf-8")
 
     def detect(self, frame: NDArray[np.uint8]) -> list[Face]:
@@ -129,7 +131,7 @@ class Remembering:
 
     def _remembered(self, look: Callable[[], list[Face]]) -> list[Face]:
         if self._known:
-            return [_face(values) for values in json.loads(self._known.pop())]
+            return self._known.pop()
         faces = look()
         self._file.write(json.dumps([_values(face) for face in faces]) + "\n")
         self._file.flush()

@@ -84,9 +84,9 @@ def nothing_to_restore(plan: Plan, found: FoundPeople, choices: Sequence[Choice]
     """Why there is nothing to do."""
     frames = f"{plan.film.path}: found no face in its {len(found.times)} frames"
     if not found.tracks:
-        return f"{frames}. Nothing was written; try another --detector if there is one."
+        return f"{frames}. No film was written; try another --detector if there is one."
     return (
-        f"{left_alone(plan, found, choices)} None is left to restore, and nothing was written. "
+        f"{left_alone(plan, found, choices)} None is left to restore, and no film was written. "
         "`--dry-run` lists them with their sizes."
     ).strip()
 

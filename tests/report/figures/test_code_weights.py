@@ -12,23 +12,9 @@ from dicface.models.checkpoint import save_weights
 from dicface.report.figures import draw_priors, draw_spread
 from dicface.restoring.code_weights import measure_code_weights, read_code_weights, sorted_sums
 from dicface.video.clips import write_clip
+from tests.models._small import DICFACE as SETTINGS
 
-CODES, SIDE = 16, 16
-SETTINGS = {
-    "resolution": SIDE,
-    "nf": 8,
-    "ch_mult": [1, 2, 2],
-    "num_res_blocks": 1,
-    "attn_resolutions": [],
-    "norm_groups": 4,
-    "codebook_size": CODES,
-    "emb_dim": 8,
-    "dim_embd": 16,
-    "n_head": 2,
-    "n_layers": 2,
-    "dim_mlp": 16,
-    "connect_list": ["8", "16"],
-}
+CODES, SIDE = SETTINGS["codebook_size"], SETTINGS["resolution"]
 
 
 def save_network(path, *, kl_scale=1e-4, **settings):

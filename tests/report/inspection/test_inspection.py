@@ -31,25 +31,11 @@ from dicface.report.site.pages import Pages
 from dicface.restoring.runner import restore_frames, to_tensor, to_uint8
 from dicface.runs.folder import Run
 from dicface.video.clips import read_frames, write_clip
+from tests.models._small import DICFACE as SETTINGS
 from tests.report.site._page import Page
 
 ROOT = Path(__file__).resolve().parents[3]
-CODES, SIDE = 16, 16
-SETTINGS = {
-    "resolution": SIDE,
-    "nf": 8,
-    "ch_mult": [1, 2, 2],
-    "num_res_blocks": 1,
-    "attn_resolutions": [],
-    "norm_groups": 4,
-    "codebook_size": CODES,
-    "emb_dim": 8,
-    "dim_embd": 16,
-    "n_head": 2,
-    "n_layers": 2,
-    "dim_mlp": 16,
-    "connect_list": ["8", "16"],
-}
+CODES, SIDE = SETTINGS["codebook_size"], SETTINGS["resolution"]
 
 
 def save_network(path, kind="dicface", *, sharpness=3.0, stage="", prior=10.0, **settings):

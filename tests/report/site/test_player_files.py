@@ -15,7 +15,7 @@ from PIL import Image
 from dicface.report.site import media
 from dicface.report.site.build import STATIC
 from dicface.report.site.players import Player
-from tests.report.site._browser import CHROMIUM, Browser
+from tests.report.site._browser import CHROMIUM
 from tests.report.site._burnt import (
     BLOCK,
     CLIP,
@@ -37,27 +37,6 @@ needs_browser = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
 )
 STATE = "dicfacePlayer.player.state"
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory):
-    return make_report(tmp_path_factory.mktemp("burnt"))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    found = Browser(tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def player(browser, index):
-    browser.resize(1200, 900)
-    browser.open(page_of(index).as_uri())
-    settle(browser, 0)
-    yield browser
-    assert browser.errors == []
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.report.site._browser import CHROMIUM, Browser
-from tests.report.site._burnt import NUM_FRAMES, levels, make_report, page_of, settle, shows
+from tests.report.site._browser import CHROMIUM
+from tests.report.site._burnt import NUM_FRAMES, levels, settle, shows
 
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
@@ -27,27 +27,6 @@ EVERY_SECOND = """(() => {
   };
 })()"""
 """Every second announcement of a frame is lost."""
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    return page_of(make_report(tmp_path_factory.mktemp("burnt"))).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    found = Browser(tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def player(browser, page):
-    browser.resize(1200, 900)
-    browser.open(page)
-    settle(browser, 0)
-    yield browser
-    assert browser.errors == []
 
 
 def test_no_frame_is_copied_from_a_video_that_seeks(player):

@@ -3,7 +3,7 @@ the frame shown is the frame named, in the method named."""
 
 import pytest
 
-from tests.report.site._browser import CHROMIUM, Browser
+from tests.report.site._browser import CHROMIUM
 from tests.report.site._burnt import (
     BLOCK,
     MORE_RED,
@@ -15,8 +15,6 @@ from tests.report.site._burnt import (
     colours,
     level,
     levels,
-    make_report,
-    page_of,
     place_in,
     settle,
     shows,
@@ -26,27 +24,6 @@ pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)"
 )
 STATE = "dicfacePlayer.player.state"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    return page_of(make_report(tmp_path_factory.mktemp("burnt"))).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    found = Browser(tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def player(browser, page):
-    browser.resize(1200, 900)
-    browser.open(page)
-    settle(browser, 0)
-    yield browser
-    assert browser.errors == []
 
 
 def go(player, frame, pane="a"):

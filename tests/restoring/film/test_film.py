@@ -261,7 +261,7 @@ def test_reduced_precision_is_near(plain, restored):
 
 
 def test_a_film_without_a_face(plain, restored, tmp_path):
-    with pytest.raises(FaceError, match="found no face in its 30 frames. Nothing was written"):
+    with pytest.raises(FaceError, match="found no face in its 30 frames. No film was written"):
         restored(plain, found=tools())
     assert not (tmp_path / "out" / "a.mp4").exists()
 
