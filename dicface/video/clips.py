@@ -21,6 +21,7 @@ from dicface.video.formats import (
     FRAMES_WORDS,
     VIDEO_WORDS,
     clip_name,
+    ffmpeg_name,
     frame_files,
     has_frames,
     is_video,
@@ -120,7 +121,10 @@ def write_clip(
         try:
             # bitexact: no random identifiers, so that equal frames give equal files.
             with av.open(
-                str(temporary), "w", format="matroska", container_options={"fflags": "+bitexact"}
+                ffmpeg_name(temporary),
+                "w",
+                format="matroska",
+                container_options={"fflags": "+bitexact"},
             ) as container:
                 stream = None
                 for frame in frames:

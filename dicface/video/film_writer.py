@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
 from dicface.video.films import Film
+from dicface.video.formats import ffmpeg_name
 from dicface.video.h264 import REPEATABLE
 from dicface.video.planes import Picture, frame_of, planes_of, reformatted, untyped
 from dicface.video.videos import open_container
@@ -65,7 +66,7 @@ class PartWriter:
     def __init__(self, path: Path, film: Film, coding: Coding) -> None:
         self._film, self._coding, self._stream = film, coding, None
         options = {"fflags": "+bitexact"}
-        self._container = av.open(str(path), "w", format="nut", container_options=options)
+        self._container = av.open(ffmpeg_name(path), "w", format="nut", container_options=options)
 
     def __enter__(self) -> PartWriter:
         return self
@@ -185,10 +186,13 @@ def join(
         said = _said(dict(source.metadata) if source else {}, metadata)
         options = _muxer_options(container.suffix, film, source, said)
         with av.open(
-            str(temporary), "w", format=_FORMATS[container.suffix], container_options=options
+            ffmpeg_name(temporary),
+            "w",
+            format=_FORMATS[container.suffix],
+            container_options=options,
         ) as out:
             out.metadata.update(said)
-            with av.open(str(parts[0])) as first:
+            with av.open(ffmpeg_name(parts[0])) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
             pictures.time_base = film.time_base
             if np.ptp(np.diff(times)) <= 1 if len(times) > 2 else True:
@@ -258,7 +262,7 @@ def _numbered(
     lasts = np.append(np.diff(times), usual)
     count = 0
     for part in parts:
-        with av.open(str(part)) as container:
+        with av.open(ffmpeg_name(part)) as container:
             for packet in container.demux(container.streams.video[0]):
                 if not packet.size:
                     continue

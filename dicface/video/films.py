@@ -19,13 +19,9 @@ from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, frame_files, has_fr
 from dicface.video.looks import Deinterlacer, looks_of
 from dicface.video.pictures import read_picture
 from dicface.video.planes import RGB, Picture, layout_of, picture_of, upright
-from dicface.video.videos import (
-    VideoFacts,
-    open_container,
-    picture_stream,
-    remarks,
-    video_facts,
-)
+from dicface.video.sources import remarks
+from dicface.video.videos import VideoFacts, open_container, picture_stream, video_facts
+from dicface.video.videos import remarks as video_remarks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,14 +61,15 @@ def look_at(path: Path) -> Film:
         files = frame_files(path)
         if not files:
             raise ClipError(f"{path}: holds no frames. Expected {VIDEO_WORDS} or {FRAMES_WORDS}.")
-        return Film(path=path, time_base=1 / FOLDER_FPS, fps=FOLDER_FPS, num_frames=len(files))
+        return Film(
+            path=path,
+            time_base=1 / FOLDER_FPS,
+            fps=FOLDER_FPS,
+            num_frames=len(files),
+            remarks=tuple(remarks(path)),
+        )
     with open_container(path) as container:
         stream = picture_stream(container)
-        if stream.codec_context is None:
-            raise ClipError(
-                f"{path}: its pictures are of a codec that cannot be read here. Convert it to "
-                "H.264 first."
-            )
         index, coded = stream.index, stream.codec_context.format
     facts = video_facts(path)
     facts.require_readable(path)
@@ -102,8 +99,12 @@ def read_pictures(film: Film, start: int | None = None) -> Iterator[Picture]:
         ClipError: It cannot be read, or its pictures change their size.
     """
     if film.stream is None:
+        first = None
         for number, file in enumerate(frame_files(film.path)[start or 0 :], start or 0):
-            yield picture_of(read_picture(file), number)
+            picture = picture_of(read_picture(file), number)
+            first = first or picture.size
+            _require_size(film, number, picture.size, first)
+            yield picture
         return
     last = None
     with open_container(film.path) as container:
@@ -115,17 +116,21 @@ def read_pictures(film: Film, start: int | None = None) -> Iterator[Picture]:
         looks = None
         for number, (frame, time) in enumerate(_decoded(container, stream)):
             looks = looks or looks_of(stream, frame)
-            if (frame.width, frame.height) != (looks.coded_width, looks.coded_height):
-                raise ClipError(
-                    f"{film.path}: frame {number} is {frame.width}×{frame.height} px, those before "
-                    f"it are {looks.coded_width}×{looks.coded_height} px. Convert it to one size "
-                    "first."
-                )
+            coded = looks.coded_height, looks.coded_width
+            _require_size(film, number, (frame.height, frame.width), coded)
             pts = time if looks.stamped and time is not None else number
             # Two frames at one time cannot be told apart by a player.
             last = pts if last is None else max(pts, last + 1)
             if start is None or last >= start:
                 yield upright(frame, looks, last)
+
+
+def _require_size(film: Film, number: int, size: tuple[int, int], first: tuple[int, int]) -> None:
+    if size != first:
+        raise ClipError(
+            f"{film.path}: frame {number} is {size[1]}×{size[0]} px, those before it are "
+            f"{first[1]}×{first[0]} px. Convert it to one size first."
+        )
 
 
 def films_of(paths: Iterable[Path]) -> list[Path]:
@@ -155,7 +160,7 @@ def _remarks(facts: VideoFacts) -> Iterator[str]:
             f"about {facts.num_missing} frames are missing at its end; what is there is restored"
         )
     if facts.interlaced:
-        yield from (each for each in remarks(facts) if "interlaced" in each)
+        yield from (each for each in video_remarks(facts) if "interlaced" in each)
 
 
 def _decoded(

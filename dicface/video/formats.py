@@ -55,6 +55,15 @@ def clip_name(path: Path) -> str:
     return unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
 
 
+def ffmpeg_name(path: str | Path) -> str:
+    """What FFmpeg is told of a file: it takes what stands before a colon for a protocol.
+
+    >>> ffmpeg_name("/films/part 1: rain.mp4")
+    '/films/part 1: rain.mp4'
+    """
+    return os.path.abspath(path)
+
+
 def has_frames(folder: str | Path) -> bool:
     """Whether a folder holds frames, and so is a clip; hidden files are no frames."""
     return bool(_frame_names(folder))

@@ -42,6 +42,7 @@ _RED_BLUE = {
     "fcc": (0.30, 0.11),
     "smpte240m": (0.212, 0.087),
 }
+_TAGS = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709}
 _SMOOTH = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _of_thread = threading.local()
 
@@ -90,7 +91,7 @@ class Picture:
         if factor == 1:
             return self
         width, height = self.frame.width * factor, self.frame.height * factor
-        large = reformatted(self.frame, width=width, height=height)
+        large = _tagged(reformatted(self.frame, width=width, height=height), self.colour)
         return self._with(large, (self.size[0] * factor, self.size[1] * factor))
 
     @property
@@ -207,7 +208,7 @@ def layout_of(coded: av.VideoFormat, turn: Turn) -> str:
 def beside(left: Picture, right: Picture) -> Picture:
     """Two pictures of one kind and size side by side, at the time of the right one."""
     pairs = zip(planes_of(left.frame), planes_of(right.frame), strict=True)
-    both = frame_of([np.hstack(pair) for pair in pairs], right.frame)
+    both = _tagged(frame_of([np.hstack(pair) for pair in pairs], right.frame), right.colour)
     return Picture(both, right.pts, right.colour, (right.size[0], 2 * right.size[1]))
 
 
@@ -250,6 +251,13 @@ def reformatted(
     if frame.format.is_rgb and str(target.get("format", RGB)).startswith("yuv"):
         colours = {"dst_colorspace": Colorspace.ITU709, "dst_color_range": ColorRange.MPEG}
     return reformatter.reformat(frame, interpolation=how, threads=1, **target, **colours)
+
+
+def _tagged(frame: av.VideoFrame, colour: Colour) -> av.VideoFrame:
+    """A frame of another size than its film's, which no longer tells how colours are coded."""
+    if not colour.tagged and colour.matrix in _TAGS:
+        frame.colorspace = _TAGS[colour.matrix]
+    return frame
 
 
 def untyped(frame: av.VideoFrame) -> av.VideoFrame:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError, DamagedClipError
 from dicface.video.checksums import is_intact
+from dicface.video.formats import ffmpeg_name
 from dicface.video.looks import Looks, Shown, is_interlaced, looks_of
 from dicface.video.packets import PacketLog, rate_of
 
@@ -145,10 +147,10 @@ def open_container(path: Path) -> av.container.InputContainer:
     if path.stat().st_size == 0:
         raise ClipError(f"{path}: the file is empty (0 bytes). Replace it by a whole copy.")
     try:
-        container = av.open(str(path))
+        container = av.open(ffmpeg_name(path))
     except av.error.FFmpegError as error:
         raise _unreadable(path, error) from error
-    if not container.streams.video:
+    if not container.streams.video or _is_cover(picture_stream(container)):
         container.close()
         raise ClipError(f"{path}: holds no video stream. Expected a video file.")
     if picture_stream(container).codec_context is None:
@@ -163,6 +165,10 @@ def open_container(path: Path) -> av.container.InputContainer:
 def picture_stream(container: av.container.InputContainer) -> av.VideoStream:
     """The stream that players show: covers and thumbnails are none."""
     return container.streams.best("video") or container.streams.video[0]
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    return Disposition.attached_pic in stream.disposition
 
 
 class _Reading:

@@ -122,6 +122,21 @@ def test_damaged_videos_are_named(tmp_path: Path) -> None:
         list(read_frames(tmp_path / "none.mp4"))
 
 
+def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "song.mp4"), "w") as out:
+        sound, cover = out.add_stream("aac", rate=48000), out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 16, 16, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(noise(1)[0][:16, :16].copy(), "rgb24")
+        out.mux(cover.encode(picture.reformat(format="yuvj420p")))
+        silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+        silence.sample_rate = 48000
+        out.mux(sound.encode(silence))
+        out.mux(sound.encode(None))
+    with pytest.raises(ClipError, match="holds no video stream"):
+        list(read_frames(tmp_path / "song.mp4"))
+
+
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "clip").mkdir()
     (tmp_path / "clip" / "0.png").write_bytes(b"\x89PNG damaged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -184,6 +185,8 @@ def _found(plan: Plan, work: Path, progress: bool) -> tuple[FoundPeople, tuple[C
         )
     if plan.found_from() != found_from:
         raise changed_meanwhile(plan.film.path)
+    if not found.tracks:
+        shutil.rmtree(folder)  # nobody to go on with
     missing = plan.film.num_frames - len(found.times)
     if missing > 0 and between is None:
         _log.warning(

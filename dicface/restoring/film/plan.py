@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -185,7 +186,8 @@ def segments_of(times: NDArray[np.int64], time_base: Fraction, cuts: Iterable[in
 def working_folder(plan: Plan, *, stays: bool = False) -> Iterator[Path]:
     """Yields the folder of what is unfinished of a film.
 
-    It stays when the block raises, and is removed when all is done.
+    It stays when the block raises and something is in it to go on with, and is removed when all is
+    done.
 
     Args:
         plan: Of the film.
@@ -194,11 +196,17 @@ def working_folder(plan: Plan, *, stays: bool = False) -> Iterator[Path]:
     Raises:
         DicfaceError: Another process restores the same film.
     """
-    work = plan.out / f".{plan.name}.parts"
+    work, done = plan.out / f".{plan.name}.parts", False
+    new = not plan.out.exists()
     with hold_lock(work / "lock"):
-        yield work
-        if not stays:
-            shutil.rmtree(work)
+        try:
+            yield work
+            done = not stays
+        finally:
+            if done or os.listdir(work) == ["lock"]:
+                shutil.rmtree(work)
+                if new and not os.listdir(plan.out):
+                    plan.out.rmdir()
 
 
 def made_from_same(folder: Path, made_from: dict[str, Any]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.errors import ClipError
-from dicface.base.reading import Own, read_jsonl, saved
+from dicface.base.reading import Own, read_jsonl, said, saved
 from dicface.faces.blend import Blender
 from dicface.faces.detect import Face, default_detector
 from dicface.faces.dlib_models import Box
@@ -116,9 +116,10 @@ class Remembering:
         self._detector = detector
         self.name, self.sha256 = detector.name, detector.sha256
         # A line that was not written to its end is looked for again.
-        known = saved(log, lambda: read_jsonl(log, _LOG, list, cut=True)) or []
-        log.write_text("".join(f"{json.dumps(line)}\n" for line in known), encoding="utf-8")
-        self._known = [[_face(values) for values in line] for line in reversed(known)]
+        self._known = saved(log, lambda: _read_log(log)) or []
+        lines = (f"{_line(faces)}\n" for faces in self._known)
+        log.write_text("".join(lines), encoding="utf-8")
+        self._known.reverse()
         self._file = log.open("a", encoding="utf-8")
 
     def detect(self, frame: NDArray[np.uint8]) -> list[Face]:
@@ -133,9 +134,19 @@ class Remembering:
         if self._known:
             return self._known.pop()
         faces = look()
-        self._file.write(json.dumps([_values(face) for face in faces]) + "\n")
+        self._file.write(f"{_line(faces)}\n")
         self._file.flush()
         return faces
+
+
+def _read_log(log: Path) -> list[list[Face]]:
+    lines = read_jsonl(log, _LOG, list, cut=True)
+    with said(log, _LOG):
+        return [[_face(values) for values in line] for line in lines]
+
+
+def _line(faces: Sequence[Face]) -> str:
+    return json.dumps([_values(face) for face in faces])
 
 
 def _values(face: Face) -> dict[str, Any]:

@@ -113,3 +113,6 @@ def test_what_a_detector_saw_is_read_after_a_restart(tmp_path):
     third = Remembering(detector, log)
     assert [third.search(picture, 2.0)[0].box for picture in pictures] == [f.box for f in after]
     assert detector.looked == 2
+    log.write_text('[{"box": {}}]\n')
+    Remembering(detector, log).search(pictures[0], 2.0)
+    assert detector.looked == 3

@@ -7,6 +7,7 @@ import shutil
 import sys
 import weakref
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -263,7 +264,10 @@ def test_reduced_precision_is_near(plain, restored):
 def test_a_film_without_a_face(plain, restored, tmp_path):
     with pytest.raises(FaceError, match="found no face in its 30 frames. No film was written"):
         restored(plain, found=tools())
-    assert not (tmp_path / "out" / "a.mp4").exists()
+    assert not (tmp_path / "out").exists()
+    (text,) = describe_films([plain], Invert(), out=tmp_path, tools=tools(), progress=False)
+    assert "  none\n" in text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_without_pictures(tmp_path, restored):
@@ -281,6 +285,22 @@ def test_a_file_without_pictures(tmp_path, restored):
         restored(tmp_path / "text.mp4")
     with pytest.raises(ClipError, match="no such file"):
         restored(tmp_path / "none.mp4")
+
+
+def test_what_is_wrong_with_a_folder_of_frames(tmp_path, restored, caplog):
+    (tmp_path / "a").mkdir()
+    for number, side in ((0, 64), (1, 64), (3, 32)):
+        Image.new("RGB", (64, side)).save(tmp_path / "a" / f"{number}.png")
+    with pytest.raises(ClipError, match="frame 2 is 64×32 px, those before it are 64×64 px"):
+        restored(tmp_path / "a", track(num=3), shots=[range(3)])
+    assert "a: frames 0 to 3 with 1 missing between." in caplog.text
+
+
+def test_names_that_ffmpeg_takes_for_protocols(plain, restored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(plain, "rain: part 1.mp4")
+    result, _ = restored(Path("rain: part 1.mp4"))
+    assert len(frames(result)) == 30
 
 
 def test_a_film_that_grows(plain, tmp_path, restored):

@@ -137,6 +137,19 @@ def test_aspect_and_colours_are_kept(tmp_path, restored):
             assert {tag: getattr(frame, tag) for tag in tags} == tags
 
 
+def test_colours_that_the_size_told_are_named_where_the_size_changes(tmp_path, restored):
+    """From 1280 px on players and readers take BT.709 for what says nothing."""
+    film = make_film(tmp_path / "a.mp4", 2, sides=(96, 640))
+    both, _ = restored(film, track(num=2), shots=[range(2)], side_by_side=True, lossless=True)
+    same, _ = restored(film, track(num=2), shots=[range(2)], lossless=True, out="b")
+    assert look_at(both).num_frames == 2
+    left, whole = (next(read_frames(path))[:, :600].astype(int) for path in (both, film))
+    assert np.abs(left - whole).max() <= 2
+    with av.open(str(both)) as one, av.open(str(same)) as other:
+        tags = [int(each.streams.video[0].codec_context.colorspace) for each in (one, other)]
+    assert tags == [5, 2]
+
+
 def test_h264_plays_everywhere_and_has_odd_sides_padded(tmp_path, restored):
     film = make_film(tmp_path / "a.mkv", 6, sides=(97, 129), layout="yuv444p", codec="ffv1")
     result, _ = restored(film, track(num=6), shots=[range(6)])
