@@ -215,8 +215,8 @@ def _statistics(used: Used, section: Section) -> Iterator[str]:
     if any(not table.differences.empty for table in used.tables):
         yield (
             "Differences are tested clip by clip by flipping signs, corrected for the number of "
-            f"rows by Holm's method{section.cite('tests')} at 5 %, and called better or worse "
-            f"over at least {MIN_VERDICT_CLIPS} clips"
+            f"differences of a metric by Holm's method{section.cite('tests')} at 5 %, and called "
+            f"better or worse over at least {MIN_VERDICT_CLIPS} clips"
         )
     counts = {1 + len(row.replicates) for row in used.rows.values() if row.replicates}
     if counts:
