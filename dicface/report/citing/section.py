@@ -82,6 +82,9 @@ def _data(used: Used, section: Section) -> Iterator[str]:
             f"They have {index['num_frames'].sum()} frames in all, {_span(index['num_frames'])} a "
             f"clip, at {_span(index['fps'])} frames a second"
         )
+        photographs = int((index["source"] == "photograph").sum()) if "source" in index else 0
+        if photographs:
+            yield f"{photographs} of them shows a photograph under camera motion"
     learnt = (made.manifest["settings"]["clips"] for made in used.trained)
     for clips in {str(each): each for each in learnt}.values():
         cited = section.cite(clips.get("layout", ""))
@@ -131,6 +134,14 @@ def _methods(used: Used, section: Section) -> Iterator[str]:
     for task in dict.fromkeys(task for task, _ in rows):
         lines = [_row(used, section, task, row) for key, row in rows.items() if key[0] == task]
         yield f"{TASKS[task].title}: {'; '.join(lines)}"
+    files = {
+        name.partition("/")[2]: facts["sha256"]
+        for made in used.of_kind("network")
+        for name, facts in made.manifest["outside"].items()
+        if name.startswith("weights/")
+    }
+    for file, digest in files.items():
+        yield f"{file} has the sha256 {digest[:DIGEST_LENGTH]}…"
     words = {MEAN_OF_5: "the plain mean of five frames", FROZEN: "the first frame, repeated,"}
     for kind, what in words.items():
         of = [rows.get((task, controlled(name))) for task, name in used.rows if name.endswith(kind)]
@@ -175,7 +186,7 @@ def _differing(used: Used, name: str) -> str:
         for section in ("model", "train", "restore")
         for keys, value in _flat(variant.get(section) or {}, section)
     ]
-    return f"{variant['of']} with {', '.join(changed)}" if changed else ""
+    return f"a variant of {variant['of']} with {', '.join(changed)}" if changed else ""
 
 
 def _metrics(used: Used, section: Section) -> Iterator[str]:
@@ -189,12 +200,10 @@ def _metrics(used: Used, section: Section) -> Iterator[str]:
     protocols = dict.fromkeys(one.protocol for one in used.scores)
     yield f"The suite's protocol {' and '.join(protocols)} measures on uint8 RGB frames"
     for network, names in by_network.items():
-        sha = shown[network].sha256
-        if sha:
-            cited = section.cite(network)
-            yield f"{_listed(names)} by {network}{cited} (sha256 {sha[:DIGEST_LENGTH]}…)"
-        else:
-            yield f"{_listed(names)} on pixels"
+        verb, sha = "are" if len(names) > 1 else "is", shown[network].sha256
+        cited = section.cite(network)
+        by = f"by {network}{cited} (sha256 {sha[:DIGEST_LENGTH]}…)" if sha else "on pixels"
+        yield f"{_listed(names)} {verb} computed {by}"
     if unlike:
         yield (
             f"{_listed(list(unlike))} {'stand' if len(unlike) > 1 else 'stands'} on other networks "
@@ -211,7 +220,7 @@ def _statistics(used: Used, section: Section) -> Iterator[str]:
     )
     if "set" in levels:
         sets = [facts.name for facts, _ in used.metrics.values() if facts.level == "set"]
-        yield f"{_listed(sets)}: one value for the whole set, with the interval of a jackknife"
+        yield f"{_listed(sets)}: one value for the set, with the interval of a jackknife over clips"
     if any(not table.differences.empty for table in used.tables):
         yield (
             "Differences are tested clip by clip by flipping signs, corrected for the number of "
@@ -257,7 +266,8 @@ def _flat(settings: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str,
 
 
 def _joined(*parts: str) -> str:
-    return ", ".join(part.rstrip(".") for part in parts if part)
+    """Parts of what stands between two semicolons."""
+    return ", ".join(part.rstrip(".").replace("; ", ", ") for part in parts if part)
 
 
 def _listed(words: list[str]) -> str:
