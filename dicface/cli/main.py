@@ -26,6 +26,7 @@ COMMANDS = {
         "score": "Score restored clips against their truth, and rank several; needs no run.",
         "run": "Make tables, figures or the report of a run in this folder.",
         "inspect": "Look inside a network: do its codes restore, or its skips?",
+        "cite": "Write the section on methods of a paper, and whom to cite, from a run.",
         "compare": "Compare two runs on the same clips, and say what differs between them.",
         "report": "Write the pages of what a run holds so far.",
         "verify": "Check that files of a run are what their manifests say.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -62,12 +64,20 @@ def new_method(options: argparse.Namespace) -> None:
     name, folder = options.method, options.out or Path(options.method)
     for path in write_skeleton(name, folder, names()):
         sys.stdout.write(f"{path}\n")
+    here = _this_environment()
     sys.stdout.write(
         "Install it, check it, and make it a row of Table 1:\n"
-        f"  pip install --no-deps --editable {folder}\n"
-        f"  dicface methods check {name}\n"
-        f"  snakemake --cores all table1 --config 'methods=[{name}]'\n"
+        f"  {here}pip install --no-deps --editable {folder} --no-build-isolation\n"
+        f"  {here}dicface methods check {name}\n"
+        f"  {here}dicface run table1 --set 'methods=[{name}]'\n"
     )
+
+
+def _this_environment() -> str:
+    """What stands before commands of this environment where a shell would take another one's."""
+    own = Path(sys.executable).parent
+    found = shutil.which("dicface")
+    return "" if found and Path(found).parent == own else f"{os.path.relpath(own)}/"
 
 
 def check_method(options: argparse.Namespace) -> int:

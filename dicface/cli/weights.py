@@ -79,6 +79,19 @@ def list_files(options: argparse.Namespace) -> None:
         for each in known
     ]
     sys.stdout.write(f"{_wrapped(rows)}\n{textwrap.fill(_totals(known), WIDTH)}\n")
+    sys.stdout.write(_by_hand(known))
+
+
+def _by_hand(known: Iterable[WeightsEntry]) -> str:
+    """Where missing files are offered that only people can get, a page and what it has."""
+    pages: dict[str, list[str]] = {}
+    for each in known:
+        if each.page and not registry.here(each.name):
+            pages.setdefault(each.url, []).append(each.name)
+    if not pages:
+        return ""
+    lines = [f"  {page}\n    {', '.join(names)}" for page, names in pages.items()]
+    return "\n".join(["\nBy hand, then `dicface weights add FILE --name NAME`:", *lines, ""])
 
 
 def _wanted(options: argparse.Namespace) -> Mapping[str, str]:
@@ -94,7 +107,7 @@ def _wanted(options: argparse.Namespace) -> Mapping[str, str]:
 
 def _long(known: Iterable[WeightsEntry]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [
-        ("name", "here", "file", "size", "sha256", "use", "used for", "licence")
+        ("name", "here", "file", "size", "sha256", "use", "used for", "licence", "from")
     ]
     for each in known:
         found = registry.here(each.name)
@@ -102,7 +115,7 @@ def _long(known: Iterable[WeightsEntry]) -> list[Sequence[str]]:
         rows.append(
             (
                 *(each.name, where, each.file, each.size, _knowledge(each)),
-                *(each.use, each.used_for, each.licence),
+                *(each.use, each.used_for, each.licence, registry.source_of(each)),
             )
         )
     return rows
@@ -120,7 +133,7 @@ def _totals(known: Sequence[WeightsEntry]) -> str:
         more = f" and {unknown} of unknown size" if unknown else ""
         parts.append(f"{len(missing)} missing: {left}{more}")
     if by_hand:
-        parts.append(f"{len(by_hand)} of them to be got by hand (`weights fetch` says where)")
+        parts.append(f"{len(by_hand)} of them to be got by hand, see below")
     use = [each for each in known if each.use != "any"]
     if use:
         parts.append(f"{len(use)} not for commercial use, or without stated terms")

@@ -53,7 +53,9 @@ def _row(entry: Any) -> Any:  # noqa: ANN401 - any value of YAML
         name = re.sub(r"[^a-z0-9_-]+", "_", found.stem.lower()).strip("_-") or "mine"
         if found.suffix == ".json":
             return {"name": name, "record": str(found)}
-        if len(found.parts) > 1 or found.is_dir():
+        # The package of a method, which `dicface methods new` writes here, holds no clips.
+        is_package = (found / "pyproject.toml").is_file()
+        if len(found.parts) > 1 or (found.is_dir() and not is_package):
             return {"name": name, "restored": str(found), "label": found.name}
         return {"name": entry, "method": entry}
     if isinstance(entry, dict):

@@ -54,7 +54,7 @@ class MethodFacts:
         licence: Licence of the weights, and what follows from it.
         commercial: Whether that licence allows commercial use.
         source: Repository and commit whose inference it follows.
-        citation: Paper, in one line.
+        citation: Paper, in one line or as an entry of BibTeX.
         notes: What it keeps of, and where it departs from, its source's inference.
     """
 

@@ -44,6 +44,8 @@ def read_checkpoint(path: str | Path) -> Any:  # noqa: ANN401 - whatever the che
     """
     path = Path(path)
     path = registry.converted_copy(path) or path
+    if path.is_file() and (other := registry.not_weights(path)):
+        raise WeightsError(f"{path}: is {other}. Delete it and get it again.")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     try:

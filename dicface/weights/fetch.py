@@ -101,7 +101,7 @@ def add(file: Path, name: str | None = None) -> Path:
             _, problem = registry.compare(part, known)
             if problem:
                 raise WeightsError(f"{file}: is not {known.file}: {problem}.")
-            _settle(part, path, known, source="by hand")
+            _settle(part, path, known, source=registry.by_hand(known, file.name))
         finally:
             if not in_place:
                 part.unlink(missing_ok=True)
@@ -355,7 +355,7 @@ def _settle(part: Path, path: Path, known: WeightsEntry, *, source: str | None) 
         record["converted"] = {"file": copy.name, "sha256": registry.digest(copy)}
     with _records(folder) as content:
         earlier = content["files"].get(path.name) or {}
-        record["source"] = source or earlier.get("source", "by hand")
+        record["source"] = source or earlier.get("source", registry.by_hand(known))
         content["files"][path.name] = record
     if known.sha256 is None and earlier.get("sha256") != digest:
         _LOG.info(

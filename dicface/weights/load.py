@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from dicface.models import NETWORKS
 from dicface.models.checkpoint import facts_of, load_state
 from dicface.weights import registry
 from dicface.weights.convert import read_checkpoint
+
+_log = logging.getLogger(__name__)
 
 # Released checkpoints wrap their tensors; the averaged weights come first, as in the releases.
 WRAPPERS = ("params_ema", "params", "g_ema", "state_dict")
@@ -71,7 +74,7 @@ def load_into(
         path: A .safetensors file or a PyTorch checkpoint.
         label: What the network is, for messages: "CodeFormer".
         prefixes: Under which the file may keep the network, the preferred one first (see
-            `without_prefix`).
+            `without_prefix`). One that stands before all names alike goes without being named here.
         ignore_others: Allows tensors beside the network's, as of a file from training.
 
     Raises:
@@ -80,8 +83,8 @@ def load_into(
     """
     _require_alike(network, path, label)
     whole = read_state(path)
-    state = without_prefix(whole, prefixes)
     own = network.state_dict().keys()
+    state = _without_wrapper(without_prefix(whole, prefixes), own, path)
     if ignore_others and own <= state.keys():
         state = {key: state[key] for key in own}
     try:
@@ -159,6 +162,22 @@ def without_prefix(state: dict[str, Tensor], prefixes: Iterable[str]) -> dict[st
         if found:
             return found
     return state
+
+
+def _without_wrapper(
+    state: dict[str, Tensor], own: Collection[str], path: str | Path
+) -> dict[str, Tensor]:
+    """The tensors without what a wrapper of the network put before all of its names, and a word.
+
+    `torch.nn.DataParallel` puts "module." there, Lightning "model.", `torch.compile` "_orig_mod.".
+    """
+    first = next(iter(own), "")
+    longer = next((key for key in state if key.endswith(f".{first}")), first)
+    prefix = longer.removesuffix(first)
+    if first in state or not prefix or not all(key.startswith(prefix) for key in state):
+        return state
+    _log.info("%s: all names begin with '%s', which is left out", path, prefix)
+    return without_prefix(state, [prefix])
 
 
 def looks_like(state: dict[str, Tensor]) -> str:

@@ -234,9 +234,8 @@ def check(path: Path, known: WeightsEntry) -> str | None:
         again = how_to_get(known)
         if by == RECORDED:
             again += f"; if its authors replaced it, delete its record in {LOCK} too"
-        raise WeightsError(
-            f"{path}: {problem}. It is damaged or another file: delete it, then {again}."
-        )
+        what = "Delete" if by == "content" else "It is damaged or another file: delete"
+        raise WeightsError(f"{path}: {problem}. {what} it, then {again}.")
     return by
 
 
@@ -255,6 +254,8 @@ def compare(
         "size", or None where nothing is known), and the difference in words or None.
     """
     size, strongest = path.stat().st_size, None
+    if other := not_weights(path):
+        return "content", f"is {other}"
     for kind, expected in (
         ("sha256", known.sha256),
         (RECORDED, None if known.sha256 else recorded),
@@ -273,6 +274,20 @@ def compare(
     if strongest is None and known.bytes is not None:
         return "size", f"has {size} bytes, expected {known.bytes}" if size != known.bytes else None
     return strongest, None
+
+
+def not_weights(path: Path) -> str:
+    """Says what a download left in the place of a file: a page, or a pointer to it; "" if neither.
+
+    A browser saves both under the file's name.
+    """
+    with open(path, "rb") as file:
+        start = file.read(512).lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "a web page that was saved under its name, not the file itself"
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS, not the file itself, which `git lfs pull` or the page gives"
+    return ""
 
 
 def mark_seeded(path: Path) -> None:
@@ -358,6 +373,25 @@ def recorded_digest(path: Path) -> str | None:
     """Returns the sha256 that was recorded for a file, or None."""
     digests = (record.get("sha256") for _, record in records_of(path))
     return next(filter(None, digests), None)
+
+
+def source_of(known: WeightsEntry) -> str:
+    """Returns where a file that is here was got from, or where it is offered."""
+    path = here(known.name)
+    if known.shipped:
+        return "part of dicface"
+    sources = (record.get("source") for _, record in records_of(path)) if path else ()
+    return next(filter(None, sources), known.url)
+
+
+def by_hand(known: WeightsEntry, file: str = "") -> str:
+    """Returns where a file that nobody fetched is said to come from.
+
+    Args:
+        known: What it is.
+        file: What it was called; empty where that is not known.
+    """
+    return f"by hand{f', as {file}' if file else ''}; offered at {known.url}"
 
 
 def converted_copy(path: Path) -> Path | None:

@@ -29,6 +29,20 @@ def test_released_weights_load_whole(tmp_path, suffix):
         assert torch.equal(target.state_dict()[name], tensor)
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module."])
+def test_what_a_wrapper_put_before_all_names_is_left_out_with_a_word(tmp_path, caplog, prefix):
+    caplog.set_level("INFO")
+    source, target = build("dicface", **TINY), build("dicface", **TINY)
+    wrapped = {f"{prefix}{name}": tensor for name, tensor in source.state_dict().items()}
+    load_into(target, _write(tmp_path / "w.pth", wrapped), label="DicFace")
+    for name, tensor in source.state_dict().items():
+        assert torch.equal(target.state_dict()[name], tensor)
+    assert f"w.pth: all names begin with '{prefix}', which is left out" in caplog.text
+    beside = _write(tmp_path / "w.pth", wrapped | {"other.weight": torch.zeros(1)})
+    with pytest.raises(WeightsError, match="looks like"):
+        load_into(build("dicface", **TINY), beside, label="DicFace")
+
+
 def test_weights_of_another_network_are_described(tmp_path):
     path = _write(tmp_path / "w.pth", build("codeformer", **TINY).state_dict())
     with pytest.raises(WeightsError) as raised:

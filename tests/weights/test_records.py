@@ -137,6 +137,39 @@ def test_add_knows_a_file_by_name_or_digest_and_refuses_others(known, capsys, tm
     assert names_in(known.parent) == [weights.LOCK]
 
 
+def test_a_file_added_by_hand_says_where_it_is_from(known, capsys, tmp_path):
+    file = tmp_path / "from the page.bin"
+    file.write_bytes(CONTENT)
+    assert run(capsys, "add", str(file))[0] == 0
+    said = run(capsys, "list", "--long")[1]
+    assert "by hand, as from the page.bin; offered at http://127.0.0.1:" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            b"\n<!DOCTYPE html><html><head><title>Sign in",
+            "a web page that was saved under its name",
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab", "a pointer of Git LFS"),
+    ],
+)
+def test_what_a_browser_saved_in_its_place_is_called_that(registry, capsys, content, says):
+    path = registry("c", "https://host/c", file="c.pth", page=True)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=f"c.pth: is {says}"):
+        weights.find("c")
+    assert f"is not c.pth: is {says}" in run(capsys, "add", str(path))[1]
+    with pytest.raises(WeightsError, match=f"c.pth: is {says}"):
+        read_checkpoint(path)
+    path.unlink()
+    said = run(capsys, "list")[1]
+    assert "By hand, then" in said
+    assert "  https://host/c\n    c\n" in said
+
+
 def test_a_read_only_shared_folder_has_its_records_elsewhere(
     server, registry, checkpoint, capsys, monkeypatch, tmp_path
 ):

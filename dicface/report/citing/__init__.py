@@ -1,0 +1,1 @@
+"""The section on methods of a paper: what a run used, by its records, and whom to cite for it."""
