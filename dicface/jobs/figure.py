@@ -83,7 +83,7 @@ class Figure(Job):
         return [*scores, run.truth_index]
 
     def writes(self) -> list[Path]:
-        """Picture, vector graphics, caption; vector graphics for a column where it is no web page's."""
+        """Picture, vector graphics, caption; of a figure for papers those for a column, too."""
         ends = [".png", ".pdf", ".svg", ".txt"]
         if self.figure not in COLUMNS_OF_GRID:
             ends += [f"{IN_A_COLUMN}.pdf", f"{IN_A_COLUMN}.svg"]

@@ -88,7 +88,9 @@ def draw_spread(weights: str | Path, path: str | Path, *, label: str = "") -> Dr
     rank = np.arange(1, len(found.mean) + 1)
     spread = np.sqrt(found.variance)
     band = np.maximum(found.mean - spread, SMALLEST), found.mean + spread
-    within = np.sqrt(found.dirichlet_variance) if np.isfinite(found.dirichlet_variance).all() else ()
+    within = (
+        np.sqrt(found.dirichlet_variance) if np.isfinite(found.dirichlet_variance).all() else ()
+    )
 
     def build(width: float) -> Figure:
         figure = new_figure(width, HEIGHT)
