@@ -14,7 +14,10 @@ from dicface.config.fields import overlay
 OF_USER = ("test_clips", "wild_clips")
 """Those that a command line names most often, where a folder may be called 2024."""
 
-KEYS = (*OF_USER, "results", "data.train.folder", "data.images.folder", "data.test.folder")
+KEYS = (
+    *(*OF_USER, "results"),
+    *(f"data.{clips}.folder" for clips in ("train", "images", "unseen", "test")),
+)
 """The settings that name one; each of `methods` names another, `restored`."""
 
 

@@ -106,6 +106,14 @@ class TrainSet(ClipSet):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnseenSet(Settings):
+    """Clips that no training sees; every save of a training looks at a window of each."""
+
+    folder: Text = setting('Of aligned clips; "" renders them where `data.train` is rendered.', "")
+    num_clips: Count = setting("How many; 0 looks at none.", 2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageSet(Settings):
     """What stages I to III learn from: the clips of `train`, or faces of a folder."""
 
@@ -153,6 +161,9 @@ class DataSettings(Settings):
     train: TrainSet = setting("Training clips.")
     images: ImageSet = setting("What stages I to III learn from.")
     test: TestSet = setting("Test clips.")
+    unseen: UnseenSet = setting(
+        "What a training is looked at with, for its curves.", factory=UnseenSet
+    )
     detector: Literal[DETECTORS] = setting(
         "Face detector for imported clips; `auto` takes RetinaFace where its weights are on this "
         "machine."

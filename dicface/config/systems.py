@@ -45,6 +45,8 @@ TASK_OF_GRID = {
 COLUMNS_OF_GRID = {
     "comparison": {"Input": INPUT, "CodeFormer": "codeformer_trained", "DicFace": HEADLINE}
 }
+IN_A_COLUMN = "_column"
+"""Behind the name of a figure that is as wide as a column of a paper."""
 LONGEST_NAME = 40
 """Letters of the rows in the file name of a table of chosen rows; of more rows, a digest."""
 

@@ -11,7 +11,13 @@ from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE
 from dicface.config.networks import trained_stages
 from dicface.config.settings import Config
-from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
+from dicface.config.systems import (
+    COLUMNS_OF_GRID,
+    FIGURES,
+    IN_A_COLUMN,
+    TASK_OF_GRID,
+    method_network,
+)
 from dicface.jobs.job import Job, wildcard
 from dicface.jobs.table import rows_of
 from dicface.workflow.plan import Plan
@@ -32,10 +38,11 @@ def figures(config: Config) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure(Job):
-    """Draw one figure as PDF and PNG, with its caption."""
+    """Draw one figure as PDF, SVG and PNG, with its caption."""
 
     name = "figure"
     kind = "figure"
+    algorithm = 2
 
     figure: str = wildcard(", ".join(FIGURES))
 
@@ -76,8 +83,11 @@ class Figure(Job):
         return [*scores, run.truth_index]
 
     def writes(self) -> list[Path]:
-        """Picture, vector graphics, caption."""
-        return [self.run.figures / f"{self.figure}{end}" for end in (".png", ".pdf", ".txt")]
+        """Picture, vector graphics, caption; of a figure for papers those for a column, too."""
+        ends = [".png", ".pdf", ".svg", ".txt"]
+        if self.figure not in COLUMNS_OF_GRID:
+            ends += [f"{IN_A_COLUMN}.pdf", f"{IN_A_COLUMN}.svg"]
+        return [self.run.figures / f"{self.figure}{end}" for end in ends]
 
     def depends_on(self) -> dict[str, Any]:
         """The rows that it shows (errors as `require_table`)."""

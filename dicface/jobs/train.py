@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicface.config.networks import network, sources_of
 from dicface.jobs.degrade import Degrade
 from dicface.jobs.files import found
 from dicface.jobs.job import Job, wildcard
 from dicface.provenance.cards import network_card
+
+if TYPE_CHECKING:
+    from dicface.training.loop import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +67,27 @@ class Train(Job):
     def work(self) -> None:
         """See `train_stage`."""
         from dicface.training.loop import train_stage
-        from dicface.training.shipping.looks import Look
 
-        watch = None
-        if self.run.learns_from_stills(self.network):
-            folder = self.run.network(self.network).folder
-            watch = Look(self.run.config, self.network, self.run.stills("unseen"), folder)
         train_stage(
             self.run.config,
             self.network,
             clips=self.run.training_clips(self.network),
             out=self.run.networks,
-            watch=watch,
+            watch=self._look(),
         )
+
+    def _look(self) -> Watch | None:
+        """What looks at the network while it learns."""
+        from dicface.training.shipping.looks import Look as LookAtStills
+        from dicface.training.unseen import Look
+
+        run, config, name = self.run, self.run.config, self.network
+        if network(config, name).train.released:
+            return None
+        if run.learns_from_stills(name):
+            return LookAtStills(config, name, run.stills("unseen"), run.network(name).folder)
+        look = Look(config, name, run.networks)
+        return look if look.windows else None
 
     def describe(self) -> str:
         """Settings as resolved, parameters, samples and estimated memory."""

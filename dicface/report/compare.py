@@ -97,8 +97,22 @@ def what_differs(a: Run, b: Run) -> list[str]:
 
 
 def _same_clips(a: Run, b: Run) -> list[str]:
-    """Names of the true clips, which both runs have; equal by their files or else their frames."""
-    own, other = list_clips(a.truth), list_clips(b.truth)
+    """Names of the true clips, which both runs have."""
+    own = list_clips(a.truth)
+    if other := what_is_other(own, list_clips(b.truth)):
+        raise MetricError(
+            f"{a.folder} and {b.folder} are not on the same test clips: {other}. "
+            "Compare runs of one test set: `data.test` and its seed must agree."
+        )
+    return sorted(own)
+
+
+def what_is_other(own: Mapping[str, Path], other: Mapping[str, Path]) -> str:
+    """What differs between two sets of clips, by their files or else their frames; "" nothing.
+
+    Raises:
+        ClipError: A clip cannot be read.
+    """
     apart = sorted(set(own) ^ set(other))
     differ = [
         clip
@@ -107,14 +121,9 @@ def _same_clips(a: Run, b: Run) -> list[str]:
         and digest_of(own[clip]) != digest_of(other[clip])
         and digest_frames(own[clip]) != digest_frames(other[clip])
     ]
-    if apart or differ:
-        found = [f"only one run has {', '.join(apart[:3])}"] if apart else []
-        found += [f"other frames in {', '.join(differ[:3])}"] if differ else []
-        raise MetricError(
-            f"{a.folder} and {b.folder} are not on the same test clips: {'; '.join(found)}. "
-            "Compare runs of one test set: `data.test` and its seed must agree."
-        )
-    return sorted(own)
+    found = [f"only one run has {', '.join(apart[:3])}"] if apart else []
+    found += [f"other frames in {', '.join(differ[:3])}"] if differ else []
+    return "; ".join(found)
 
 
 def _made_by(metrics: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from dicface.report.render.text import panels
 from dicface.report.site.grids import Cell, Grid, Head, Line, metric_head, text_cell
 from dicface.report.site.notes import Notes
 from dicface.report.site.table_pages import Part, TablePage
-from dicface.report.tables.scores import Scores
+from dicface.report.tables.scores import Scores, read_scores
 from dicface.report.tables.statistics import wins
 from dicface.report.tables.table import Table
 
@@ -56,6 +56,17 @@ class Ranking:
     labels: dict[str, str]
     ranks: pd.DataFrame
     wins: pd.DataFrame
+
+
+def ranking_of(table: Table) -> Ranking | None:
+    """Ranks the rows of a table that have scores; None where there are no two of them.
+
+    Raises:
+        MetricError: Their scores cannot be read.
+    """
+    scores = {row.method: read_scores(row.metrics) for row in table.rows if row.metrics}
+    clips = sorted({clip for one in scores.values() for clip in one.clips})
+    return rank(table, scores, clips) if len(scores) > 1 else None
 
 
 def rank(table: Table, scores: dict[str, Scores], clips: Sequence[str]) -> Ranking:
@@ -176,15 +187,16 @@ def write_ranking(ranking: Ranking, folder: Path, name: str) -> dict[str, Path]:
     Returns:
         "ranks", "wins", "ranks_md" -> path.
     """
-    texts = {
-        "ranks": (f"{name}_ranks.csv", _csv(ranking.ranks)),
-        "wins": (f"{name}_wins.csv", _csv(ranking.wins)),
-        "ranks_md": (f"{name}_ranks.md", _markdown(ranking)),
-    }
-    for file, text in texts.values():
-        with atomic_path(folder / file) as temporary:
+    files = _files(folder, name) | {"ranks_md": folder / f"{name}_ranks.md"}
+    texts = _csv(ranking.ranks), _csv(ranking.wins), _markdown(ranking)
+    for file, text in zip(files.values(), texts, strict=True):
+        with atomic_path(file) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
-    return {kind: folder / file for kind, (file, _) in texts.items()}
+    return files
+
+
+def _files(folder: Path, name: str) -> dict[str, Path]:
+    return {kind: folder / f"{name}_{kind}.csv" for kind in ("ranks", "wins")}
 
 
 def _csv(lines: pd.DataFrame) -> str:
@@ -223,8 +235,8 @@ def _cell(above: str, below: str) -> Cell:
     )
 
 
-def ranking_page(ranking: Ranking, files: dict[str, Path], name: str, notes: Notes) -> TablePage:
-    """Both as a part of the first page of the report."""
+def ranking_page(ranking: Ranking, folder: Path, name: str, notes: Notes) -> TablePage:
+    """Both as a part of the first page of the report; arguments as `write_ranking`'s."""
     heads = (Head(markup=""), *map(metric_head, ranking.metrics))
     parts, links = [], []
     for title, text, lines in _sections(ranking):
@@ -239,5 +251,5 @@ def ranking_page(ranking: Ranking, files: dict[str, Path], name: str, notes: Not
         title="Ranks",
         parts=tuple(parts),
         notes=tuple(links),
-        files=tuple(files.values()),
+        files=tuple(_files(folder, name).values()),
     )

@@ -11,7 +11,6 @@ from dicface.config.networks import trained_stages
 from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
 from dicface.report import figures
 from dicface.report.figures import Drawn
-from dicface.report.figures.style import WEB_DPI
 from dicface.report.run import declare
 from dicface.report.tables.spec import RowSpec
 from dicface.runs.folder import Run
@@ -36,9 +35,9 @@ def draw_figure(run: Run, name: str) -> Drawn:
     if name in TASK_OF_GRID:
         degraded = run.results(TASK_OF_GRID[name], INPUT)
         columns = {**_folders(run, name), "Truth": run.truth}
-        web = {"num_rows": 4, "dpi": WEB_DPI} if name in COLUMNS_OF_GRID else {}
+        for_web = name in COLUMNS_OF_GRID
         drawn = figures.draw_grid(
-            columns, degraded.metrics, path, landmarks=degraded.landmarks, **web
+            columns, degraded.metrics, path, landmarks=degraded.landmarks, for_web=for_web
         )
     elif name == "figure6":
         drawn = figures.draw_landmark_errors(_folders(run, name), degraded.metrics, path)

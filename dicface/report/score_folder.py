@@ -35,16 +35,13 @@ from dicface.report.entries import (
     result_entries,
 )
 from dicface.report.faults import Faults, find_faults
-from dicface.report.ranking import Ranking, rank, ranking_page, write_ranking
+from dicface.report.ranking import Ranking, ranking_of, write_ranking
 from dicface.report.render.write import write_table
-from dicface.report.site import Contents, write_pages
-from dicface.report.site.contents import System, TaskResults, landmarks_of, read_scores_of
-from dicface.report.site.notes import Notes
-from dicface.report.site.provenance import read_provenance
-from dicface.report.site.table_pages import table_pages
+from dicface.report.scored import of_scores, write_scored
+from dicface.report.site import write_pages
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
-from dicface.report.tables.scores import read_frame_rows, read_rows, read_scores
+from dicface.report.tables.scores import read_frame_rows, read_rows
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import Table
 from dicface.runs.results import Results
@@ -203,9 +200,10 @@ def score_folder(
         files |= write_table(table, out_folder / "tables")
         files |= _write_numbers(places, out_folder)
         files |= faults.write(out_folder)
-        ranking = _ranking(table, places) if len(scored) > 1 else None
+        ranking = ranking_of(table)
         if ranking:
             files |= write_ranking(ranking, out_folder / "tables", table_name)
+        files["scored"] = write_scored(out_folder, task, table, entries, metrics)
     return FolderScore(
         entries=entries,
         scores=dict(zip(places, found, strict=True)),
@@ -214,7 +212,7 @@ def score_folder(
         faults=faults,
         files=files,
         folder=out_folder,
-        page=_write_page(table, ranking, files, task, entries, places, metrics),
+        page=write_pages(of_scores(out_folder), out_folder / "report"),
     )
 
 
@@ -259,12 +257,6 @@ def _table(
         notes=faults.notes(),
     )
     return build_table(spec, rows, conditions)
-
-
-def _ranking(table: Table, places: Mapping[str, Results]) -> Ranking:
-    scores = {name: read_scores(place.metrics) for name, place in places.items()}
-    clips = sorted({clip for one in scores.values() for clip in one.clips})
-    return rank(table, scores, clips)
 
 
 def _write_numbers(places: Mapping[str, Results], folder: Path) -> dict[str, Path]:
@@ -328,56 +320,3 @@ def import_results(
         },
     )
     return match
-
-
-def _write_page(
-    table: Table,
-    ranking: Ranking | None,
-    files: Mapping[str, Path],
-    task: str,
-    entries: Sequence[Entry],
-    places: Mapping[str, Results],
-    metrics: Sequence[str],
-) -> Path:
-    folder = files["clips"].parent
-    systems = []
-    for entry in entries:
-        results = places.get(entry.name, Results(folder=folder / entry.place))
-        systems.append(
-            System(
-                id=entry.id,
-                label=entry.label,
-                clips=entry.shown,
-                missing=entry.missing,
-                landmarks=landmarks_of(results),
-                **read_scores_of(results),
-            )
-        )
-    match = entries[0].match
-    several = len(entries) > 1
-    remarks = [
-        f"{entry.label}: {remark}." if several else f"{remark[:1].upper()}{remark[1:]}."
-        for entry in entries
-        for remark in (entry.remarks if entry.name in places else [entry.why])
-    ]
-    shown = TaskResults(
-        id=task,
-        truths={clip: path for clip, path in match.truths.items() if clip in match.sizes},
-        systems=tuple(systems),
-        absent={},
-        remarks=tuple(remarks),
-    )
-    notes = Notes()
-    tables = table_pages(table, folder / "tables", notes)
-    if ranking:
-        own = {kind: files[kind] for kind in ("ranks", "wins")}
-        tables.append(ranking_page(ranking, own, table.name, notes))
-    contents = Contents(
-        title=f"DicFace scores: {', '.join(e.label for e in entries if e.name != INPUT)}",
-        tables=tables,
-        notes=notes,
-        results=[table],
-        tasks=(shown,),
-        provenance=read_provenance(folder),
-    )
-    return write_pages(contents, folder / "report", metrics=[METRICS[each] for each in metrics])

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file, save_file
 
 from dicface.base.errors import ClipError, ConfigError, TrainingError, WeightsError
@@ -28,42 +27,9 @@ from dicface.training.loop import CHECKPOINT, Ema, learning_rate, train_stage
 from dicface.training.samples import TrainingWindows
 from dicface.training.stages import build_stage
 from dicface.training.windows import TrainingWindow
-from dicface.video.clips import write_clip
 from dicface.workflow.plan import Plan
-from tests.models._small import model
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def raw() -> dict:
-    """The demo's configuration, with networks that train in seconds."""
-    raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    raw["data"]["size"] = 16
-    raw["degradation"] |= {"scale": 2, "kernel_size": 5, "blur_sigma": [0.1, 1.0]}
-    raw["model"] = model(16)
-    raw["train"]["defaults"] |= {
-        "steps": 6,
-        "batch_size": 2,
-        "save_every": 2,
-        "log_every": 2,
-        "degraded_versions": 2,
-    }
-    for stage in STAGES:
-        for key in ("steps", "batch_size", "save_every", "log_every", "degraded_versions"):
-            raw["train"][stage].pop(key, None)
-    raw["train"]["fusion"]["released"] = ""
-    return raw
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> Path:
-    folder = tmp_path / "clips"
-    for name in ("one", "two"):
-        rng = numpy_rng("test", name)
-        frames = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-        write_clip(folder / f"{name}.mkv", frames, 25)
-    return folder
 
 
 def config_of(raw: dict) -> Config:

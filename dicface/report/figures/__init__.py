@@ -1,7 +1,8 @@
 """The paper's figures, each a function of folders and files that a run left.
 
-Every function writes `<path>.pdf`, `<path>.png` and its caption `<path>.txt`, in which the rule
-stands by which clips and frames were chosen, and returns them as `Drawn`.
+Every function writes `<path>.pdf`, `.svg`, `.png` and its caption `.txt`, in which the rule stands
+by which clips and frames were chosen, and PDF and SVG as wide as a column (`<path>_column`), and
+returns them as `Drawn`.
 """
 
 from dicface.report.figures.code_weights import draw_priors, draw_spread

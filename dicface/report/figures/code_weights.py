@@ -6,16 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
-from dicface.report.figures.style import (
-    COLUMN_WIDTH,
-    Drawn,
-    look,
-    new_figure,
-    save,
-)
+from dicface.report.figures.style import Drawn, new_figure, save
 from dicface.report.looks import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from dicface.restoring.code_weights import CodeWeights, read_code_weights
 
@@ -46,13 +41,14 @@ def draw_priors(networks: Mapping[str, str | Path], path: str | Path) -> Drawn:
     """
     found = {label: read_code_weights(file) for label, file in networks.items()}
     _check(networks, found)
-    with look():
-        figure = new_figure(COLUMN_WIDTH, HEIGHT)
+    size = len(next(iter(found.values())).mean)
+
+    def build(width: float) -> Figure:
+        figure = new_figure(width, HEIGHT)
         axis = figure.subplots()
         for (label, weights), (colour, dash) in zip(found.items(), LINES, strict=False):
             rank = np.arange(1, len(weights.mean) + 1)
             axis.plot(rank, _positive(weights.mean), color=colour, linestyle=dash, label=label)
-        size = len(next(iter(found.values())).mean)
         axis.axhline(1 / size, color="#999999", lw=0.6, zorder=0)
         axis.annotate(
             f"1/{size}",
@@ -66,13 +62,15 @@ def draw_priors(networks: Mapping[str, str | Path], path: str | Path) -> Drawn:
         axis.set(xscale="log", yscale="log", xlim=(1, size))
         axis.set(xlabel="Rank of the code", ylabel="Mean weight $E[\\hat{w}]$")
         axis.legend(title="Prior")
-        facts = next(iter(found.values())).facts
-        caption = (
-            "Expected weights of the codes, sorted in descending order at each position of the "
-            f"latent grid, then averaged over {facts['positions']} positions of {facts['clips']} "
-            f"degraded clips; both axes are logarithmic. 1/{size}: all codes alike."
-        )
-        return save(figure, path, caption)
+        return figure
+
+    facts = next(iter(found.values())).facts
+    caption = (
+        "Expected weights of the codes, sorted in descending order at each position of the "
+        f"latent grid, then averaged over {facts['positions']} positions of {facts['clips']} "
+        f"degraded clips; both axes are logarithmic. 1/{size}: all codes alike."
+    )
+    return save(build, path, caption)
 
 
 def draw_spread(weights: str | Path, path: str | Path, *, label: str = "") -> Drawn:
@@ -89,28 +87,32 @@ def draw_spread(weights: str | Path, path: str | Path, *, label: str = "") -> Dr
     found = read_code_weights(weights)
     rank = np.arange(1, len(found.mean) + 1)
     spread = np.sqrt(found.variance)
-    with look():
-        figure = new_figure(COLUMN_WIDTH, HEIGHT)
+    band = np.maximum(found.mean - spread, SMALLEST), found.mean + spread
+    within = (
+        np.sqrt(found.dirichlet_variance) if np.isfinite(found.dirichlet_variance).all() else ()
+    )
+
+    def build(width: float) -> Figure:
+        figure = new_figure(width, HEIGHT)
         axis = figure.subplots()
-        band = np.maximum(found.mean - spread, SMALLEST), found.mean + spread
         axis.fill_between(rank, *band, color=GREEN, alpha=0.3, lw=0, label="± 1 sd over positions")
         mean = f"Mean, {label}" if label else "Mean"
         axis.plot(rank, _positive(found.mean), color=VERMILLION, label=mean)
-        own = ""
-        if np.isfinite(found.dirichlet_variance).all():
-            within = np.sqrt(found.dirichlet_variance)
+        if len(within):
             axis.plot(rank, _positive(within), color=BLUE, ls="--", label="sd of Dir(α̂)")
-            own = " Dashed: standard deviation of a draw from the predicted Dir(α̂), closed form."
         axis.set(xscale="log", yscale="log", xlim=(1, len(rank)))
         axis.set(xlabel="Rank of the code", ylabel="Weight")
         axis.legend()
-        facts = found.facts
-        caption = (
-            "Mean of the expected weights of the codes, sorted at each position, and one "
-            f"standard deviation over {facts['positions']} positions of {facts['clips']} degraded "
-            f"clips.{own}"
-        )
-        return save(figure, path, caption)
+        return figure
+
+    facts = found.facts
+    own = " Dashed: standard deviation of a draw from the predicted Dir(α̂), closed form."
+    caption = (
+        "Mean of the expected weights of the codes, sorted at each position, and one "
+        f"standard deviation over {facts['positions']} positions of {facts['clips']} degraded "
+        f"clips.{own if len(within) else ''}"
+    )
+    return save(build, path, caption)
 
 
 def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:

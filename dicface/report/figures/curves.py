@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dicface.base.errors import MetricError
-from dicface.report.figures.style import (
-    TEXT_WIDTH,
-    Drawn,
-    legend_columns,
-    look,
-    new_figure,
-    save,
-)
+from dicface.report.figures.style import Drawn, legend_columns, new_figure, save
 from dicface.report.looks import COLOURS
 from dicface.runs.files import read_steps
 
-PER_LINE = 3
 LEGEND_COLUMNS = 5
-PANEL_HEIGHT = 1.45
-"""Inches."""
+PANEL_WIDTH, PANEL_HEIGHT = 1.7, 1.45
+"""Inches; at least so wide."""
+MAX_PER_LINE = 3
 
 NARROW, WIDE = 8, 300
 """Largest over smallest value of a loss, for the numbers on its axis."""
@@ -71,39 +65,42 @@ def draw_training_curves(networks: Mapping[str, str | Path], path: str | Path) -
     losses = list(
         dict.fromkeys(c for table in stats.values() for c in table.columns if c not in NO_LOSS)
     )
-    per_line = min(PER_LINE, len(losses))
+    caption = (
+        f"Losses of {len(stats)} trained networks against the steps of their training, "
+        "unweighted: means over the steps since the point before; logarithmic where all values "
+        "are positive."
+    )
+    return save(lambda width: _figure(stats, losses, width), path, caption)
+
+
+def _figure(stats: Mapping[str, pd.DataFrame], losses: Sequence[str], width: float) -> Figure:
+    per_line = min(MAX_PER_LINE, int(width / PANEL_WIDTH), len(losses))
     lines = -(-len(losses) // per_line)
-    columns = legend_columns(stats, min(LEGEND_COLUMNS, len(stats)))
+    columns = legend_columns(stats, min(LEGEND_COLUMNS, len(stats)), width)
     legend = -(-len(stats) // columns)
-    with look():
-        figure = new_figure(TEXT_WIDTH, lines * PANEL_HEIGHT + 0.25 + 0.16 * legend)
-        panels = figure.subplots(lines, per_line, squeeze=False).ravel()
-        looks = list(product(("-", "--", ":", "-."), COLOURS))
-        lines_of = {}
-        for number, (label, table) in enumerate(stats.items()):
-            dash, colour = looks[number % len(looks)]
-            for axis, loss in zip(panels, losses, strict=False):
-                if loss in table:
-                    known = table[["step", loss]].dropna()
-                    (line,) = axis.plot(known["step"], known[loss], color=colour, linestyle=dash)
-                    lines_of[label] = line
+    figure = new_figure(width, lines * PANEL_HEIGHT + 0.25 + 0.16 * legend)
+    panels = figure.subplots(lines, per_line, squeeze=False).ravel()
+    looks = list(product(("-", "--", ":", "-."), COLOURS))
+    lines_of = {}
+    for number, (label, table) in enumerate(stats.items()):
+        dash, colour = looks[number % len(looks)]
         for axis, loss in zip(panels, losses, strict=False):
-            _finish(axis, NAMES.get(loss, loss.replace("_", " ")))
-        for axis in panels[len(losses) :]:
-            axis.set_visible(False)
-        figure.supxlabel("Step", fontsize=8)
-        figure.legend(
-            lines_of.values(),
-            lines_of.keys(),
-            loc="outside upper center",
-            ncols=columns,
-        )
-        caption = (
-            f"Losses of {len(stats)} trained networks against the steps of their training, "
-            "unweighted: means over the steps since the point before; logarithmic where all values "
-            "are positive."
-        )
-        return save(figure, path, caption)
+            if loss in table:
+                known = table[["step", loss]].dropna()
+                (line,) = axis.plot(known["step"], known[loss], color=colour, linestyle=dash)
+                lines_of[label] = line
+    for axis, loss in zip(panels, losses, strict=False):
+        _finish(axis, NAMES.get(loss, loss.replace("_", " ")))
+    for axis in panels[len(losses) :]:
+        axis.set_visible(False)
+    figure.supxlabel("Step", fontsize=8)
+    figure.legend(
+        lines_of.values(),
+        lines_of.keys(),
+        loc="outside upper center",
+        ncols=columns,
+    )
+    return figure
 
 
 def _finish(axis: Axes, title: str) -> None:

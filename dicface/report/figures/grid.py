@@ -1,4 +1,4 @@
-"""Figures 3, 4 and 5: frames of a task side by side, input to truth, with an enlarged detail.
+"""Figures 3, 4 and 5: frames of a task side by side, input to truth, with a detail and its errors.
 
 The comparison picture is figure 3 with three columns before the truth.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -28,7 +29,7 @@ from dicface.report.figures.chosen import (
 )
 from dicface.report.figures.landmarks import to_frame_px, true_face
 from dicface.report.figures.pictures import SIZES, axes_at, show, text_height, wrapped
-from dicface.report.figures.style import DPI, TEXT_WIDTH, Drawn, look, save
+from dicface.report.figures.style import BOTH_WIDTHS, DPI, TEXT_WIDTH, WEB_DPI, Drawn, save
 from dicface.report.looks import VERMILLION
 
 PER_LINE = 8
@@ -45,6 +46,14 @@ DETAIL_WIDTH, DETAIL_HEIGHT = 216, 108
 """Size of the enlarged detail, px of the 512-px face."""
 PARTS = {"eyes": (0, 1), "mouth": (3, 4)}
 """Detail -> the two of the five points between which it is centred."""
+
+LARGEST_ERROR = 64
+"""Levels of 255 at the dark end of a map of errors; larger ones look like it."""
+ERRORS = colormaps["magma_r"]
+LUMA = (0.299, 0.587, 0.114)
+"""Of R, G and B (BT.601)."""
+BAR = 0.07
+"""Height of the scale of errors, inches."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in px of a frame, right and bottom exclusive."""
@@ -78,15 +87,16 @@ def draw_grid(
     *,
     landmarks: str | Path | None = None,
     num_rows: int = 3,
-    dpi: int = DPI,
+    for_web: bool = False,
 ) -> Drawn:
-    """Draws figure 3, 4 or 5: one clip a row, below each frame its eyes or mouth enlarged.
+    """Draws figure 3, 4 or 5: one clip a row, below each frame its eyes or mouth, and their errors.
 
-    More than `PER_LINE` columns make several such grids, one below the other, of the same rows.
+    More columns than fit beside each other make several such grids, one below the other, of the
+    same rows.
 
     The rows are the clips in the middle of `num_rows` equal shares of the order by PSNR of the
     input, the frames their centre frames, the details the eyes or the mouth, whichever the first
-    column shows worse.
+    column shows worse. Errors are absolute differences to the truth in luma.
 
     Args:
         columns: Heading -> folder of clips, left to right; the first is the degraded input, the
@@ -96,48 +106,77 @@ def draw_grid(
         landmarks: `landmarks.npz` of the degraded input, for the true eyes and mouth; None places
             the details by the face template.
         num_rows: How many clips to show.
-        dpi: Resolution of the pictures.
+        for_web: Whether it is for a web page alone: as wide as a page's text only, and small.
 
     Raises:
         ClipError: No clip is whole in every folder.
         MetricError: Scores or landmarks cannot be used, or there are fewer than two columns.
     """
     rows, which = choose_rows(columns, scores, landmarks=landmarks, num_rows=num_rows)
-    lines = -(-len(columns) // PER_LINE)
+    dpi = WEB_DPI if for_web else DPI
+    caption = (
+        f"Centre frames of the clips in the middle of {len(rows)} equal shares of {which}, "
+        "ordered by the mean PSNR of the input, worst first. Below each frame its eyes or "
+        f"mouth (box in the last column), whichever {next(iter(columns))} shows worse, and their "
+        "absolute error in luma, on one scale for all. Numbers are the PSNR of the frame shown. "
+        f"{rows_in_words((row.clip, row.frame, row.part) for row in rows)}"
+    )
+    return save(
+        lambda width: _figure(list(columns), rows, width, dpi),
+        path,
+        caption,
+        widths=(TEXT_WIDTH,) if for_web else BOTH_WIDTHS,
+    )
+
+
+def _figure(columns: Sequence[str], rows: Sequence[Row], most: float, dpi: int) -> Figure:
+    """The grids, at most `most` inches wide."""
+    beside = min(PER_LINE, int((most - LETTER + GAP) / (MIN_CELL + GAP)))
+    lines = -(-len(columns) // beside)
     per_line = -(-len(columns) // lines)
-    cell = _side(lines, per_line, len(rows))
+    cell = _side(lines, per_line, len(rows), most)
     headings, size = wrapped(columns, cell)
     head = text_height(headings, size)
     detail = cell * DETAIL_HEIGHT / DETAIL_WIDTH
-    step = cell + GAP + detail + FOOT
+    step = cell + 2 * (GAP + detail) + FOOT
     block = head + len(rows) * step
-    with look():
-        width, height = LETTER + per_line * (cell + GAP) - GAP, lines * block
-        figure = Figure(figsize=(width, height), dpi=dpi)
-        for number, row in enumerate(rows):
-            texts = [f"{value:.2f} dB" for value in row.psnr] + [""]
-            left, top, right, bottom = row.box
-            for column, (frame, text) in enumerate(zip(row.frames, texts, strict=True)):
-                x = LETTER + column % per_line * (cell + GAP)
-                y = column // per_line * block + head + number * step
-                upper = axes_at(figure, x, y, cell, cell)
-                show(upper, frame)
-                lower = axes_at(figure, x, y + cell + GAP, cell, detail)
-                show(lower, frame[top:bottom, left:right])
-                lower.set_xlabel(text, labelpad=1, fontsize=6)
-                if number == 0:
-                    upper.set_title(headings[column], pad=2, fontsize=size, linespacing=1)
-                if column % per_line == 0:
-                    figure.text(0, 1 - y / height, row_letter(number), va="top")
-            _outline(upper, row.box)
-        caption = (
-            f"Centre frames of the clips in the middle of {len(rows)} equal shares of {which}, "
-            "ordered by the mean PSNR of the input, worst first. Below each frame its eyes or "
-            f"mouth (box in the last column), whichever {next(iter(columns))} shows worse. Numbers "
-            "are the PSNR of the frame shown. "
-            f"{rows_in_words((row.clip, row.frame, row.part) for row in rows)}"
-        )
-        return save(figure, path, caption)
+    width, height = LETTER + per_line * (cell + GAP) - GAP, lines * block
+    figure = Figure(figsize=(width, height), dpi=dpi)
+    for number, row in enumerate(rows):
+        for column, frame in enumerate(row.frames):
+            x = LETTER + column % per_line * (cell + GAP)
+            y = column // per_line * block + head + number * step
+            upper = axes_at(figure, x, y, cell, cell)
+            show(upper, frame)
+            show(axes_at(figure, x, y + cell + GAP, cell, detail), _cut(frame, row.box))
+            if number == 0:
+                upper.set_title(headings[column], pad=2, fontsize=size, linespacing=1)
+            if column % per_line == 0:
+                figure.text(0, 1 - y / height, row_letter(number), va="top")
+            below = y + cell + 2 * GAP + detail
+            if column == len(columns) - 1:
+                _outline(upper, row.box)
+                _scale(figure, x, below, cell)
+            else:
+                errors = axes_at(figure, x, below, cell, detail)
+                show(errors, error_map(_cut(frame, row.box), _cut(row.frames[-1], row.box)))
+                errors.set_xlabel(f"{row.psnr[column]:.2f} dB", labelpad=1, fontsize=6)
+    return figure
+
+
+def error_map(shown: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Absolute differences in luma in the colours of `ERRORS`, of two pictures (H, W, 3)."""
+    levels = np.abs((shown.astype(np.float64) - truth) @ LUMA)
+    return np.round(255 * ERRORS(np.minimum(levels / LARGEST_ERROR, 1))[..., :3]).astype(np.uint8)
+
+
+def _scale(figure: Figure, x: float, y: float, cell: float) -> None:
+    """What the colours of errors mean, in the place of the truth's own."""
+    (words,), size = wrapped([f"Error, 0 to {LARGEST_ERROR} levels"], cell)
+    top = y + text_height([words], size) + GAP
+    bar = axes_at(figure, x, top, cell, BAR)
+    show(bar, np.round(255 * ERRORS(np.linspace(0, 1, 256))[None, :, :3]).astype(np.uint8))
+    bar.set_title(words, pad=1, fontsize=size, linespacing=1)
 
 
 def choose_rows(
@@ -170,12 +209,12 @@ def choose_rows(
     return rows, which
 
 
-def _side(lines: int, per_line: int, num_rows: int) -> float:
-    """Side of a picture, inches: the figure fits a page in width and, if it can, in height."""
-    in_width = (TEXT_WIDTH - LETTER + GAP) / per_line - GAP
+def _side(lines: int, per_line: int, num_rows: int, most: float) -> float:
+    """Side of a picture, inches: the figure is `most` wide and, if it can, fits a page's height."""
+    in_width = (most - LETTER + GAP) / per_line - GAP
     head = text_height(["two\nlines"], SIZES[0])
-    in_height = (PAGE / lines - head) / num_rows - GAP - FOOT
-    in_height /= 1 + DETAIL_HEIGHT / DETAIL_WIDTH
+    in_height = (PAGE / lines - head) / num_rows - 2 * GAP - FOOT
+    in_height /= 1 + 2 * DETAIL_HEIGHT / DETAIL_WIDTH
     return min(MAX_CELL, in_width, max(MIN_CELL, in_height))
 
 
@@ -189,9 +228,13 @@ def detail_box(points: NDArray[np.floating], frame: NDArray[np.uint8]) -> Box:
     return left, top, left + width, top + height
 
 
-def _error(shown: NDArray[np.uint8], truth: NDArray[np.uint8], box: Box) -> float:
+def _cut(frame: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     left, top, right, bottom = box
-    return float(np.square(shown.astype(float) - truth)[top:bottom, left:right].mean())
+    return frame[top:bottom, left:right]
+
+
+def _error(shown: NDArray[np.uint8], truth: NDArray[np.uint8], box: Box) -> float:
+    return float(np.square(_cut(shown, box).astype(float) - _cut(truth, box)).mean())
 
 
 def _outline(axis: Axes, box: Box) -> None:

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
+from dicface.metrics import METRICS
 from dicface.report.figures.chosen import (
     check_alike,
     clip_paths,
@@ -21,15 +22,18 @@ from dicface.report.figures.chosen import (
 )
 from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
 from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
-from dicface.report.figures.style import TEXT_WIDTH, Drawn, look, save
+from dicface.report.figures.style import Drawn, save
 from dicface.report.looks import VERMILLION
+from dicface.report.render.cells import number
+from dicface.report.tables.scores import read_scores
+from dicface.runs.results import Results
 from dicface.video.clips import read_frames
 
-PER_LINE = 6
-"""Panels beside each other; more go into further lines."""
+MIN_CELL, MAX_PER_LINE = 1.0, 6
+"""Side of a panel at least, inches, and panels beside each other at most; more go into lines."""
 
-MARGIN, GAP, FOOT = 0.06, 0.1, 0.32
-"""Space left and right, between two panels, and for a panel's axis, inches."""
+MARGIN, GAP, FOOT = 0.06, 0.1, 0.46
+"""Space left and right, between two panels, and for a panel's axis and TLME, inches."""
 
 
 def temporal_slice(path: str | Path, column: int) -> NDArray[np.uint8]:
@@ -77,6 +81,8 @@ def draw_slices(
 ) -> Drawn:
     """Draws figure 7: the true frame with the column drawn on it, then a slice per heading.
 
+    Below each slice stands the TLME of the whole clip, where the folder has scores.
+
     Args:
         columns: Heading -> folder of clips; the first is the degraded input, the last the truth.
         scores: `metrics.parquet` of the degraded input; it chooses the clip.
@@ -95,28 +101,47 @@ def draw_slices(
     paths = clip_paths(columns, clip)
     middle = num_frames // 2
     shown = next(islice(read_frames(paths[-1]), middle, None))
-    per_line = min(PER_LINE, len(columns) + 1)
-    lines = -(-(len(columns) + 1) // per_line)
-    cell = (TEXT_WIDTH - 2 * MARGIN + GAP) / per_line - GAP
-    headings, size_pt = wrapped((f"Truth, frame {middle}", *columns), cell)
-    head = text_height(headings, size_pt)
-    step = head + cell + FOOT
-    with look():
-        figure = Figure(figsize=(TEXT_WIDTH, lines * step))
-        for number, heading in enumerate(headings):
-            x = MARGIN + number % per_line * (cell + GAP)
-            axis = axes_at(figure, x, number // per_line * step + head, cell, cell)
+    found = {heading: temporal_slice(p, column) for heading, p in zip(columns, paths, strict=True)}
+    said = [tlme_of(folder, clip) for folder in columns.values()]
+
+    def build(width: float) -> Figure:
+        most = min(MAX_PER_LINE, int((width - 2 * MARGIN + GAP) / (MIN_CELL + GAP)))
+        per_line = min(most, len(columns) + 1)
+        lines = -(-(len(columns) + 1) // per_line)
+        cell = (width - 2 * MARGIN + GAP) / per_line - GAP
+        headings, size_pt = wrapped((f"Truth, frame {middle}", *columns), cell)
+        head = text_height(headings, size_pt)
+        step = head + cell + FOOT
+        figure = Figure(figsize=(width, lines * step))
+        for place, (heading, picture) in enumerate(
+            zip(headings, (shown, *found.values()), strict=True)
+        ):
+            x = MARGIN + place % per_line * (cell + GAP)
+            axis = axes_at(figure, x, place // per_line * step + head, cell, cell)
             axis.set_title(heading, pad=2, fontsize=size_pt, linespacing=1)
-            if number == 0:
-                show(axis, shown, blend=False)
+            show(axis, picture, blend=False)
+            if place == 0:
                 axis.axvline(column, color=VERMILLION, lw=0.9)
                 continue
-            show(axis, temporal_slice(paths[number - 1], column), blend=False)
             axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-            axis.set_xlabel("Frame", labelpad=1, fontsize=7)
-        caption = (
-            f"The column through the eye (line in the first picture, x = {column} of {size} px: "
-            f"median over the frames of the true left eye) over all {num_frames} frames, time to "
-            f"the right, of clip {clip}: {rule}."
-        )
-        return save(figure, path, caption)
+            axis.set_xlabel(f"Frame\n{said[place - 1]}", labelpad=1, fontsize=7, linespacing=1.1)
+        return figure
+
+    caption = (
+        f"The column through the eye (line in the first picture, x = {column} of {size} px: "
+        f"median over the frames of the true left eye) over all {num_frames} frames, time to "
+        f"the right, of clip {clip}: {rule}. Below: TLME of the clip."
+    )
+    return save(build, path, caption)
+
+
+def tlme_of(folder: str | Path, clip: str) -> str:
+    """TLME of a clip in words; "" where the folder has none, as that of the truth.
+
+    Raises:
+        MetricError: Its scores cannot be read.
+    """
+    scores, facts = Results(folder=Path(folder)).metrics, METRICS["tlme"]
+    known = read_scores(scores).values if scores.is_file() else {}
+    value = known.get(facts.id, {}).get(clip, np.nan)
+    return f"{facts.name} {number(value, facts.digits)} {facts.unit}" if np.isfinite(value) else ""

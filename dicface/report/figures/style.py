@@ -7,7 +7,7 @@ written by `save`, so that equal data give equal files.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from dicface.base.files import atomic_path
+from dicface.config.systems import IN_A_COLUMN
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Width of a column and of a page's text in a two-column paper, inches."""
+BOTH_WIDTHS = (TEXT_WIDTH, COLUMN_WIDTH)
 DPI, POINTS_PER_INCH = 300, 72
 WEB_DPI = 100
 """Of a figure that is for a web page alone: a small file."""
@@ -50,8 +52,14 @@ _LOOK: dict[str, Any] = {
     "grid.linewidth": 0.4,
     "figure.dpi": DPI,
     "pdf.fonttype": 42,
+    # Letters as their outlines: programs that draw with SVG files ignore fonts inside of them.
+    "svg.fonttype": "path",
+    "svg.hashsalt": "dicface",
     "image.composite_image": False,
 }
+
+_UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
+"""What leaves the date out of a file of each kind."""
 
 
 # It reports every table of every font that is embedded.
@@ -63,14 +71,16 @@ class Drawn:
     """A written figure.
 
     Attributes:
-        pdf: Vector file with embedded TrueType fonts.
+        pdf: Vector file as wide as a page's text, with embedded TrueType fonts.
         png: The same in pixels, 300 dpi but for figures of web pages.
         caption: What it shows and by which rule that was chosen; beside the files as `.txt`.
+        files: All of them: also SVG, and PDF and SVG as wide as a column.
     """
 
     pdf: Path
     png: Path
     caption: str
+    files: tuple[Path, ...]
 
 
 @contextmanager
@@ -93,34 +103,50 @@ def text_width(text: str, size: float) -> float:
     return max(widths) / POINTS_PER_INCH
 
 
-def legend_columns(labels: Iterable[str], most: int) -> int:
-    """Columns of a legend over a page's width, `most` if all labels fit beside each other."""
+def legend_columns(labels: Iterable[str], most: int, width: float) -> int:
+    """Columns of a legend over a width in inches, `most` if all labels fit beside each other."""
     size = _LOOK["legend.fontsize"]
     # In font sizes: handle, the space after it, and the space between two columns.
     beside = (2.0 + 0.8 + 2.0) * size / POINTS_PER_INCH
     widest = max(text_width(label, size) for label in labels) + beside
-    return max(1, min(most, int(TEXT_WIDTH / widest)))
+    return max(1, min(most, int(width / widest)))
 
 
-def save(figure: Figure, path: str | Path, caption: str) -> Drawn:
-    """Writes `<path>.pdf`, `<path>.png` and the caption to `<path>.txt`; same data, same bytes.
+def save(
+    build: Callable[[float], Figure],
+    path: str | Path,
+    caption: str,
+    *,
+    widths: Sequence[float] = BOTH_WIDTHS,
+) -> Drawn:
+    """Writes a figure at every width; same data, same bytes.
+
+    As wide as a page's text: `<path>.pdf`, `.svg`, `.png`, and the caption `.txt`; as wide as a
+    column: `<path>_column.pdf` and `.svg`.
 
     Args:
-        figure: Made inside `look()`; its resolution is that of the PNG.
+        build: Makes the figure at a width in inches, inside `look()`; the resolution of the one for
+            a page is that of the PNG.
         path: Without suffix; a point in the name is kept.
         caption: What the figure shows and how that was chosen.
+        widths: Of `BOTH_WIDTHS`, the page's first.
     """
-    path, dpi = Path(path), figure.dpi
-    # Room is made for the parts at one resolution, so that both files have the same places.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    files = {suffix: path.with_name(f"{path.name}.{suffix}") for suffix in ("pdf", "png", "txt")}
-    with look():
-        # Without a creation date in either file.
-        with atomic_path(files["pdf"]) as temporary:
-            figure.savefig(temporary, metadata={"CreationDate": None})
-        with atomic_path(files["png"]) as temporary:
-            figure.savefig(temporary, dpi=dpi)
-    with atomic_path(files["txt"]) as temporary:
+    path, files = Path(path), []
+    for width in widths:
+        with look():
+            figure = build(width)
+            dpi = figure.dpi
+            # Room is made for the parts at one resolution, so that all files have the same places.
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            of_page = width == TEXT_WIDTH
+            for kind in ("pdf", "svg", "png") if of_page else ("pdf", "svg"):
+                word = "" if of_page else IN_A_COLUMN
+                files.append(path.with_name(f"{path.name}{word}.{kind}"))
+                with atomic_path(files[-1]) as temporary:
+                    figure.savefig(temporary, dpi=dpi, metadata=_UNDATED[kind])
+    files.append(path.with_name(f"{path.name}.txt"))
+    with atomic_path(files[-1]) as temporary:
         temporary.write_text(caption + "\n", encoding="utf-8")
-    return Drawn(pdf=files["pdf"], png=files["png"], caption=caption)
+    pdf, _, png, *_ = files
+    return Drawn(pdf=pdf, png=png, caption=caption, files=tuple(files))

@@ -7,77 +7,46 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
 from dicface.base.errors import DicfaceError
-from dicface.metrics import METRICS, MetricFacts
-from dicface.report.run import measured
-from dicface.report.site import charts, cost, opening, training
-from dicface.report.site.contents import TaskResults, read_tasks
-from dicface.report.site.grids import Grid
-from dicface.report.site.inspections import Inspection, read_inspections
+from dicface.config.systems import IN_A_COLUMN
+from dicface.report.site import charts, opening
 from dicface.report.site.media import CRF
-from dicface.report.site.notes import Notes
 from dicface.report.site.pages import Pages
 from dicface.report.site.players import Player
-from dicface.report.site.provenance import Provenance, read_provenance
-from dicface.report.site.table_pages import TablePage, read_tables, table_pages
-from dicface.report.tables.table import Table
+from dicface.report.site.sources import Contents, of_run
+from dicface.report.site.table_pages import TablePage
 from dicface.runs.folder import Run
-from dicface.video.formats import natural
 
 logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 INDEX = "index.html"
+FIGURE_FILES = {
+    "PDF": ".pdf",
+    "SVG": ".svg",
+    "PDF as wide as a column": f"{IN_A_COLUMN}.pdf",
+    "SVG as wide as a column": f"{IN_A_COLUMN}.svg",
+}
+"""What a page calls a figure's files for papers -> what follows the figure's name in theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A figure: file name of its PNG and its PDF ("" for none), size in px and caption."""
+    """A figure: file name of its PNG, its other files by kind, size in px and caption."""
 
     name: str
     png: str
-    pdf: str
+    files: dict[str, str]
     width: int
     height: int
     caption: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """All that a report shows, wherever it was read.
-
-    Attributes:
-        title: Heading of the first page.
-        remark: What a reader must know of all numbers; "" for nothing.
-        tables: Pages of the tables in order.
-        notes: What is said of them.
-        results: The tables themselves: the first is the headline, others feed charts.
-        tasks: Tasks with their clips, methods and scores.
-        figures: PNG files; a PDF and a caption (.txt) may lie beside each.
-        inspections: What the codes of networks do.
-        networks: Training curves.
-        costs: Gives a task's costs; None: the page has none.
-        provenance: Where the numbers come from.
-    """
-
-    title: str
-    tables: Sequence[TablePage]
-    tasks: Sequence[TaskResults]
-    provenance: Provenance
-    notes: Notes = field(default_factory=Notes)
-    results: Sequence[Table] = ()
-    remark: str = ""
-    figures: Sequence[Path] = ()
-    inspections: Sequence[Inspection] = ()
-    networks: Sequence[training.Network] = ()
-    costs: Callable[[TaskResults], Grid] | None = None
 
 
 def write_report(
@@ -85,7 +54,6 @@ def write_report(
     out: Path | None = None,
     *,
     crf: int = CRF,
-    metrics: Sequence[MetricFacts] | None = None,
 ) -> Path:
     """Writes the report of a run as one folder of static files that needs no server.
 
@@ -97,7 +65,6 @@ def write_report(
         out: The folder to write; an earlier report there is replaced when the new one is whole.
             None: the run's own.
         crf: Constant rate factor of the videos, 0 (lossless) to 51.
-        metrics: Facts of the metrics in order; None: all of the run's.
 
     Returns:
         `<out>/index.html`.
@@ -105,48 +72,20 @@ def write_report(
     Raises:
         DicfaceError: A file of the run cannot be read, or `out` is a folder that is no report.
     """
-    tables, notes = read_tables(run.tables, run.partial_tables), Notes()
-    networks = cost.trained_networks(run.networks)
-    contents = Contents(
-        title=f"DicFace report: {run.folder.resolve().name}",
-        tables=[
-            page
-            for path, table in tables.items()
-            for page in table_pages(
-                table, path.parent, notes, is_partial=path.parent == run.partial_tables
-            )
-        ],
-        notes=notes,
-        results=list(tables.values()),
-        tasks=read_tasks(run, list(tables.values())),
-        figures=sorted(run.figures.glob("*.png"), key=lambda path: natural(path.stem)),
-        inspections=read_inspections(run.inspection("any").parent),
-        networks=training.read_networks(run.networks),
-        costs=lambda task: cost.cost_grid(task, networks, run),
-        provenance=read_provenance(run.folder),
-        remark=run.config.remark,
-    )
-    metrics = measured(run.config) if metrics is None else metrics
-    return write_pages(contents, out or run.report, crf=crf, metrics=metrics)
+    return write_pages(of_run(run), out or run.report, crf=crf)
 
 
-def write_pages(
-    contents: Contents,
-    out: Path,
-    *,
-    crf: int = CRF,
-    metrics: Sequence[MetricFacts] | None = None,
-) -> Path:
+def write_pages(contents: Contents, out: Path, *, crf: int = CRF) -> Path:
     """Writes the pages of any contents; otherwise as `write_report`."""
-    metrics = list(METRICS.values()) if metrics is None else metrics
     out = Path(out)
     tasks, tables = contents.tasks, contents.tables
     costs = {task.id: contents.costs(task) for task in tasks if contents.costs}
     with _whole_folder(out) as folder:
         shutil.copytree(STATIC, folder / "assets")
-        _copy([file for page in tables for file in page.files], folder / "tables")
+        for page in tables:
+            _copy(page.files, folder / page.place)
         looks = charts.page_looks(contents.results, tasks)
-        site = Pages(contents.title, folder, tasks, _preferred(tables), metrics, looks)
+        site = Pages(contents.title, folder, tasks, _preferred(tables), contents.metrics, looks)
         site.write_clips(crf)
         opened = opening.opening(contents.results, tasks, folder)
         site.write(
@@ -194,8 +133,13 @@ def _copy(files: Sequence[Path], folder: Path) -> None:
 def _copy_figures(pictures: Sequence[Path], folder: Path) -> list[Figure]:
     figures = []
     for png in pictures:
-        pdf, text = png.with_suffix(".pdf"), png.with_suffix(".txt")
-        _copy([path for path in (png, pdf) if path.is_file()], folder)
+        text, files = png.with_suffix(".txt"), {}
+        for kind, end in FIGURE_FILES.items():
+            path = png.with_name(f"{png.stem}{end}")
+            if path.is_file():
+                files[kind] = path.name
+                _copy([path], folder)
+        _copy([png], folder)
         with Image.open(png) as image:
             width, height = image.size
         name = re.sub(r"(?<=[a-z])(?=\d)", " ", png.stem.replace("_", " "))
@@ -203,7 +147,7 @@ def _copy_figures(pictures: Sequence[Path], folder: Path) -> list[Figure]:
             Figure(
                 name=name[:1].upper() + name[1:],
                 png=png.name,
-                pdf=pdf.name if pdf.is_file() else "",
+                files=files,
                 width=width,
                 height=height,
                 caption=text.read_text(encoding="utf-8").strip() if text.is_file() else "",

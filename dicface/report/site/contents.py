@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -38,6 +39,7 @@ class System:
         scores: `metrics.parquet`; empty where it was not scored.
         frames: `frames.parquet`; empty where there is none.
         weights: sha256 of the weights it ran on.
+        metrics: File of `scores`; None where there is none.
         landmarks: `landmarks.npz`; None where there is none.
     """
 
@@ -48,6 +50,7 @@ class System:
     scores: pd.DataFrame
     frames: pd.DataFrame
     weights: tuple[str, ...] = ()
+    metrics: Path | None = None
     landmarks: Path | None = None
 
     def value(self, clip: str, metric: str) -> tuple[float, str]:
@@ -69,6 +72,7 @@ class TaskResults:
         absent: Label of a method that the tables name and the folder lacks -> reason.
         remarks: What is wrong in the folder, in sentences.
         has_truth: Whether there is one to show.
+        title: Name for readers; "": that of its kind.
     """
 
     id: str
@@ -77,6 +81,7 @@ class TaskResults:
     absent: Mapping[str, str]
     remarks: tuple[str, ...]
     has_truth: bool = True
+    title: str = ""
 
     @property
     def clips(self) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ class TaskResults:
     @property
     def name(self) -> str:
         """Name for readers."""
-        return task_name(self.id)
+        return self.title or task_name(self.id)
 
 
 def read_tasks(run: Run, tables: Sequence[Table]) -> tuple[TaskResults, ...]:
@@ -134,8 +139,8 @@ def task_name(task: str) -> str:
     return TASKS[task].title if task in TASKS else task
 
 
-def read_scores_of(results: Results) -> dict[str, pd.DataFrame]:
-    """`scores` and `frames` of a `System`; empty where there are none.
+def read_scores_of(results: Results) -> dict[str, Any]:
+    """`scores`, `frames`, `metrics` and `landmarks` of a `System`.
 
     Raises:
         MetricError: A file cannot be read.
@@ -146,12 +151,9 @@ def read_scores_of(results: Results) -> dict[str, pd.DataFrame]:
         "frames": read_frame_rows(frames)
         if frames.is_file()
         else pd.DataFrame(columns=[*FRAME_COLUMNS]),
+        "metrics": scores if scores.is_file() else None,
+        "landmarks": results.landmarks if results.landmarks.is_file() else None,
     }
-
-
-def landmarks_of(results: Results) -> Path | None:
-    """Its `landmarks.npz`, if it is there."""
-    return results.landmarks if results.landmarks.is_file() else None
 
 
 def _task(run: Run, task: str, truths: Mapping[str, Path], tables: Sequence[Table]) -> TaskResults:
@@ -194,7 +196,6 @@ def _system(
         clips={clip: own[clip] for clip in truths if clip in own},
         missing={clip: reasons.get(clip, NO_CLIP) for clip in truths if clip not in own},
         weights=tuple(map(str, (index.get("weights") or {}).values())),
-        landmarks=landmarks_of(Results(folder=folder)),
         **read_scores_of(Results(folder=folder)),
     )
 

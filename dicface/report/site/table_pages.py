@@ -46,6 +46,7 @@ class TablePage:
         parts: What it shows, in order.
         notes: Links to its notes.
         files: The files beside it, to download.
+        place: Folder of the report that gets them; below `tables`, of which source they are.
         is_partial: Whether the run broke off before all its rows were scored.
     """
 
@@ -54,12 +55,14 @@ class TablePage:
     parts: tuple[Part, ...]
     notes: tuple[Markup, ...]
     files: tuple[Path, ...]
+    place: str = "tables"
     is_partial: bool = False
 
     @property
     def short(self) -> str:
-        """Short name for links: "Table 1" of "Table 1. Blind …"."""
-        return _short(self.name, self.title)
+        """Short name for links: "Table 1" of "Table 1. Blind …", with its source if it has one."""
+        source = self.place.partition("/")[2]
+        return _short(self.name, self.title) + (f" ({source})" if source else "")
 
 
 def read_tables(folder: Path, partial: Path) -> dict[Path, Table]:

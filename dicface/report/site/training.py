@@ -1,13 +1,13 @@
 """Training curves: one small chart for each network and each quantity of its files.
 
-`stats.jsonl` is about training samples; `validation.jsonl`, which a training that looks at unseen
-faces writes at every checkpoint, about those.
+`stats.jsonl` is about training samples; `validation.jsonl`, written at every checkpoint, about
+clips or faces that no training sees. What both have is drawn in one chart.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ NOT_DRAWN = ("step", "learning_rate", "seconds")
 REFERENCES = ("blurred_", "input_")
 """Before a quantity's name: what it is compared with, the blurred truth or the input itself."""
 
+Points = Sequence[tuple[int, float]]
+"""Step and value."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -32,8 +35,9 @@ class Chart:
         quantity: Its name in `stats.jsonl`.
         path: Points as an SVG path, in `WIDTH` × `HEIGHT` units, y downwards.
         reference: The same of what it is compared with; "" for nothing.
+        unseen: The same of clips that no training sees; "" where nobody looked.
         low, high: Values at the lower and the upper edge, as text.
-        last: The last value, as text.
+        last: The last value, as text; behind it that of unseen clips.
         first_step, last_step: Steps at the left and right edge.
         logarithmic: Whether the vertical axis is.
     """
@@ -41,6 +45,7 @@ class Chart:
     quantity: str
     path: str
     reference: str
+    unseen: str
     low: str
     high: str
     last: str
@@ -53,7 +58,7 @@ class Chart:
 class Network:
     """A trained network: its folder's name, what `training.json` says, and its charts.
 
-    `unseen` are those of faces that no training sees.
+    `unseen` are those of what was measured on clips or faces alone that no training sees.
     """
 
     name: str
@@ -82,31 +87,34 @@ def read_facts(path: Path) -> dict[str, object]:
 
 
 def _network(folder: Path) -> Network:
-    unseen = folder / "validation.jsonl"
+    looks = folder / "validation.jsonl"
+    seen, unseen = _quantities(folder / "stats.jsonl"), _quantities(looks)
+    alone = {name: found for name, found in unseen.items() if name not in seen}
     return Network(
         name=folder.name,
         facts=read_facts(folder / "training.json"),
-        charts=_charts(folder / "stats.jsonl"),
-        unseen=_charts(unseen) if unseen.is_file() else (),
+        charts=tuple(_chart(n, found, unseen=unseen.get(n, ())) for n, found in seen.items()),
+        unseen=tuple(_with_references(alone)),
     )
 
 
-def _charts(path: Path) -> tuple[Chart, ...]:
-    """A chart of each quantity of a file of one JSON object a line."""
-    rows = read_steps(path)
+def _quantities(path: Path) -> dict[str, Points]:
+    """Points of each quantity of a file of one JSON object a line; none without the file."""
+    rows = read_steps(path) if path.is_file() else []
     names = dict.fromkeys(key for row in rows for key in row if key not in NOT_DRAWN)
-    points = {name: found for name in names if (found := _points(rows, name))}
+    return {name: found for name in names if (found := _points(rows, name))}
+
+
+def _with_references(points: Mapping[str, Points]) -> Iterator[Chart]:
     references = {
         name: f"{word}{name}" for word in REFERENCES for name in points if f"{word}{name}" in points
     }
-    return tuple(
-        _chart(name, found, points.get(references.get(name, ""), []))
-        for name, found in points.items()
-        if name not in references.values()
-    )
+    for name, found in points.items():
+        if name not in references.values():
+            yield _chart(name, found, points.get(references.get(name, ""), ()))
 
 
-def _points(rows: Sequence[Mapping[str, object]], name: str) -> list[tuple[int, float]]:
+def _points(rows: Sequence[Mapping[str, object]], name: str) -> Points:
     return [
         (int(row["step"]), float(row[name]))
         for row in rows
@@ -114,17 +122,16 @@ def _points(rows: Sequence[Mapping[str, object]], name: str) -> list[tuple[int, 
     ]
 
 
-def _chart(
-    quantity: str, points: Sequence[tuple[int, float]], reference: Sequence[tuple[int, float]]
-) -> Chart:
-    values = [value for _, value in (*points, *reference)]
+def _chart(quantity: str, points: Points, reference: Points = (), unseen: Points = ()) -> Chart:
+    everything = (*points, *reference, *unseen)
+    values = [value for _, value in everything]
     low, high = min(values), max(values)
     logarithmic = low > 0 and high / low > LOG_RATIO
     scale = math.log if logarithmic else float
     bottom, top = scale(low), scale(high)
-    first, last = points[0][0], points[-1][0]
+    first, last = min(everything)[0], max(everything)[0]
 
-    def path(drawn: Sequence[tuple[int, float]]) -> str:
+    def path(drawn: Points) -> str:
         marks = []
         for step, value in drawn:
             x = WIDTH * (step - first) / ((last - first) or 1)
@@ -137,9 +144,10 @@ def _chart(
         quantity=quantity,
         path=path(points),
         reference=path(reference),
+        unseen=path(unseen),
         low=f"{low:.3g}",
         high=f"{high:.3g}",
-        last=f"{points[-1][1]:.4g}",
+        last=", unseen ".join(f"{found[-1][1]:.4g}" for found in (points, unseen) if found),
         first_step=first,
         last_step=last,
         logarithmic=logarithmic,

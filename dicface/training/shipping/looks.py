@@ -6,7 +6,6 @@ Each look at the averaged weights writes a line to `<network>/validation.jsonl` 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dicface.base.files import atomic_path
-from dicface.base.reading import Array, is_there, read_packed
+from dicface.base.reading import Array, read_packed
 from dicface.config.networks import network
 from dicface.config.settings import Config
 from dicface.data.degradation.tasks import task_input
 from dicface.models import build
 from dicface.models.checkpoint import load_state
 from dicface.restoring.code_weights import code_numbers
-from dicface.runs.files import read_steps
 from dicface.training.clips import STILLS
 from dicface.training.shipping.numbers import (
     FaceSet,
@@ -34,6 +32,7 @@ from dicface.training.shipping.numbers import (
     outputs_of,
     to_tensor,
 )
+from dicface.training.unseen import write_look
 from dicface.weights.packages import lite_distance
 
 COLUMNS = 12
@@ -109,12 +108,7 @@ class Look:
         """See `dicface.training.loop.Watch`."""
         load_state(self.network, state, f"{self.stage}, step {step}")
         numbers, restored = look_at(self.network, self.stage, self.unseen, self.distance)
-        path = self.folder / "validation.jsonl"
-        # A training that resumed, or started again, takes some looks a second time.
-        looks = [look for look in read_steps(path) if look["step"] < step] if is_there(path) else []
-        looks.append({"step": step, "seconds": round(seconds), **numbers})
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(f"{json.dumps(look)}\n" for look in looks))
+        write_look(self.folder, step, seconds, numbers)
         write_picture(
             self.folder / "pictures" / f"step_{step:06d}.png",
             [self.unseen.truth, restored, self.unseen.faces(degraded=self.stage != "vqgan").inputs],

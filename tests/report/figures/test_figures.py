@@ -26,7 +26,7 @@ from dicface.report.figures.grid import choose_rows
 from dicface.report.figures.landmark_error import landmark_errors
 from dicface.report.figures.landmarks import five_points, to_frame_px, true_face
 from dicface.report.figures.slices import temporal_slice, true_eye_column
-from dicface.report.figures.style import TEXT_WIDTH
+from dicface.report.figures.style import BOTH_WIDTHS, COLUMN_WIDTH, TEXT_WIDTH, look
 from dicface.report.looks import known_looks, looks_of
 from dicface.video.clips import write_clip
 
@@ -105,6 +105,15 @@ def test_figures_have_the_width_of_the_page_embedded_fonts_and_a_caption(
 ):
     drawn = figures.draw_slices(columns, scores, run / "Input" / "landmarks.npz", tmp_path / "f.7")
     assert (drawn.pdf.name, drawn.png.name) == ("f.7.pdf", "f.7.png")
+    assert {path.name for path in drawn.files} == {path.name for path in tmp_path.iterdir()}
+    for name, width in (("f.7", TEXT_WIDTH), ("f.7_column", COLUMN_WIDTH)):
+        svg = (tmp_path / f"{name}.svg").read_text()
+        assert f'width="{72 * width:g}pt"' in svg
+        # Letters are outlines: no font is asked for.
+        assert "<text" not in svg
+        assert "font-family" not in svg
+        pdf = (tmp_path / f"{name}.pdf").read_bytes()
+        assert f"/MediaBox [ 0 0 {72 * width:g} ".encode() in pdf
     with Image.open(drawn.png) as image:
         assert image.width == round(300 * TEXT_WIDTH)
         assert image.info["dpi"][0] == pytest.approx(300, abs=0.1)
@@ -135,8 +144,9 @@ def test_figures_repeat_bit_for_bit_in_another_process(run, tmp_path):
         environment = os.environ | {"PYTHONHASHSEED": name}
         command = [sys.executable, "-c", DRAW, str(run), str(tmp_path / name)]
         subprocess.run(command, check=True, env=environment)
-    names = {f"{figure}.{suffix}" for figure in ("grid", "errors") for suffix in ("pdf", "png")}
-    assert {path.name for path in (tmp_path / "0").iterdir()} > names
+    ends = (".pdf", ".png", ".svg", "_column.pdf", "_column.svg", ".txt")
+    names = {f"{figure}{end}" for figure in ("grid", "errors") for end in ends}
+    assert {path.name for path in (tmp_path / "0").iterdir()} == names
     for name in names:
         first, again = (tmp_path / folder / name for folder in ("0", "1"))
         assert first.read_bytes() == again.read_bytes(), name
@@ -179,17 +189,31 @@ def test_every_number_of_a_row_is_the_psnr_of_the_very_frame_shown(tmp_path, sco
         assert row.psnr == (pytest.approx(psnr(truth + np.uint8(offset), truth)),)
 
 
+def test_a_map_of_errors_is_light_where_there_is_none_and_ends_at_its_scale():
+    truth = np.full((1, 4, 3), 100, np.uint8)
+    shown = truth + np.array([0, 1, 64, 120], np.uint8)[None, :, None]
+    none, little, end, beyond = grid.error_map(shown, truth)[0].astype(int).sum(axis=-1)
+    assert none > little > end == beyond
+    # Green is most of luma, blue the least of it.
+    by_channel = [
+        grid.error_map(truth + 30 * np.eye(3, dtype=np.uint8)[channel], truth)[0, 0].sum()
+        for channel in range(3)
+    ]
+    assert by_channel[1] < by_channel[0] < by_channel[2]
+
+
 LONG = "Clip+8vcxTHoDadk+P3+C0+F27918-28036"
 
 
 @pytest.fixture
 def captured(monkeypatch):
-    """The figures that were to be saved, in a list."""
+    """The figures that were to be saved, in a list: each for a page, then for a column."""
     found = []
 
-    def keep(figure, path, caption):
-        found.append(figure)
-        return Drawn(pdf=path, png=path, caption=caption)
+    def keep(build, path, caption, *, widths=BOTH_WIDTHS):
+        with look():
+            found.extend(build(width) for width in widths)
+        return Drawn(pdf=path, png=path, caption=caption, files=())
 
     for module in (curves, grid, landmark_error, slices):
         monkeypatch.setattr(module, "save", keep)
@@ -240,15 +264,18 @@ def test_no_text_of_a_grid_is_cut_off_small_or_on_another(
     table["clip"] = LONG + table["clip"]
     table.to_parquet(tmp_path / "metrics.parquet")
     drawn = figures.draw_grid(places, tmp_path / "metrics.parquet", tmp_path / "grid")
-    names, problems = texts_and_problems(captured[0])
-    assert problems == []
-    assert names.count("(a)") == -(-num_columns // 8)
-    assert sum(name.endswith(" dB") for name in names) == 3 * (num_columns - 1)
-    assert {label.replace(" ", "") for label in labels} <= {"".join(n.split()) for n in names}
+    for figure, most, beside in zip(captured, BOTH_WIDTHS, (8, 5), strict=True):
+        names, problems = texts_and_problems(figure)
+        assert problems == []
+        assert names.count("(a)") == -(-num_columns // beside)
+        assert sum(name.endswith(" dB") for name in names) == 3 * (num_columns - 1)
+        # One scale of the errors a row.
+        assert sum(n.split() == "Error, 0 to 64 levels".split() for n in names) == 3
+        assert {label.replace(" ", "") for label in labels} <= {"".join(n.split()) for n in names}
+        width, height = figure.get_size_inches()
+        assert width <= most + 1e-9
+        assert height <= 9.5 or num_columns > beside
     assert f"Rows: (a) clip {LONG}a, frame 3, eyes; (b) clip {LONG}b, frame 3, " in drawn.caption
-    width, height = captured[0].get_size_inches()
-    assert width <= TEXT_WIDTH + 1e-9
-    assert height <= 9.5 or num_columns > 11
 
 
 def test_no_text_of_the_slices_is_cut_off_or_on_another(run, scores, tmp_path, captured):
@@ -256,7 +283,11 @@ def test_no_text_of_the_slices_is_cut_off_or_on_another(run, scores, tmp_path, c
     columns = {"Input": run / "Input", **dict.fromkeys(labels, run / "DicFace")}
     columns["Truth"] = run / "Truth"
     figures.draw_slices(columns, scores, run / "Input" / "landmarks.npz", tmp_path / "slices")
-    assert texts_and_problems(captured[0])[1] == []
+    for figure in captured:
+        names, problems = texts_and_problems(figure)
+        assert problems == []
+        # The input alone has scores here.
+        assert [name for name in names if "TLME" in name] == ["Frame\nTLME 2.000 px"]
 
 
 def test_no_text_of_a_legend_is_cut_off(run, scores, tmp_path, captured):
@@ -318,11 +349,11 @@ def test_column_goes_through_the_true_left_eye(run):
     assert true_eye_column(run / "Input" / "landmarks.npz", "a", SIZE) in (11, 12)
 
 
-def test_landmark_errors_are_squared_distances_of_the_five_points(run):
+def test_landmark_errors_are_distances_of_the_five_points(run):
     for label, offset in OFFSETS.items():
         errors = landmark_errors(run / label / "landmarks.npz", "c")
         assert errors.shape == (FRAMES, 5)
-        assert errors == pytest.approx(np.full((FRAMES, 5), offset**2), abs=1e-2)
+        assert errors == pytest.approx(np.full((FRAMES, 5), offset), abs=1e-4)
 
 
 def test_five_points_are_eye_centres_nose_and_mouth_corners():

@@ -31,15 +31,17 @@
     return ahead + (equal + 1) / 2;
   });
 
-  const ranked = metrics.map(({ id, high }) =>
-    [null, ...draws].map((draw) => ranks(rows.map((row) => mean(row.values[id], draw)), high)));
+  // Only who opens this part waits for it.
+  let known = null;
+  const ranked = () => (known ??= metrics.map(({ id, high }) =>
+    [null, ...draws].map((draw) => ranks(rows.map((row) => mean(row.values[id], draw)), high))));
 
   // A row without a value of a metric that counts has no place.
   const score = (weights, turn) => rows.map((_, row) => {
     let [sum, total] = [0, 0];
     for (const [index, weight] of weights.entries()) {
       if (weight === 0) continue;
-      const rank = ranked[index][turn][row];
+      const rank = ranked()[index][turn][row];
       if (rank === null) return null;
       sum += weight * rank;
       total += weight;
@@ -97,8 +99,8 @@
     history.replaceState(null, "", KEY + weights.join(","));
     show();
   });
-  addEventListener("hashchange", () => { read(); show(); });
+  part.addEventListener("toggle", () => part.open && show());
+  addEventListener("hashchange", () => { read(); if (part.open) show(); });
   part.hidden = false;
   read();
-  show();
 })();
