@@ -16,7 +16,7 @@ from dicface.report.figures.style import (
     new_figure,
     save,
 )
-from dicface.report.looks import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
+from dicface.report.looks import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from dicface.restoring.code_weights import CodeWeights, read_code_weights
 
 HEIGHT = 2.3
@@ -96,11 +96,12 @@ def draw_spread(weights: str | Path, path: str | Path, *, label: str = "") -> Dr
         axis.fill_between(rank, *band, color=GREEN, alpha=0.3, lw=0, label="± 1 sd over positions")
         mean = f"Mean, {label}" if label else "Mean"
         axis.plot(rank, _positive(found.mean), color=VERMILLION, label=mean)
-        own = ""
+        own = " Dotted: weights as drawn, sorted, of which the paper's figure is made."
+        axis.plot(rank, _positive(found.drawn), color=BLACK, ls=":", label="Drawn")
         if np.isfinite(found.dirichlet_variance).all():
             within = np.sqrt(found.dirichlet_variance)
             axis.plot(rank, _positive(within), color=BLUE, ls="--", label="sd of Dir(α̂)")
-            own = " Dashed: standard deviation of a draw from the predicted Dir(α̂), closed form."
+            own += " Dashed: standard deviation of a draw from the predicted Dir(α̂), closed form."
         axis.set(xscale="log", yscale="log", xlim=(1, len(rank)))
         axis.set(xlabel="Rank of the code", ylabel="Weight")
         axis.legend()

@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 from dicface.base.errors import MetricError
 from dicface.report.figures.chosen import (
     check_alike,
+    choose_clips,
     clip_paths,
     clip_scores,
     in_every_folder,
-    middle_clip,
+    row_letter,
+    rows_in_words,
 )
 from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
 from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
 from dicface.report.figures.style import TEXT_WIDTH, Drawn, look, save
 from dicface.report.looks import VERMILLION
 from dicface.video.clips import read_frames
+
+NUM_ROWS = 3
+"""Clips that are shown: with little, middling and much trouble over time."""
 
 PER_LINE = 6
 """Panels beside each other; more go into further lines."""
@@ -75,11 +80,11 @@ def draw_slices(
     landmarks: str | Path,
     path: str | Path,
 ) -> Drawn:
-    """Draws figure 7: the true frame with the column drawn on it, then a slice per heading.
+    """Draws figure 7: for each of some clips the true frame with the column, then all slices.
 
     Args:
         columns: Heading -> folder of clips; the first is the degraded input, the last the truth.
-        scores: `metrics.parquet` of the degraded input; it chooses the clip.
+        scores: `metrics.parquet` of the degraded input; it chooses the clips.
         landmarks: `landmarks.npz` of any method, for the true eye.
         path: Where to write, without suffix.
 
@@ -88,35 +93,40 @@ def draw_slices(
         MetricError: Scores or landmarks cannot be used, or no clip that every method has whole can
             be ordered.
     """
-    values = clip_scores(scores, "tlme")
-    clip, rule = middle_clip(*in_every_folder(values, columns, "tlme"), "tlme")
-    num_frames, _, size = check_alike(columns, clip)
-    column = true_eye_column(landmarks, clip, size)
-    paths = clip_paths(columns, clip)
-    middle = num_frames // 2
-    shown = next(islice(read_frames(paths[-1]), middle, None))
+    values, which = in_every_folder(clip_scores(scores, "tlme"), columns, "tlme")
+    chosen = choose_clips(values, NUM_ROWS)
     per_line = min(PER_LINE, len(columns) + 1)
     lines = -(-(len(columns) + 1) // per_line)
     cell = (TEXT_WIDTH - 2 * MARGIN + GAP) / per_line - GAP
-    headings, size_pt = wrapped((f"Truth, frame {middle}", *columns), cell)
+    headings, size_pt = wrapped(("Truth", *columns), cell)
     head = text_height(headings, size_pt)
     step = head + cell + FOOT
+    rows = []
     with look():
-        figure = Figure(figsize=(TEXT_WIDTH, lines * step))
-        for number, heading in enumerate(headings):
-            x = MARGIN + number % per_line * (cell + GAP)
-            axis = axes_at(figure, x, number // per_line * step + head, cell, cell)
-            axis.set_title(heading, pad=2, fontsize=size_pt, linespacing=1)
-            if number == 0:
-                show(axis, shown, blend=False)
-                axis.axvline(column, color=VERMILLION, lw=0.9)
-                continue
-            show(axis, temporal_slice(paths[number - 1], column), blend=False)
-            axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-            axis.set_xlabel("Frame", labelpad=1, fontsize=7)
+        figure = Figure(figsize=(TEXT_WIDTH, len(chosen) * lines * step))
+        for row, clip in enumerate(chosen):
+            num_frames, _, size = check_alike(columns, clip)
+            column = true_eye_column(landmarks, clip, size)
+            paths = clip_paths(columns, clip)
+            rows.append((clip, num_frames // 2, f"x = {column} of {size} px"))
+            shown = [next(islice(read_frames(paths[-1]), num_frames // 2, None))]
+            shown += [temporal_slice(path, column) for path in paths]
+            for number, (heading, picture) in enumerate(zip(headings, shown, strict=True)):
+                x = MARGIN + number % per_line * (cell + GAP)
+                y = (row * lines + number // per_line) * step + head
+                axis = axes_at(figure, x, y, cell, cell)
+                letter = "" if number else f"{row_letter(row)} "
+                axis.set_title(letter + heading, pad=2, fontsize=size_pt, linespacing=1)
+                show(axis, picture, blend=False)
+                if number == 0:
+                    axis.axvline(column, color=VERMILLION, lw=0.9)
+                    continue
+                axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+                axis.set_xlabel("Frame", labelpad=1, fontsize=7)
         caption = (
-            f"The column through the eye (line in the first picture, x = {column} of {size} px: "
-            f"median over the frames of the true left eye) over all {num_frames} frames, time to "
-            f"the right, of clip {clip}: {rule}."
+            "The column through the eye (line in the first picture: median over the frames of the "
+            f"true left eye) over all frames, time to the right. Clips: the middle ones of "
+            f"{len(chosen)} equal shares of {which}, ordered by TLME of the input. "
+            f"{rows_in_words(rows)}"
         )
         return save(figure, path, caption)
