@@ -46,9 +46,35 @@ TASKS = {task.id: task for task in (BLIND, INPAINTING, COLORIZATION)}
 INPUT = "input"
 """The degraded clips themselves, which are scored like the results of a method."""
 
+TRUTH = "truth"
+"""The true clips themselves, where a table has a row of them, and of controls made of them."""
+
 HEADLINE = "dicface_trained"
 """The run's DicFace, which every ablation is compared with."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A table beside one of the paper's: the same rows, measured by other metrics.
+
+    Attributes:
+        id: Name of its file, of its folder, and of what one asks Snakemake for.
+        task: Id of the task whose rows it shows.
+        title: Heading.
+    """
+
+    id: str
+    task: str
+    title: str
+
+
+OVER_TIME = Panel(id="over_time", task=BLIND.id, title="Over time. Blind face-video restoration")
+
+BY_REGION = Panel(id="by_region", task=INPAINTING.id, title="Table 2 by region. Inpainting")
+IN_COLOUR = Panel(id="in_colour", task=COLORIZATION.id, title="Table 2 in colour. Colorization")
+
+PANELS = {panel.id: panel for panel in (OVER_TIME, BY_REGION, IN_COLOUR)}
+"""Id -> panel; `dicface.metrics.PANEL_METRICS` says what each measures."""
 
 WILD = "wild"
 """The table of a run on the user's degraded videos, and what one asks Snakemake for."""
@@ -59,7 +85,13 @@ MEAN_OF_5 = "_mean5"
 FROZEN = "_frozen"
 """Likewise: the first frame of what it restored, again and again."""
 
-CONTROLS = (MEAN_OF_5, FROZEN)
+BLURRED = "_blurred"
+"""Likewise: each frame blurred."""
+
+SHUFFLED = "_shuffled"
+"""Likewise: its frames in a drawn order."""
+
+CONTROLS = (MEAN_OF_5, FROZEN, BLURRED, SHUFFLED)
 
 
 def controlled(method: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dicface.base.names import INPUT, controlled
+from dicface.base.names import INPUT, TRUTH, controlled
 from dicface.config.fields import WrongValueError, one_of, shown
 from dicface.config.model import DiscriminatorSettings, check_aggregation
 from dicface.config.networks import (
@@ -62,6 +62,8 @@ def _check_data(config: Config) -> None:
         raise WrongValueError(
             "degradation.scale", found, f"at most half of data.size = {data.size}, {most}"
         )
+    if config.masks and config.takes_released_inputs:
+        raise WrongValueError("masks", config.masks, '"", as the released inputs have their masks')
     chosen = {"source": data.test.source, "layout": data.test.layout}
     wanted = {"source": "folder", "layout": "released_test"}
     if data.test.test_set == "released" and chosen != wanted:
@@ -77,7 +79,7 @@ def check_names(config: Config) -> None:
     """
     networks = (*STAGES, *config.variants)
     for name, variant in config.variants.items():
-        if name in (INPUT, *STAGES, *TRAINED_METHODS) or controlled(name):
+        if name in (INPUT, TRUTH, *STAGES, *TRAINED_METHODS) or controlled(name):
             raise WrongValueError("variants", name, "a name that no stage and no method has")
         one_of(f"variants.{name}.of", variant.of, networks)
         line = [name]
@@ -207,7 +209,7 @@ def _check_rows(config: Config) -> None:
             if found.stage not in METHOD_OF_STAGE:
                 expected = f"variants of {' or '.join(METHOD_OF_STAGE)}, which restore"
                 raise WrongValueError(table, method, expected)
-    taken = {INPUT, *TRAINED_METHODS, *config.variants}
+    taken = {INPUT, TRUTH, *TRAINED_METHODS, *config.variants}
     declared = (methods for key, (_, methods) in rows.items() if not key.startswith("methods"))
     taken |= {method for methods in declared for method in methods}
     for number, each in enumerate(config.methods):

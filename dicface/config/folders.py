@@ -11,7 +11,7 @@ from typing import Any
 from dicface.base.errors import ConfigError
 from dicface.config.fields import overlay
 
-OF_USER = ("test_clips", "wild_clips")
+OF_USER = ("test_clips", "wild_clips", "masks")
 """Those that a command line names most often, where a folder may be called 2024."""
 
 KEYS = (

@@ -235,6 +235,7 @@ class Resources(Settings):
     code_weights: Changes[RuleResources] = _of_rule("Analysing how a network weighs its codes.")
     inspect: Changes[RuleResources] = _of_rule("Looking inside a network.")
     score: Changes[RuleResources] = _of_rule("Scoring a method.")
+    panel: Changes[RuleResources] = _of_rule("Scoring the rows of a table beside the paper's.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,6 +328,11 @@ class Config(Settings):
     wild_clips: Text = setting(
         "Folder of your own degraded videos, which are restored as they are, without a truth "
         '(docs/wild.md); "" for none.'
+    )
+    masks: Text = setting(
+        "Folder of your own masks for inpainting, `<clip>.png` or a clip of masks, white where "
+        'pixels are missing, as large as the aligned clips; "" draws them (docs/degradation.md).',
+        "",
     )
     results: SafePath = setting("Folder that all results go to.")
     device: Device = setting("Where networks run.")

@@ -11,11 +11,15 @@ from dicface.base.files import digest_of_names
 from dicface.base.names import (
     BLIND,
     COLORIZATION,
+    CONTROLS,
     FROZEN,
     HEADLINE,
     INPAINTING,
     INPUT,
     MEAN_OF_5,
+    OVER_TIME,
+    TASKS,
+    TRUTH,
     controlled,
 )
 from dicface.base.reading import Own, read_yaml
@@ -50,7 +54,15 @@ IN_A_COLUMN = "_column"
 LONGEST_NAME = 40
 """Letters of the rows in the file name of a table of chosen rows; of more rows, a digest."""
 
-FIGURES = (*TASK_OF_GRID, "figure6", "figure7", "figure8a", "figure8b", "training_curves")
+#: Figure of clips or landmarks -> its task; Figures 6 and 7 are the paper's of blind restoration,
+#: and the same of the other tasks.
+TASK_OF_FIGURE = TASK_OF_GRID | {
+    f"{figure}{'' if task == BLIND.id else f'_{task}'}": task
+    for figure in ("figure6", "figure7")
+    for task in TASKS
+}
+
+FIGURES = (*TASK_OF_FIGURE, "figure8a", "figure8b", "training_curves")
 
 
 def rows_of_tables(config: Config) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -111,6 +123,12 @@ def wild_rows(config: Config) -> tuple[str, ...]:
     """
     controls = (INPUT, f"{INPUT}{MEAN_OF_5}", f"{INPUT}{FROZEN}")
     return tuple(dict.fromkeys((*config.table1, *added_methods(config, BLIND.id), *controls)))
+
+
+def truth_rows(panel: str) -> tuple[str, ...]:
+    """Returns the rows of the truth, and of controls made of it, in a table beside the paper's."""
+    kinds = ("", *CONTROLS) if panel == OVER_TIME.id else ()
+    return tuple(f"{TRUTH}{kind}" for kind in kinds)
 
 
 def method_network(config: Config, method: str) -> str | None:

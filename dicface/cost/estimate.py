@@ -16,7 +16,10 @@ from dicface.jobs import JOBS
 
 #: What to say of a device that is none of the table's GPUs.
 _RATED = {"cpu": "", "mps": " (at the rates of a CPU)"}
-TARGETS = ("table1", "table2", "table3", "table4", "ablations", "figures", "report", "all")
+TARGETS = (
+    *("table1", "over_time", "table2", "table3", "table4", "ablations", "figures", "report"),
+    "all",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from dicface.workflow.plan import Plan
 #: Where `device` is cuda and nobody names one.
 DEFAULT_GPU = "a100"
 #: Rules that work in as many processes as they get cores.
-_SHARED_OUT = ("render_clips", "render_stills", "analyse_truth")
+_SHARED_OUT = ("render_clips", "render_stills", "analyse_truth", "panel")
 _FLOAT32 = 4
 _FLOAT16 = 2
 #: A checkpoint holds parameters, Adam's two moments and the moving average.
@@ -224,6 +224,13 @@ class Model:
         self._metrics("score", work)
         work.disk += self.sizes.test.frames * self._rate(work, "disk.scores").value
 
+    def _panel(self, job: Job, work: _Work) -> None:
+        panel = job.wildcards["panel"]
+        frames = self.sizes.test.frames * len(self.plan.scored_in(panel))
+        self._spend(work, "metrics.start", 1)
+        self._spend(work, f"panel.{panel}", frames)
+        work.disk += frames * self._rate(work, "disk.scores").value
+
     def _metrics(self, what: str, work: _Work) -> None:
         frames, size = self.sizes.test.frames, self.plan.config.data.size
         self._spend(work, "metrics.start", 1)
@@ -314,6 +321,7 @@ _RULES: dict[str, Callable[[Model, Job, _Work], None]] = {
     "analyse_truth": Model._analyse,
     "noise_floor": Model._noise_floor,
     "score": Model._score,
+    "panel": Model._panel,
     "table": Model._table,
     "code_weights": Model._code_weights,
     "inspect": Model._inspect,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dicface.base.files import digest_of
+from dicface.base.names import INPAINTING
 from dicface.config.settings import Config
 from dicface.data.datasets.layouts import Layout, read_layout
 from dicface.data.datasets.released_set import import_released_inputs, import_released_truth
+from dicface.data.degradation.masks import white_of
 from dicface.data.degradation.sets import degrade_set
 from dicface.data.degradation.tasks import task_input
 from dicface.faces.importer import import_folder
+from dicface.provenance.kept import kept
+from dicface.video.clips import frame_rate, list_clips, read_frames, write_clip
+from dicface.video.masks import FOLDER as MASKS
+from dicface.video.masks import as_picture
 
 WILD_MIN_FRAMES = 5
 """A window of DicFace, and what a track needs to be split into motion and jitter."""
@@ -92,8 +99,20 @@ def make_inputs(config: Config, task: str, clips: Path, out: Path) -> None:
     """
     if config.takes_released_inputs:
         import_released_inputs(_layout(config), task, clips, out, size=config.data.size)
+        if task == INPAINTING.id:
+            _masks_of_inputs(out)
     else:
         degrade_set(clips, out, task_input(config, task), seed_name=config.degradation_seed_name)
+
+
+def _masks_of_inputs(inputs: Path) -> None:
+    """Writes the masks of released inputs, of which none is published: what is white is missing."""
+    for clip, path in list_clips(inputs).items():
+        masks = inputs / MASKS
+        with kept(masks, clip, {"input": digest_of(path)}, f"{clip}.mkv") as piece:
+            if piece.todo:
+                white = (as_picture(white_of(frame)) for frame in read_frames(path))
+                write_clip(masks / f"{clip}.mkv", white, frame_rate(path))
 
 
 def _layout(config: Config) -> Layout:

@@ -18,6 +18,7 @@ from dicface.jobs.import_wild import ImportWild
 from dicface.jobs.inspect import Inspect
 from dicface.jobs.job import Job
 from dicface.jobs.noise_floor import NoiseFloor
+from dicface.jobs.panel import Panel
 from dicface.jobs.render_clips import RenderClips
 from dicface.jobs.render_stills import RenderStills
 from dicface.jobs.report_pages import ReportPages
@@ -47,6 +48,7 @@ JOBS: dict[str, type[Job]] = {
         ImportResults,
         AnalyseTruth,
         Score,
+        Panel,
         NoiseFloor,
         CodeWeights,
         Inspect,

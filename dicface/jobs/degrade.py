@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base import names
+from dicface.base.files import stamp_of_folder
 from dicface.config.settings import TASKS
 from dicface.jobs.files import released_inputs, true_clips
 from dicface.jobs.job import Job, wildcard
@@ -22,7 +23,9 @@ class Degrade(Job):
 
     name = "degrade"
     kind = "inputs"
-    leaves = (RECORDS_FILE, "*.mkv")
+    # 2: the codec's own frames, or the masks, lie beside the inputs.
+    algorithm = 2
+    leaves = (RECORDS_FILE, "*.mkv", "*/*.mkv")
     card = staticmethod(inputs_card)
 
     task: str = wildcard(", ".join(TASKS))
@@ -46,6 +49,8 @@ class Degrade(Job):
         if config.takes_released_inputs:
             return {"task": self.task, "test_set": "released"}
         settings = self.run.raw[section] if section else {}
+        if config.masks and self.task == names.INPAINTING.id:
+            settings = {"masks": config.masks, "files": stamp_of_folder(config.masks)}
         return {"task": self.task, "seed": config.degradation_seed_name, **settings}
 
     def work(self) -> None:

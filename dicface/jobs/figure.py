@@ -15,7 +15,7 @@ from dicface.config.systems import (
     COLUMNS_OF_GRID,
     FIGURES,
     IN_A_COLUMN,
-    TASK_OF_GRID,
+    TASK_OF_FIGURE,
     method_network,
 )
 from dicface.jobs.job import Job, wildcard
@@ -78,7 +78,7 @@ class Figure(Job):
             return [run.network(stage).weights for stage in trained_stages(run.config)]
         if self.figure in ("figure8a", "figure8b"):
             return [run.code_weights(network) for network in self.networks()]
-        task = TASK_OF_GRID.get(self.figure, BLIND.id)
+        task = TASK_OF_FIGURE[self.figure]
         scores = [run.results(task, each).metrics for each in plan.methods_shown(self.figure)]
         return [*scores, run.truth_index]
 
@@ -99,7 +99,7 @@ class Figure(Job):
             return {"columns": {head: name for head, name in columns.items() if name in shown}}
         if self.figure in ("figure8a", "figure8b"):
             return rows_of(self.run, "table3")
-        is_table1 = TASK_OF_GRID.get(self.figure, BLIND.id) == BLIND.id
+        is_table1 = TASK_OF_FIGURE[self.figure] == BLIND.id
         return rows_of(self.run, "table1" if is_table1 else "table2")
 
     def work(self) -> None:

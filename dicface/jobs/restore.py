@@ -14,6 +14,7 @@ from dicface.config.systems import made_elsewhere, method_class, method_network,
 from dicface.jobs.files import found
 from dicface.jobs.job import ANY, Job, wildcard
 from dicface.methods import create
+from dicface.runs.results import LOW_RESOLUTION
 from dicface.workflow.plan import Plan
 
 if TYPE_CHECKING:
@@ -72,14 +73,30 @@ class Restore(Job):
 
         method, results = self._method(), self.run.results(self.task, self.method)
         clips = restore_set(method, self.run.inputs(self.task), results.folder)
-        write_json(results.index, {**method.fingerprint(), "clips": sorted(clips)})
+        reads = self._enlarges(method)
+        write_json(results.index, {**method.fingerprint(), **reads, "clips": sorted(clips)})
 
     def reads(self) -> Mapping[str, Iterable[Path]]:
         """Inputs and weights."""
         method = self._method()
         weights = () if method.missing_weights() else method.weights_files()
-        clips = found(self.run.inputs(self.task), "*.mkv", "degradation.parquet")
-        return {"clips": clips, "weights": weights}
+        inputs = self.run.inputs(self.task)
+        clips = found(inputs, "*.mkv", "degradation.parquet")
+        small = found(inputs, f"{LOW_RESOLUTION}/*.mkv") if method.facts.scale > 1 else []
+        role = {LOW_RESOLUTION: small} if small else {}
+        return {"clips": clips, **role, "weights": weights}
+
+    def _enlarges(self, method: Method) -> dict[str, str]:
+        """What a method that enlarges reads; empty for all others."""
+        from dicface.restoring.low_resolution import small_clip, what_is_read
+        from dicface.video.clips import list_clips
+
+        scale = method.facts.scale
+        if scale == 1:
+            return {}
+        inputs = list_clips(self.run.inputs(self.task)).values()
+        read = {what_is_read(small_clip(path, scale), scale): None for path in inputs}
+        return {"reads": "; ".join(read)}
 
     def seeds(self) -> Sequence[str]:
         """One name a frame."""

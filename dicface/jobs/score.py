@@ -5,14 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicface.config.settings import TASKS
 from dicface.jobs.files import found, measuring_weights, restored, true_clips
 from dicface.jobs.job import Job, wildcard
+from dicface.runs.folder import Run
 from dicface.runs.results import read_index, restored_clips
 from dicface.video.clips import list_clips
 from dicface.workflow.plan import Plan
+
+if TYPE_CHECKING:
+    from dicface.metrics.matching import Match
+
+
+def match_of(run: Run, task: str, method: str) -> Match:
+    """Which restored clip of a method belongs to which true one.
+
+    Raises:
+        ClipError: There is no clip, or a clip that the method's index lists is gone.
+    """
+    from dicface.metrics.matching import match_names
+
+    folder = run.results(task, method).folder
+    index = read_index(folder)
+    return match_names(
+        restored_clips(folder),
+        list_clips(run.truth),
+        unusable=index.get("unusable"),
+        notes=index.get("notes"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,23 +76,15 @@ class Score(Job):
 
     def work(self) -> None:
         """See `score_set`."""
-        from dicface.metrics.matching import match_names
         from dicface.metrics.protocol import EvaluationProtocol
         from dicface.metrics.scorer import score_set
 
-        config, folder = self.run.config, self.run.results(self.task, self.method).folder
-        index = read_index(folder)
-        match = match_names(
-            restored_clips(folder),
-            list_clips(self.run.truth),
-            unusable=index.get("unusable"),
-            notes=index.get("notes"),
-        )
+        config = self.run.config
         score_set(
             self.task,
             self.method,
-            match,
-            folder,
+            match_of(self.run, self.task, self.method),
+            self.run.results(self.task, self.method).folder,
             analysis_folder=self.run.analysis,
             protocol=EvaluationProtocol.resolve(
                 config.metrics.backbones, device=config.device, metrics=self.measured

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError
-from dicface.base.names import WILD
+from dicface.base.names import BLIND, PANELS, WILD
 from dicface.config.replicates import replicates_of
 from dicface.config.systems import inspected, wild_rows
 from dicface.jobs.job import Job, option, wildcard
@@ -28,6 +28,10 @@ def rows_of(run: Run, table: str) -> dict[str, Any]:
     if table == WILD:
         section, facts = list(wild_rows(run.config)), {"methods": raw["methods"]}
         rows = section
+    elif table in PANELS:
+        task = PANELS[table].task
+        rows = raw["table1"] if task == BLIND.id else raw["table2"].get(task, [])
+        section, facts = rows, {"methods": raw["methods"]}
     elif table in ("table1", "table2"):
         section, facts = raw[table], {"methods": raw["methods"]}
         tables = section.values() if table == "table2" else [section]
@@ -51,7 +55,10 @@ class Table(Job):
     name = "table"
     kind = "table"
 
-    table: str = wildcard("table1, table2, wild, or the file name of an ablation: appendix_<name>")
+    table: str = wildcard(
+        f"table1, table2, {', '.join(PANELS)}, wild, or the file name of an ablation: "
+        "appendix_<name>"
+    )
     undone: Sequence[tuple[str, str]] = option(
         "TASK/METHOD of rows that a run was to score and did not; they say why instead",
         (),
@@ -88,6 +95,8 @@ class Table(Job):
 
     def waits_for(self) -> list[Path]:
         """Scores of all rows that can run here, the noise floor, the paper's numbers."""
+        if self.declared in PANELS:
+            return [self.run.panel_index(self.declared)]
         scored = self.plan.scored_in(self.declared)
         metrics = [self.run.results(task, method).metrics for task, method in scored]
         if self.run.is_wild:

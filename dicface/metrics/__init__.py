@@ -1,6 +1,7 @@
 """The metrics: definitions, backbones, the scorer, the noise floor.
 
-`METRICS` are those of the paper's tables, `WITHOUT_TRUTH` those of clips that have no truth.
+`METRICS` are those of the paper's tables, `WITHOUT_TRUTH` those of clips that have no truth, and
+`PANEL_METRICS` those of the tables beside the paper's.
 
 A metric is one file here and one line below, see docs/add-a-metric.md. Importing this package, and
 reading the facts of a metric, loads no network and no torch.
@@ -12,6 +13,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from dicface.base.names import BY_REGION, IN_COLOUR, OVER_TIME
 from dicface.metrics.facts import FACE_SIZE, BackboneFacts, MetricFacts, load_class
 
 if TYPE_CHECKING:
@@ -49,6 +51,32 @@ LISTED_WITHOUT_TRUTH = {
 }
 """Metric -> its class, in the order of the columns: the input stands in the place of the truth."""
 
+LISTED_FOR_PANELS = {
+    "flow_error": "dicface.metrics.flow_error:FlowError",
+    "flicker_error": "dicface.metrics.flicker:FlickerError",
+    "ciede2000": "dicface.metrics.colour:ColourDifference",
+    "chroma_error": "dicface.metrics.colour:ChromaError",
+}
+"""Metric -> its class, of those that need a truth and stand in a panel alone."""
+
+LISTED_WITH_MASK = {
+    "psnr_masked": "dicface.metrics.regions:PsnrMasked",
+    "psnr_seam": "dicface.metrics.regions:PsnrSeam",
+    "psnr_known": "dicface.metrics.regions:PsnrKnown",
+    "psnr_composited": "dicface.metrics.regions:PsnrComposited",
+}
+"""Metric -> its class, of those that ask which pixels were missing."""
+
+PANEL_METRICS: dict[str, tuple[str, ...]] = {
+    OVER_TIME.id: (
+        *("tlme", "warping_error", "flow_error", "flicker_slow", "flicker_middle"),
+        *("flicker_fast", "flicker_error", "jitter", "shape_flicker", "identity_steps"),
+    ),
+    BY_REGION.id: ("psnr", "psnr_masked", "psnr_seam", "psnr_known", "psnr_composited"),
+    IN_COLOUR.id: ("psnr", "ciede2000", "chroma_error"),
+}
+"""Panel -> its metrics in the order of its columns; those of any list, here beside the truth."""
+
 
 def __getattr__(name: str) -> object:
     # At its first use, as it imports from here.
@@ -58,12 +86,13 @@ def __getattr__(name: str) -> object:
 
 
 def metric_class(name: str) -> type[Metric]:
-    """Returns the class of a metric of either list.
+    """Returns the class of a metric of any list.
 
     Raises:
         KeyError: No metric of that name is listed.
     """
-    return load_class(LISTED.get(name) or LISTED_WITHOUT_TRUTH[name])
+    listed = LISTED | LISTED_WITHOUT_TRUTH | LISTED_FOR_PANELS | LISTED_WITH_MASK
+    return load_class(listed[name])
 
 
 class _Metrics(Mapping[str, MetricFacts]):
@@ -124,6 +153,7 @@ def score_files(metrics: Iterable[str] = METRICS) -> list[str]:
 __all__ = [
     "FACE_SIZE",
     "METRICS",
+    "PANEL_METRICS",
     "WITHOUT_TRUTH",
     "BackboneFacts",
     "MetricFacts",

@@ -75,15 +75,24 @@ def score_beside(
     protocol: EvaluationProtocol,
     *,
     metrics: Collection[str] = METRICS,
+    masks: Iterable[NDArray[np.bool_]] | None = None,
 ) -> list[ClipScore]:
     """Scores several results of a clip frame by frame, side by side, otherwise as `score_frames`.
 
-    Each true frame is read, and looked at by the networks, once for all of them.
+    Each true frame is read, and looked at by the networks, once for all of them. `masks`, (S, S)
+    each, say which pixels the input lacked, for metrics that ask; as many as frames, or more.
     """
     scorers = [_Scorer(analysis, protocol, metrics) for _ in results]
+    of_frames = None if masks is None else iter(masks)
     for true, *several in _together(clip, truth, results):
+        mask = None if of_frames is None else next(of_frames, None)
+        if of_frames is not None and mask is None:
+            raise MetricError(
+                f"clip '{clip}': has fewer masks than frames; expected one for each, or one for "
+                "all. Make its input again."
+            )
         for scorer, ours in zip(scorers, several, strict=True):
-            scorer.update(ours, true)
+            scorer.update(ours, true, mask)
     return [scorer.score() for scorer in scorers]
 
 
@@ -104,7 +113,12 @@ class _Scorer:
         self._landmarks: list[NDArray[np.float64]] = []
         self._num_frames = 0
 
-    def update(self, ours: NDArray[np.uint8], true: NDArray[np.uint8]) -> None:
+    def update(
+        self,
+        ours: NDArray[np.uint8],
+        true: NDArray[np.uint8],
+        mask: NDArray[np.bool_] | None,
+    ) -> None:
         """Looks at the next pair of frames."""
         view = FrameView(
             number=self._num_frames,
@@ -112,6 +126,7 @@ class _Scorer:
             truth=true,
             analysis=self._analysis,
             protocol=self._protocol,
+            mask=mask,
         )
         for metric in self._metrics.values():
             metric.update(view)
@@ -128,7 +143,7 @@ class _Scorer:
             values={name: metric.values() for name, metric in frames.items()},
             features={name: metric.features() for name, metric in sets.items()},
             landmarks=Sides(
-                restored=np.array(self._landmarks, np.float32),
+                restored=np.array(self._landmarks, np.float32).reshape(true_landmarks.shape),
                 truth=true_landmarks.astype(np.float32),
             ),
             num_frames=self._num_frames,

@@ -147,3 +147,18 @@ class FlickerBackground(FlickerFast):
 
     facts = replace(FlickerFast.facts, id="flicker_background", name="Flicker background")
     region = "background"
+
+
+class FlickerError(FlickerFast):
+    """Fast flicker of the face that its truth does not have."""
+
+    facts = replace(FlickerFast.facts, id="flicker_error", name="Flicker error")
+    says = (
+        "the same of the difference to the {reference}'s brightness, so that light that truly "
+        "changes costs nothing, and a film without it does"
+    )
+
+    def update(self, view: FrameView) -> None:
+        """Looks at the clip's next frame."""
+        restored, truth = (region_luma(each, self.region) for each in (view.restored, view.truth))
+        self._luma.append(restored - truth)

@@ -30,6 +30,7 @@ from dicface.base.device import require_device
 from dicface.base.errors import MetricError
 from dicface.metrics import (
     LISTED,
+    LISTED_FOR_PANELS,
     LISTED_WITHOUT_TRUTH,
     METRICS,
     WITHOUT_TRUTH,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     Frames = NDArray[np.uint8] | Tensor
 
-__all__ = [*LISTED, *LISTED_WITHOUT_TRUTH, "backbones"]
+__all__ = [*LISTED, *LISTED_WITHOUT_TRUTH, *LISTED_FOR_PANELS, "backbones"]
 
 
 def psnr(restored: Frames, truth: Frames) -> float:
@@ -276,7 +277,7 @@ def backbones(prefer: Prefer = "auto") -> dict[str, BackboneInfo]:
 
 def __getattr__(name: str) -> Callable[..., float]:
     # A metric that was listed has its function, before anybody writes one with its own words.
-    if name in METRICS:
+    if name in METRICS or name in LISTED_FOR_PANELS:
         return functools.partial(_value, name)
     if name in WITHOUT_TRUTH:
         return _without_truth(name)
@@ -297,7 +298,7 @@ def _without_truth(name: str) -> Callable[..., float]:
         reference = restored if degraded is None else degraded
         return _value(name, restored, reference, backbones, device)
 
-    facts, says = WITHOUT_TRUTH[name], metric_class(name).says
+    facts, says = WITHOUT_TRUTH[name], metric_class(name).note("input")
     better = "higher" if facts.higher_is_better else "lower"
     measure.__name__ = measure.__qualname__ = name
     measure.__doc__ = f"""{facts.name}: {says}; {better} is better.

@@ -1,4 +1,4 @@
-"""Landmark jitter of clips without a truth. Card: docs/metrics/jitter.md."""
+"""Landmark jitter. Card: docs/metrics/jitter.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def landmark_jitter(
     Own definition: the mean over landmarks of ‖H(p − L(g))‖₂, p restored, g input, L a Gaussian
     low pass along time and H what it takes away (`dicface.metrics.high_pass`). The input's path is
     smoothed, as landmarks of degraded frames tremble by themselves. A constant offset costs
-    nothing, and neither does steady motion.
+    nothing, and neither does steady motion. A truth may stand in the input's place.
 
     Args:
         restored: (T, L, 2) x and y on the restored frames, px of a 512-px face.
@@ -52,8 +52,8 @@ class Jitter(FrameMetric):
     )
     needs = (LANDMARKS,)
     says = (
-        "how far 68 landmarks tremble about the smoothed path of the input's; fast true motion, as "
-        "of lips, counts as well, so that its least value is not 0"
+        "how far 68 landmarks tremble about the smoothed path of the {reference}'s; fast true "
+        "motion, as of lips, counts as well, so that its least value is not 0"
     )
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:

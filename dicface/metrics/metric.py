@@ -21,7 +21,8 @@ class Metric(ABC):
     Attributes:
         facts: What tables need to know of it.
         needs: Backbones it is computed with, the one that tables name last; empty for pixels alone.
-        says: What its value is and is not, for the footnotes of a table without a truth.
+        says: What its value is and is not, for a footnote; "{reference}" stands for what a restored
+            clip is measured beside.
         analysis: Of the clip's truth.
         protocol: How it is measured; `protocol.backbones[...]` gives a backbone that it needs.
     """
@@ -32,6 +33,11 @@ class Metric(ABC):
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
         self.analysis, self.protocol = analysis, protocol
+
+    @classmethod
+    def note(cls, reference: str) -> str:
+        """What its value is and is not, measured beside the "truth" or the "input"."""
+        return cls.says.format(reference=reference)
 
     @abstractmethod
     def update(self, view: FrameView) -> None:

@@ -25,7 +25,8 @@ from dicface.metrics.outputs import (
 from dicface.metrics.protocol import EvaluationProtocol
 from dicface.metrics.workers import map_clips
 from dicface.provenance.kept import find, forget_others, kept
-from dicface.video.clips import read_frames
+from dicface.video.clips import list_clips, read_frames
+from dicface.video.masks import endless_masks
 
 _log = logging.getLogger(__name__)
 
@@ -120,8 +121,13 @@ def score_sets(
     protocol: EvaluationProtocol,
     metrics: Collection[str] = METRICS,
     workers: int = 1,
+    masks: Path | None = None,
 ) -> list[SetScore]:
-    """Scores several methods against one truth, side by side; otherwise as `score_set`."""
+    """Scores several methods against one truth, side by side; otherwise as `score_set`.
+
+    `masks` is a folder of the clips' masks (`dicface.video.masks`), for metrics that ask for them.
+    """
+    masked = {} if masks is None else list_clips(masks)
     truths: dict[str, Path] = {}
     stale: dict[str, list[_Piece]] = {}
     pieces: dict[str, dict[str, _Piece]] = {}
@@ -130,7 +136,8 @@ def score_sets(
             clip: _Piece(
                 restored=one.match.restored[clip],
                 folder=one.folder / "scores",
-                made_from=_made_from(one.match.restored[clip], truth, protocol, metrics),
+                made_from=_made_from(one.match.restored[clip], truth, protocol, metrics)
+                | ({"mask": digest_of(masked[clip])} if clip in masked else {}),
             )
             for clip, truth in one.match.truths.items()
             if clip not in one.match.unusable
@@ -147,6 +154,7 @@ def score_sets(
             analysis=Path(analysis_folder),
             metrics=tuple(metrics),
             pieces=tuple(stale[clip]),
+            mask=masked.get(clip),
         )
         for clip in truths
         if clip in stale
@@ -193,6 +201,7 @@ class _Job:
     analysis: Path
     metrics: tuple[str, ...]
     pieces: tuple[_Piece, ...]
+    mask: Path | None
 
 
 def _file(folder: Path, clip: str) -> Path:
@@ -220,6 +229,7 @@ def _score(job: _Job, protocol: EvaluationProtocol) -> None:
         analysis,
         protocol,
         metrics=job.metrics,
+        masks=endless_masks(job.mask) if job.mask else None,
     )
     for piece, score in zip(job.pieces, scores, strict=True):
         path = _file(piece.folder, job.clip)

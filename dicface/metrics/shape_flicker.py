@@ -1,4 +1,4 @@
-"""Shape flicker of clips without a truth. Card: docs/metrics/shape_flicker.md."""
+"""Shape flicker. Card: docs/metrics/shape_flicker.md."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class FrameView:
         truth: (S, S, 3) uint8 RGB.
         analysis: Of the true clip.
         protocol: How it is measured.
+        mask: (S, S) which pixels the input lacked; None where that is no question.
     """
 
     number: int
@@ -38,6 +39,7 @@ class FrameView:
     truth: NDArray[np.uint8]
     analysis: TruthAnalysis
     protocol: EvaluationProtocol
+    mask: NDArray[np.bool_] | None = None
 
     @cached_property
     def face(self) -> NDArray[np.uint8]:

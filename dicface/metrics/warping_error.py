@@ -1,4 +1,4 @@
-"""Warping error along the input's motion. Card: docs/metrics/warping_error.md."""
+"""Warping error along the input's or the truth's motion. Card: docs/metrics/warping_error.md."""
 
 from __future__ import annotations
 
@@ -23,6 +23,27 @@ LEAST_SEEN = 0.1
 """Where a smaller part of a frame is seen in the one before, there is a cut, and no value."""
 
 
+def pixel_places(side: int) -> NDArray[np.float32]:
+    """X and y of every pixel of a frame, (side, side, 2)."""
+    return np.stack(np.meshgrid(*[np.arange(side, dtype=np.float32)] * 2), axis=-1)
+
+
+def dis_flow(now: NDArray[np.uint8], before: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How far each pixel of a frame has come from the frame before, by luma.
+
+    Args:
+        now: (S, S, 3) uint8 RGB.
+        before: The frame before, likewise.
+
+    Returns:
+        (S, S, 2) float32 x and y, px: where it was, less where it is.
+    """
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, before)]
+    # OpenCV finds motion in as many stripes as it has threads: their number would change values.
+    with one_opencv_thread():
+        return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+
+
 def backward_flow(
     now: NDArray[np.uint8], before: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -37,14 +58,9 @@ def backward_flow(
         there: inside, and led back to its own place by the opposite flow (Sundaram et al., ECCV
         2010).
     """
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, before)]
-    # OpenCV finds motion in as many stripes as it has threads: their number would change values.
-    with one_opencv_thread():
-        dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        back, forth = dis.calc(*grey, None), dis.calc(*grey[::-1], None)
+    back, forth = dis_flow(now, before), dis_flow(before, now)
     side = len(now)
-    at = np.stack(np.meshgrid(*[np.arange(side, dtype=np.float32)] * 2), axis=-1)
-    place = at + back
+    place = pixel_places(side) + back
     returned = cv2.remap(forth, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     astray, length = (np.square(f).sum(-1) for f in (back + returned, np.stack([back, returned])))
     inside = ((place >= 0) & (place <= side - 1)).all(-1)
@@ -74,6 +90,25 @@ def warped_difference(
     return float(np.abs(now - moved)[seen].mean())
 
 
+class _LastMotion:
+    """The motion of the input that was found last: the next metric, or result, asks for it too."""
+
+    def __init__(self) -> None:
+        self._frames: tuple[NDArray[np.uint8], ...] = ()
+
+    def between(
+        self, now: NDArray[np.uint8], before: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """`backward_flow` of two frames of any size, at `SIZE`."""
+        if not self._frames or self._frames[0] is not now or self._frames[1] is not before:
+            self._found = backward_flow(resize(now, SIZE), resize(before, SIZE))
+            self._frames = now, before
+        return self._found
+
+
+_MOTION = _LastMotion()
+
+
 class WarpingError(FrameMetric):
     """Warping error of every frame but the first."""
 
@@ -86,8 +121,8 @@ class WarpingError(FrameMetric):
         digits=2,
     )
     says = (
-        "how much a frame differs from the one before, moved as the input moves; blur lowers it, "
-        "and the flow of a degraded film is rough"
+        "how much a frame differs from the one before, moved as the {reference} moves; blur "
+        "lowers it, and the flow of a degraded film is rough"
     )
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:
@@ -97,14 +132,17 @@ class WarpingError(FrameMetric):
 
     def update(self, view: FrameView) -> None:
         """Looks at the clip's next frame."""
-        restored, degraded = resize(view.restored, SIZE), resize(view.truth, SIZE)
+        restored = resize(view.restored, SIZE)
         if self._before is not None:
-            flow = backward_flow(degraded, self._before[1])
-            self._values.append(warped_difference(restored, self._before[0], *flow))
-        self._before = restored, degraded
+            before, degraded_before = self._before
+            flow = _MOTION.between(view.truth, degraded_before)
+            self._values.append(self.of_step(restored, before, *flow))
+        self._before = restored, view.truth
+
+    of_step = staticmethod(warped_difference)
 
     def values(self) -> NDArray[np.float64]:
-        """Levels, of frames 1 to T − 1."""
+        """Values of frames 1 to T − 1."""
         return np.array(self._values, np.float64)
 
     @staticmethod

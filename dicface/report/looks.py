@@ -75,7 +75,7 @@ OTHERS = tuple(
 )
 """Looks of added methods, in colours of Tol's and with markers that no system of the paper has."""
 
-CONTROLS = {", mean of 5": "+", ", first frame": "_"}
+CONTROLS = {", mean of 5": "+", ", first frame": "_", ", blurred": "1", ", shuffled": "x"}
 """Words behind a label -> marker of that control, in the colour of what it was made from."""
 
 

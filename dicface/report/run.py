@@ -8,7 +8,15 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dicface.base.errors import ConfigError, MetricError
-from dicface.base.names import BLIND, WILD, control_kind, controlled
+from dicface.base.names import (
+    BLIND,
+    OVER_TIME,
+    PANELS,
+    TRUTH,
+    WILD,
+    control_kind,
+    controlled,
+)
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
 from dicface.config.systems import (
@@ -19,12 +27,13 @@ from dicface.config.systems import (
     method_network,
     published,
     table1_name,
+    truth_rows,
     wild_rows,
 )
 from dicface.faces.misfits import FILE as LEFT_OUT
 from dicface.faces.misfits import counted, read_left_out
 from dicface.methods import TRAINED, create
-from dicface.metrics import WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
+from dicface.metrics import PANEL_METRICS, WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
@@ -42,7 +51,7 @@ from dicface.report.tables.table import read_table
 from dicface.report.trainings import require_alike
 from dicface.runs.files import read_training
 from dicface.runs.folder import Run
-from dicface.runs.results import read_index
+from dicface.runs.results import Results, read_index
 from dicface.video.clips import list_clips, named
 from dicface.weights.registry import SEEDED, is_seeded
 
@@ -69,18 +78,19 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         MetricError: Scores cannot be used together.
     """
     config, spec = run.config, declare(run.config, name)
-    rows = [fill_row(run, row, undone) for row in spec.rows]
+    rows = [fill_row(run, row, undone, panel=name if name in PANELS else "") for row in spec.rows]
     rows += published_rows(run, name)
     paper_numbers = PAPER_NUMBERS / f"{spec.name}.csv"
     conditions = Conditions(
         title=f"{spec.title}: {run.folder.name}, {config.data.size} px",
-        metrics=measured(config),
-        noise_floor=None if run.is_wild else run.noise_floor,
+        metrics=measured(config, name),
+        noise_floor=None if run.is_wild or name in PANELS else run.noise_floor,
         setting="" if is_papers_protocol(config) else describe_test_set(config),
         paper_numbers=paper_numbers if paper_numbers.is_file() else None,
         notes=[
             *_notes(run),
             *(_wild_notes(run) if run.is_wild else ()),
+            *(_said(spec, "truth") if name in PANELS else ()),
             *inspections(run, spec),
         ],
     )
@@ -152,14 +162,16 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
     left_out = run.inputs(BLIND.id) / LEFT_OUT
     files = [left_out] if run.is_wild and left_out.is_file() else []
     files += [row.metrics for row in published_rows(run, name) if row.metrics]
-    files += [] if run.is_wild else [run.noise_floor]
+    panel = name if name in PANELS else ""
+    files += [] if run.is_wild or panel else [run.noise_floor]
     rows = [_trainings(run.config, row) for row in declare(run.config, name).rows]
     for row in itertools.chain(*rows):
         results = run.results(_task(row), row.method)
-        if not _has_scores(run, row, undone):
+        if not _has_scores(run, row, undone, panel):
             continue
-        features = feature_sets(metrics_of(run.config))
-        files += [results.metrics, *(results.folder / f"{each}.npz" for each in features)]
+        scores = _scores_of(run, row, panel)
+        features = feature_sets(facts.id for facts in measured(run.config, name))
+        files += [scores.metrics, *(scores.folder / f"{each}.npz" for each in features)]
         if row.group == declared.ELSEWHERE:
             files.append(results.index)
         network = method_network(run.config, row.method)
@@ -193,6 +205,12 @@ def declare(config: Config, name: str) -> TableSpec:
                 for task, methods in tasks
             }
         )
+    if name == OVER_TIME.id:
+        rows = [*declare(config, "table1").rows, *_declared(config, truth_rows(name))]
+        return declared.over_time(rows)
+    if name in PANELS:
+        rows = declare(config, "table2").rows
+        return declared.panel(name, [row for row in rows if row.block == PANELS[name].task])
     if name not in config.ablations:
         known = ", ".join(("table1", "table2", *config.ablations))
         raise ConfigError(f"no table is named '{name}'; there are {known}.")
@@ -211,9 +229,10 @@ def is_papers_protocol(config: Config) -> bool:
     return config.protocol_is_paper and not config.own_clips and config.budget == "full"
 
 
-def measured(config: Config) -> list[MetricFacts]:
-    """Facts of the metrics of a run."""
-    return [metric_class(name).facts for name in metrics_of(config)]
+def measured(config: Config, table: str = "") -> list[MetricFacts]:
+    """Facts of the metrics of a run, or of a table beside the paper's."""
+    names = PANEL_METRICS.get(table) or metrics_of(config)
+    return [metric_class(name).facts for name in names]
 
 
 def describe_test_set(config: Config) -> str:
@@ -269,13 +288,18 @@ def _notes(run: Run) -> list[str]:
 def _wild_notes(run: Run) -> list[str]:
     """What the numbers of a table without a truth are and are not, and what is missing."""
     absent = unmeasured(WITHOUT_TRUTH, run.config.metrics.backbones)
-    shown = [facts for facts in measured(run.config) if facts.id in declared.WILD_SHOWN]
     left_out = read_left_out(run.inputs(BLIND.id))
     return [
-        *(f"{facts.name}: {metric_class(facts.id).says}." for facts in shown),
+        *_said(declare(run.config, WILD), "input"),
         *(f"{WITHOUT_TRUTH[name].name} is not measured: {why}." for name, why in absent.items()),
         *(f"{named([misfit.clip])} is left out: {misfit.why}" for misfit in left_out),
     ]
+
+
+def _said(spec: TableSpec, reference: str) -> list[str]:
+    """What the columns of a table are, of those that say so."""
+    columns = [metric_class(name) for name in spec.shown or PANEL_METRICS.get(spec.name, ())]
+    return [f"{each.facts.name}: {each.note(reference)}." for each in columns if each.says]
 
 
 def _declared(config: Config, methods: Iterable[str]) -> list[RowSpec]:
@@ -304,13 +328,21 @@ def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
     ]
 
 
-def fill_row(run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = ()) -> Row:
-    """The row with what became of it, all its trainings (arguments as `write_run_table`).
+def fill_row(
+    run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = (), *, panel: str = ""
+) -> Row:
+    """The row with what became of it, all its trainings.
+
+    Args:
+        run: The run.
+        row: As declared.
+        undone: As `write_run_table`.
+        panel: The table beside the paper's whose scores are meant; "" those of the run.
 
     Raises:
         MetricError: Its trainings differ in more than their seed.
     """
-    each = [_fill_one(run, one, undone) for one in _trainings(run.config, row)]
+    each = [_fill_one(run, one, undone, panel) for one in _trainings(run.config, row)]
     done = [one for one in each if one.metrics]
     if len(each) == 1 or not done:
         return each[0]
@@ -331,13 +363,16 @@ def _trainings(config: Config, row: RowSpec) -> list[RowSpec]:
     return [row, *(dataclasses.replace(row, method=name) for name in others)]
 
 
-def _fill_one(run: Run, row: RowSpec, undone: Collection[tuple[str, str]]) -> Row:
+def _fill_one(run: Run, row: RowSpec, undone: Collection[tuple[str, str]], panel: str) -> Row:
     task, results = _task(row), run.results(_task(row), row.method)
-    scored = {"metrics": results.metrics} if _has_scores(run, row, undone) else {}
+    metrics = _scores_of(run, row, panel).metrics
+    scored = {"metrics": metrics} if _has_scores(run, row, undone, panel) else {}
     network = method_network(run.config, row.method)
     source = controlled(row.method)
-    if source and scored:
+    if scored and (source or row.method == TRUTH):
         return row.filled(**scored)
+    if TRUTH in (source, row.method):
+        return row.filled(reason=failure(run, row.method, task))
     if network or row.group == declared.ELSEWHERE:
         if not scored:
             return row.filled(reason=failure(run, row.method, task))
@@ -347,10 +382,12 @@ def _fill_one(run: Run, row: RowSpec, undone: Collection[tuple[str, str]]) -> Ro
     reason = method.unavailable(size=run.config.data.size)
     if reason or not scored:
         return row.filled(reason=reason or failure(run, row.method, task))
+    reads = read_index(results.folder).get("reads")
+    notes = [f"reads {reads}"] if reads else []
     if any(map(is_seeded, method.weights_files())):
         label = f"{method.facts.label} ({SEEDED})"
-        return row.filled(label=label, **scored, notes=[SEEDED_NOTE])
-    return row.filled(**scored)
+        return row.filled(label=label, **scored, notes=[*notes, SEEDED_NOTE])
+    return row.filled(**scored, notes=notes)
 
 
 def published_rows(run: Run, name: str) -> list[Row]:
@@ -385,9 +422,18 @@ def _task(row: RowSpec) -> str:
     return row.block or BLIND.id
 
 
-def _has_scores(run: Run, row: RowSpec, undone: Collection[tuple[str, str]]) -> bool:
-    task = _task(row)
-    return run.results(task, row.method).metrics.is_file() and (task, row.method) not in undone
+def _has_scores(
+    run: Run, row: RowSpec, undone: Collection[tuple[str, str]], panel: str = ""
+) -> bool:
+    found = _scores_of(run, row, panel).metrics.is_file()
+    return found and (_task(row), row.method) not in undone
+
+
+def _scores_of(run: Run, row: RowSpec, panel: str) -> Results:
+    """Where the scores of a row lie."""
+    if panel:
+        return run.panel(panel, row.method)
+    return run.results(_task(row), row.method)
 
 
 def _training(run: Run, network: str) -> str:

@@ -8,7 +8,13 @@ from pathlib import Path
 from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE, INPUT
 from dicface.config.networks import trained_stages
-from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
+from dicface.config.systems import (
+    COLUMNS_OF_GRID,
+    FIGURES,
+    TASK_OF_FIGURE,
+    TASK_OF_GRID,
+    method_network,
+)
 from dicface.report import figures
 from dicface.report.figures import Drawn
 from dicface.report.run import declare
@@ -31,17 +37,16 @@ def draw_figure(run: Run, name: str) -> Drawn:
         MetricError: Scores, landmarks or code weights are missing or cannot be used.
         ClipError: Clips are missing or differ in size or length.
     """
-    path, degraded = run.figures / name, run.results(BLIND.id, INPUT)
+    path, degraded = run.figures / name, run.results(TASK_OF_FIGURE.get(name, BLIND.id), INPUT)
     if name in TASK_OF_GRID:
-        degraded = run.results(TASK_OF_GRID[name], INPUT)
         columns = {**_folders(run, name), "Truth": run.truth}
         for_web = name in COLUMNS_OF_GRID
         drawn = figures.draw_grid(
             columns, degraded.metrics, path, landmarks=degraded.landmarks, for_web=for_web
         )
-    elif name == "figure6":
+    elif name.startswith("figure6"):
         drawn = figures.draw_landmark_errors(_folders(run, name), degraded.metrics, path)
-    elif name == "figure7":
+    elif name.startswith("figure7"):
         columns = {**_folders(run, name), "Truth": run.truth}
         drawn = figures.draw_slices(columns, degraded.metrics, degraded.landmarks, path)
     elif name == "figure8a":
@@ -66,9 +71,9 @@ def figure_inputs(run: Run, name: str) -> list[Path]:
         return list(_code_weights(run).values())
     if name == "figure8b":
         return [_headline(run)[1]]
-    degraded = run.results(TASK_OF_GRID.get(name, BLIND.id), INPUT)
+    degraded = run.results(TASK_OF_FIGURE.get(name, BLIND.id), INPUT)
     folders = _folders(run, name).values()
-    if name == "figure6":
+    if name.startswith("figure6"):
         return [degraded.metrics, *(Results(folder=folder).landmarks for folder in folders)]
     shown = [path for each in (*folders, run.truth) for path in restored_clips(each).values()]
     return [degraded.metrics, degraded.landmarks, *shown]
@@ -76,7 +81,7 @@ def figure_inputs(run: Run, name: str) -> list[Path]:
 
 def _folders(run: Run, name: str) -> dict[str, Path]:
     """Heading -> folder of the scored methods that a figure shows, the input first."""
-    task = TASK_OF_GRID.get(name, BLIND.id)
+    task = TASK_OF_FIGURE.get(name, BLIND.id)
     spec = declare(run.config, "table1" if task == BLIND.id else "table2")
     shown = {_heading(row): row.method for row in spec.rows if row.block in ("", task)}
     if name in COLUMNS_OF_GRID:

@@ -1,25 +1,35 @@
 """Controls beside a method: no claim about time or steadiness may do without them.
 
-The mean of five frames is steady because it blurs, and a frozen frame because nothing moves.
+The mean of five frames is steady because it blurs, and a frozen frame because nothing moves; blur
+in every frame, and frames in another order, show what a measure of time is otherwise fooled by.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dicface.base.files import digest_of
-from dicface.base.names import FROZEN, MEAN_OF_5
+from dicface.base.names import BLURRED, FROZEN, MEAN_OF_5, SHUFFLED
+from dicface.base.seeds import numpy_rng
 from dicface.provenance.kept import forget_others, kept
 from dicface.video.clips import frame_rate, read_frames, write_clip
 
 REACH = 2
 """Frames on either side: what DicFace sees in its window of five."""
+
+BLUR_PX = 4.0
+"""Standard deviation of the blur, px of a 512-px frame."""
+
+BLOCK = 16
+"""Frames that are shuffled among themselves, so that memory is bounded."""
 
 Frames = Iterable[NDArray[np.uint8]]
 
@@ -50,6 +60,22 @@ def frozen(frames: Frames) -> Iterator[NDArray[np.uint8]]:
         yield first
 
 
+def blurred(frames: Frames) -> Iterator[NDArray[np.uint8]]:
+    """Yields each frame after a Gaussian of `BLUR_PX`."""
+    for frame in frames:
+        yield cv2.GaussianBlur(frame, (0, 0), BLUR_PX * len(frame) / 512)
+
+
+def shuffled(frames: Frames) -> Iterator[NDArray[np.uint8]]:
+    """Yields the frames of every `BLOCK` in a row in an order that is drawn, the same each time."""
+    remaining = iter(frames)
+    for number in itertools.count():
+        block = list(itertools.islice(remaining, BLOCK))
+        if not block:
+            return
+        yield from (block[i] for i in numpy_rng("shuffled", number).permutation(len(block)))
+
+
 def _with_ends(frames: Frames) -> Iterator[NDArray[np.uint8]]:
     """Repeats the first and the last frame."""
     last = None
@@ -65,6 +91,8 @@ def _with_ends(frames: Frames) -> Iterator[NDArray[np.uint8]]:
 _MADE: dict[str, tuple[Callable[[Frames], Iterator[NDArray[np.uint8]]], str, dict[str, Any]]] = {
     MEAN_OF_5: (mean_of_5, "mean", {"reach": REACH}),
     FROZEN: (frozen, "frozen", {}),
+    BLURRED: (blurred, "blurred", {"blur_px": BLUR_PX}),
+    SHUFFLED: (shuffled, "shuffled", {"block": BLOCK}),
 }
 """Kind of control -> what makes it, what its record calls the source, and what else it records."""
 

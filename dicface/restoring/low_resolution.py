@@ -1,21 +1,49 @@
 """The one definition of the low-resolution input of methods that enlarge a clip.
 
-Every method gets the same input: the degraded clip, at the size of the truth. A method that
-enlarges `scale` times reads it reduced, each pixel the mean of scale × scale pixels, which is all
-that the other methods know too.
+Where the test set was degraded here, such a method reads the frames that came out of the
+degradation's codec, before its step (e) enlarged them: `low_resolution/` beside the inputs.
 
-It is not the frame between the degradation's codec and its step (e). The release aligns faces after
-that step, so that no aligned frame of that size exists there; nor does one for other tasks, for
-degraded clips that a user brings, or where the degradation's `scale` is another than the method's.
-Neither the paper nor the release says what its ×4 rows were given.
+Elsewhere there is no such frame. The release aligns faces after that step; other tasks reduce
+nothing; degraded clips that a user brings are as they are; the degradation's `scale` may be another
+than the method's. Then the method reads the input of all others reduced, each pixel the mean of
+scale × scale pixels, which is an extra low pass on what it gets. Neither the paper nor the release
+says what its ×4 rows were given.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from dicface.base.errors import MethodError
+from dicface.runs.results import LOW_RESOLUTION
+from dicface.video.clips import read_frames
+
+
+def small_clip(path: Path, scale: int) -> Path | None:
+    """Returns the codec's own frames of an input, if they are that much smaller.
+
+    Args:
+        path: The input clip.
+        scale: What a method enlarges by.
+
+    Raises:
+        ClipError: One of both cannot be read.
+    """
+    small = path.parent / LOW_RESOLUTION / path.name
+    if scale == 1 or not small.is_file():
+        return None
+    sides = [next(read_frames(each)).shape[:2] for each in (small, path)]
+    return small if sides[1] == tuple(scale * side for side in sides[0]) else None
+
+
+def what_is_read(small: Path | None, scale: int) -> str:
+    """Says what a method that enlarges reads, for records and footnotes."""
+    if small:
+        return "the codec's own frames (low_resolution/)"
+    return f"the input reduced to means of {scale}×{scale} pixels"
 
 
 def low_resolution_input(frame: Tensor, scale: int, *, clip: str, label: str) -> Tensor:

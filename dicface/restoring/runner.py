@@ -31,7 +31,7 @@ from dicface.models.streaming import (
     stream_alpha,
 )
 from dicface.provenance.kept import find, kept
-from dicface.restoring.low_resolution import low_resolution_input
+from dicface.restoring.low_resolution import low_resolution_input, small_clip
 from dicface.runs.results import COST_FILE, read_cost
 from dicface.video.arrays import to_tensor, to_uint8
 from dicface.video.clips import (
@@ -95,8 +95,9 @@ def restore_clip(
 ) -> ClipInfo:
     """Restores one clip into one lossless file, which appears only when it is whole.
 
-    A method that enlarges gets each frame reduced by its `scale` (see
-    `dicface.restoring.low_resolution`), so that what it gives has the input's size.
+    A method that enlarges gets frames that are smaller by its `scale`, so that what it gives has
+    the input's size: those of the degradation's codec, where they lie beside the input, or its
+    frames reduced (see `dicface.restoring.low_resolution`).
 
     Args:
         method: What restores it.
@@ -116,8 +117,16 @@ def restore_clip(
     """
     input_path = Path(input_path)
     name = clip or clip_name(input_path)
-    frames = map(to_tensor, read_frames(input_path, one_size=True))
-    restored = restore_frames(method, frames, clip=name, source=str(input_path), on_frame=on_frame)
+    small = small_clip(input_path, method.facts.scale)
+    frames = map(to_tensor, read_frames(small or input_path, one_size=True))
+    restored = restore_frames(
+        method,
+        frames,
+        clip=name,
+        source=str(input_path),
+        on_frame=on_frame,
+        small=small is not None,
+    )
     return write_clip(output_path, map(to_uint8, restored), frame_rate(input_path))
 
 
@@ -128,6 +137,7 @@ def restore_frames(
     clip: str,
     source: str,
     on_frame: Callable[[], object] = lambda: None,
+    small: bool = False,
 ) -> Iterator[Tensor]:
     """Restores a stream of frames and checks what the method gives; see `restore_clip`.
 
@@ -137,6 +147,8 @@ def restore_frames(
         clip: Name that seeds whatever is random.
         source: Where the frames come from, for messages.
         on_frame: Called after each frame, for progress.
+        small: Whether the frames are as small as the method takes them, H and W by its `scale`
+            smaller than what it gives.
 
     Yields:
         (3, H, W) float RGB in [0, 1], but for rounding, on the method's device.
@@ -144,8 +156,9 @@ def restore_frames(
     Raises:
         MethodError: As `restore_clip`.
     """
-    counted = _Counted(frames)
-    restored = method.restore(_reduced(counted, source, method), clip=clip)
+    counted = _Counted(frames, method.facts.scale if small else 1)
+    taken = counted if small else _reduced(counted, source, method)
+    restored = method.restore(taken, clip=clip)
     yield from _checked(restored, counted, label=method.facts.label, clip=clip, on_frame=on_frame)
 
 
@@ -184,7 +197,8 @@ def restore_set(
     require_apart(inputs, output_folder)
     # A method that cannot run says why below, with the size of the clips.
     fingerprint = {} if method.unavailable() else method.fingerprint()
-    made_from = {name: _made_from(fingerprint, path) for name, path in inputs.items()}
+    scale = method.facts.scale
+    made_from = {name: _made_from(fingerprint, path, scale) for name, path in inputs.items()}
     found = {name: find(output_folder, name, made_from[name]) for name in inputs}
     done = {name: spent for name, spent in found.items() if spent is not None}
     left = {name: probe(path) for name, path in inputs.items() if name not in done}
@@ -237,17 +251,17 @@ def per_frame(
 
 
 class _Counted:
-    """An iterator that knows how many frames it gave and of which size they are."""
+    """An iterator that knows how many frames it gave and how large restored ones are."""
 
-    def __init__(self, frames: Iterable[Tensor]) -> None:
-        self._frames = frames
+    def __init__(self, frames: Iterable[Tensor], scale: int) -> None:
+        self._frames, self._scale = frames, scale
         self.num_frames = 0
         self.shape: tuple[int, int] = (0, 0)
 
     def __iter__(self) -> Iterator[Tensor]:
         for frame in self._frames:
             self.num_frames += 1
-            self.shape = tuple(frame.shape[1:])
+            self.shape = tuple(self._scale * side for side in frame.shape[1:])
             yield frame
 
 
@@ -369,6 +383,8 @@ def _measured(device: str) -> Iterator[dict[str, float]]:
         spent["gpu_bytes"] = torch.cuda.max_memory_allocated(device)
 
 
-def _made_from(fingerprint: dict[str, object], path: Path) -> dict[str, object]:
+def _made_from(fingerprint: dict[str, object], path: Path, scale: int) -> dict[str, object]:
     """All that a restored clip depends on: method, settings, weights and input."""
-    return {"method": json.loads(json.dumps(fingerprint, default=str)), "input": digest_of(path)}
+    small = small_clip(path, scale)
+    made_from = {"method": json.loads(json.dumps(fingerprint, default=str))}
+    return made_from | {"input": digest_of(path)} | ({"small": digest_of(small)} if small else {})

@@ -14,6 +14,7 @@ where a truth is asked for.
     records/<task>/<method>/            record.json of a row made elsewhere, metrics.parquet
     analysis/                           faces of the true clips; what networks do with codes
     noise_floor.parquet
+    panels/<panel>/<method>/            scores by the metrics of a table beside the paper's
     tables/, figures/, report/          tables/partial/ of a run that broke off
     logs/, benchmarks/
 """
@@ -246,6 +247,14 @@ class Run:
     def results(self, task: str, method: str) -> Results:
         """The folder of a method's restored clips and scores; "input" is a method too."""
         return Results(folder=self.folder / task / method)
+
+    def panel(self, panel: str, method: str) -> Results:
+        """The folder of a method's scores in a table beside the paper's."""
+        return Results(folder=self.folder / "panels" / panel / method)
+
+    def panel_index(self, panel: str) -> Path:
+        """What says that all rows of such a table are scored."""
+        return self.folder / "panels" / panel / INDEX_FILE
 
     def records(self, task: str) -> list[Path]:
         """Records of rows made elsewhere that were added to the run."""

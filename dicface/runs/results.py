@@ -20,6 +20,8 @@ COST_FILE = "cost.json"
 `parameters` of the method.
 Not in the index, which is digested: seconds differ each time."""
 
+LOW_RESOLUTION = "low_resolution"
+"""Folder, in that of inputs that were degraded here, of the codec's own frames, `<clip>.mkv`."""
 
 _INDEX = Own("which clips were restored", "Delete it to restore them again.", error=ClipError)
 _COST = Own("what restoring took", "Delete it to make it again.", error=ClipError)

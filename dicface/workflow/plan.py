@@ -10,14 +10,14 @@ from typing import IO, Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
-from dicface.base.names import BLIND, HEADLINE, WILD, controlled
+from dicface.base.names import BLIND, HEADLINE, PANELS, WILD, controlled
 from dicface.config.fields import WrongValueError, nearest
 from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import STAGES, Config, RuleResources
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
-    TASK_OF_GRID,
+    TASK_OF_FIGURE,
     added_methods,
     job_logs,
     made_elsewhere,
@@ -25,6 +25,7 @@ from dicface.config.systems import (
     published,
     rows_of_tables,
     table1_name,
+    truth_rows,
     wild_rows,
 )
 from dicface.data.datasets.layouts import ALIGNED, read_layout
@@ -130,7 +131,7 @@ class Plan:
 
     def methods_shown(self, figure: str) -> list[str]:
         """Returns the methods whose clips or landmarks a figure shows, in their table's order."""
-        scored = self.scored(TASK_OF_GRID.get(figure, BLIND.id))
+        scored = self.scored(TASK_OF_FIGURE[figure])
         chosen = COLUMNS_OF_GRID.get(figure)
         return [each for each in scored if chosen is None or each in chosen.values()]
 
@@ -146,7 +147,9 @@ class Plan:
             name if name.startswith("table") else f"appendix_{name}": name
             for name in self.config.ablations
         }
-        return {table1_name(self.config): "table1", "table2": "table2", **named}
+        tasks = (BLIND.id, *self.config.table2)
+        panels = {panel.id: panel.id for panel in PANELS.values() if panel.task in tasks}
+        return {table1_name(self.config): "table1", "table2": "table2", **named, **panels}
 
     def with_truth(self, files: list[str]) -> list[str]:
         """Returns what a target needs, where the run has a truth.
@@ -185,6 +188,9 @@ class Plan:
             rows = [("bfr", method) for method in self.scored("bfr")]
         elif table == "table2":
             rows = [(task, method) for task in self.config.table2 for method in self.scored(task)]
+        elif table in PANELS:
+            task = PANELS[table].task
+            rows = [(task, method) for method in (*self.scored(task), *truth_rows(table))]
         else:
             rows = [("bfr", method) for method in self.config.ablations[table].rows]
         # Every training of a row that is trained several times.
@@ -212,6 +218,8 @@ class Plan:
         """
         partial = []
         for file, table in self.tables().items():
+            if table in PANELS:
+                continue  # one job scores all of its rows
             wanted = set(self.scored_in(table))
             scored = {row for row in wanted.difference(undone) if self._has_scores(*row)}
             tried = {row for row in wanted.intersection(undone) if self._has_logs(*row)}

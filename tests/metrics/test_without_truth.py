@@ -44,8 +44,8 @@ def test_each_is_listed_by_its_id_apart_from_the_papers_and_says_what_it_is(name
     assert found.facts.id == name
     assert issubclass(found, FrameMetric)
     assert name not in METRICS
-    assert found.says
-    assert not found.says.endswith(".")
+    assert found.note("input")
+    assert not found.note("input").endswith((".", "}"))
 
 
 def test_what_nothing_stands_for_says_why_it_is_not_measured(no_weights) -> None:

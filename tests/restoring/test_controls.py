@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from dicface.base.names import FROZEN, MEAN_OF_5
-from dicface.restoring.controls import control_set, frozen, mean_of_5
+from dicface.restoring.controls import (
+    BLOCK,
+    blurred,
+    control_set,
+    frozen,
+    mean_of_5,
+    shuffled,
+)
 from dicface.video.clips import frame_rate, read_frames, write_clip
 
 
@@ -44,3 +52,17 @@ def test_a_frozen_clip_shows_its_first_frame_alone(tmp_path: Path) -> None:
     assert len(found) == 4
     assert all(np.array_equal(frame, frames[0]) for frame in found)
     assert list(frozen([])) == []
+
+
+def test_blur_is_in_px_of_512_and_shuffled_frames_are_all_there_once() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+    large = np.kron(frames[0], np.ones((8, 8, 1), np.uint8))
+    (found,) = blurred([large])  # 128 px: a standard deviation of 1 px
+    assert np.array_equal(found, cv2.GaussianBlur(large, (0, 0), 1))
+    order = list(shuffled(iter(frames)))
+    assert len(order) == 20
+    assert not np.array_equal(order, frames)
+    assert np.array_equal(order, list(shuffled(frames)))
+    for block in (slice(0, BLOCK), slice(BLOCK, 20)):
+        assert {each.tobytes() for each in order[block]} == {f.tobytes() for f in frames[block]}
+    assert list(shuffled([])) == []

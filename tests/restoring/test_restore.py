@@ -280,6 +280,24 @@ def test_a_method_that_enlarges_gets_the_reduced_clip(tmp_path):
         runner.restore_clip(fake(enlarge, scale=5), tmp_path / "a.mkv", tmp_path / "no.mkv")
 
 
+def test_a_method_that_enlarges_reads_the_codecs_frames_where_they_lie_beside_the_input(tmp_path):
+    small = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    clips.write_clip(tmp_path / "in" / "a.mkv", np.zeros((2, 12, 16, 3), np.uint8), 25)
+    clips.write_clip(tmp_path / "in" / "low_resolution" / "a.mkv", small, 25)
+    method = fake(lambda f, index: f.repeat_interleave(4, 1).repeat_interleave(4, 2), scale=4)
+
+    def restored():
+        (path,) = runner.restore_set(method, tmp_path / "in", tmp_path, progress=False).values()
+        return clips.read_clip(path)[0]
+
+    assert np.array_equal(restored(), small.repeat(4, 1).repeat(4, 2))
+    clips.write_clip(tmp_path / "in" / "low_resolution" / "a.mkv", small + 9, 25)
+    assert np.array_equal(restored(), (small + 9).repeat(4, 1).repeat(4, 2))
+    # Frames of another scale than the method's are none of its.
+    clips.write_clip(tmp_path / "in" / "low_resolution" / "a.mkv", small[:, :2, :2], 25)
+    assert not restored().any()
+
+
 def _set_nan(frame, index):
     return frame / 0 if index == 2 else frame
 

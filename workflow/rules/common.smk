@@ -7,6 +7,7 @@ import sys
 import snakemake_logger_plugin_dicface as screen
 
 from dicface.base.errors import DicfaceError
+from dicface.base.names import PANELS
 from dicface.base.suite import require_same_suite
 from dicface.config.folders import as_typed
 from dicface.config.load import with_budget

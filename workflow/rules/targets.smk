@@ -15,10 +15,18 @@ rule table1:
         f"{RUN}/figures/comparison.png",
 
 
-rule table2:
-    """Table 2: inpainting and colorization."""
+rule over_time:
+    """The rows of Table 1 over time, with controls of the truth."""
     input:
-        tables("table2"),
+        tables("over_time"),
+
+
+rule table2:
+    """Table 2: inpainting by region and colorization in colour, too."""
+    input:
+        tables(
+            "table2", *(name for name in ("by_region", "in_colour") if name in PLAN.tables())
+        ),
 
 
 rule table3:
@@ -40,7 +48,7 @@ rule ablations:
             *(
                 name
                 for name, table in PLAN.tables().items()
-                if table not in ("table1", "table2")
+                if table not in ("table1", "table2", *PANELS)
             )
         ),
 

@@ -60,7 +60,9 @@ def brush_mask(
 
 
 def inpainting_input(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Paints the mask white on a frame; one mask serves all frames of a clip.
+    """Paints the mask white on a frame; known pixels of pure white lose one level.
+
+    Methods take the mask from there: white teeth or walls must never be taken for missing.
 
     Args:
         frame: (H, W, 3) or (T, H, W, 3) uint8.
@@ -69,7 +71,13 @@ def inpainting_input(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArr
     Returns:
         A copy of ``frame`` with 255 in all channels under the mask.
     """
-    return np.where(mask[..., None], np.uint8(255), frame)
+    known = frame - (frame == 255).all(axis=-1, keepdims=True).astype(np.uint8)
+    return np.where(mask[..., None], np.uint8(255), known)
+
+
+def white_of(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pure white pixels of an inpainting input (H, W, 3), which are missing; (H, W)."""
+    return (frame == 255).all(axis=-1)
 
 
 def colorization_input(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

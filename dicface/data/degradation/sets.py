@@ -62,7 +62,11 @@ def degrade_set(
             "seed_names": names,
             "source": digest_of(path),
         }
-        with kept(destination, name, made_from, f"{name}.mkv") as piece:
+        files = [f"{name}.mkv"]
+        if task.beside:
+            files.append(f"{task.beside}/{name}.mkv")
+            made_from |= {"beside": task.beside, "reads": list(map(digest_of, task.reads(name)))}
+        with kept(destination, name, made_from, *files) as piece:
             if piece.todo:
                 piece.facts = task.degrade_file(path, destination / f"{name}.mkv", *names)
             else:

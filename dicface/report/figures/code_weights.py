@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
 from dicface.report.figures.style import Drawn, new_figure, save
-from dicface.report.looks import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
+from dicface.report.looks import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from dicface.restoring.code_weights import CodeWeights, read_code_weights
 
 HEIGHT = 2.3
@@ -98,6 +98,7 @@ def draw_spread(weights: str | Path, path: str | Path, *, label: str = "") -> Dr
         axis.fill_between(rank, *band, color=GREEN, alpha=0.3, lw=0, label="± 1 sd over positions")
         mean = f"Mean, {label}" if label else "Mean"
         axis.plot(rank, _positive(found.mean), color=VERMILLION, label=mean)
+        axis.plot(rank, _positive(found.drawn), color=BLACK, ls=":", label="Drawn")
         if len(within):
             axis.plot(rank, _positive(within), color=BLUE, ls="--", label="sd of Dir(α̂)")
         axis.set(xscale="log", yscale="log", xlim=(1, len(rank)))
@@ -106,11 +107,12 @@ def draw_spread(weights: str | Path, path: str | Path, *, label: str = "") -> Dr
         return figure
 
     facts = found.facts
+    drawn = " Dotted: weights as drawn, sorted, of which the paper's figure is made."
     own = " Dashed: standard deviation of a draw from the predicted Dir(α̂), closed form."
     caption = (
         "Mean of the expected weights of the codes, sorted at each position, and one "
         f"standard deviation over {facts['positions']} positions of {facts['clips']} degraded "
-        f"clips.{own if len(within) else ''}"
+        f"clips.{drawn}{own if len(within) else ''}"
     )
     return save(build, path, caption)
 

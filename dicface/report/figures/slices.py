@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from dicface.base.errors import MetricError
 from dicface.metrics import METRICS
 from dicface.report.figures.chosen import (
     check_alike,
+    choose_clips,
     clip_paths,
     clip_scores,
     in_every_folder,
-    middle_clip,
+    row_letter,
+    rows_in_words,
 )
 from dicface.report.figures.landmarks import five_points, read_landmarks, to_frame_px
 from dicface.report.figures.pictures import axes_at, show, text_height, wrapped
@@ -28,6 +31,9 @@ from dicface.report.render.cells import number
 from dicface.report.tables.scores import read_scores
 from dicface.runs.results import Results
 from dicface.video.clips import read_frames
+
+NUM_ROWS = 3
+"""Clips that are shown: with little, middling and much trouble over time."""
 
 MIN_CELL, MAX_PER_LINE = 1.0, 6
 """Side of a panel at least, inches, and panels beside each other at most; more go into lines."""
@@ -79,13 +85,13 @@ def draw_slices(
     landmarks: str | Path,
     path: str | Path,
 ) -> Drawn:
-    """Draws figure 7: the true frame with the column drawn on it, then a slice per heading.
+    """Draws figure 7: for each of some clips the true frame with the column, then all slices.
 
     Below each slice stands the TLME of the whole clip, where the folder has scores.
 
     Args:
         columns: Heading -> folder of clips; the first is the degraded input, the last the truth.
-        scores: `metrics.parquet` of the degraded input; it chooses the clip.
+        scores: `metrics.parquet` of the degraded input; it chooses the clips.
         landmarks: `landmarks.npz` of any method, for the true eye.
         path: Where to write, without suffix.
 
@@ -94,45 +100,65 @@ def draw_slices(
         MetricError: Scores or landmarks cannot be used, or no clip that every method has whole can
             be ordered.
     """
-    values = clip_scores(scores, "tlme")
-    clip, rule = middle_clip(*in_every_folder(values, columns, "tlme"), "tlme")
+    values, which = in_every_folder(clip_scores(scores, "tlme"), columns, "tlme")
+    rows = [_row(columns, landmarks, clip) for clip in choose_clips(values, NUM_ROWS)]
+    caption = (
+        "The column through the eye (line in the first picture: median over the frames of the "
+        "true left eye) over all frames, time to the right. Below: TLME of the clip. Clips: the "
+        f"middle ones of {len(rows)} equal shares of {which}, ordered by TLME of the input. "
+        f"{rows_in_words([row.in_words for row in rows])}"
+    )
+    return save(lambda width: _figure(rows, tuple(columns), width), path, caption)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A clip's panels: the true frame with the column, and a slice with its TLME per heading."""
+
+    in_words: tuple[str, int, str]
+    frame: NDArray[np.uint8]
+    column: int
+    slices: list[tuple[NDArray[np.uint8], str]]
+
+
+def _row(columns: Mapping[str, str | Path], landmarks: str | Path, clip: str) -> _Row:
     num_frames, _, size = check_alike(columns, clip)
     column = true_eye_column(landmarks, clip, size)
     paths = clip_paths(columns, clip)
     middle = num_frames // 2
-    shown = next(islice(read_frames(paths[-1]), middle, None))
-    found = {heading: temporal_slice(p, column) for heading, p in zip(columns, paths, strict=True)}
     said = [tlme_of(folder, clip) for folder in columns.values()]
+    return _Row(
+        in_words=(clip, middle, f"x = {column} of {size} px"),
+        frame=next(islice(read_frames(paths[-1]), middle, None)),
+        column=column,
+        slices=list(zip((temporal_slice(each, column) for each in paths), said, strict=True)),
+    )
 
-    def build(width: float) -> Figure:
-        most = min(MAX_PER_LINE, int((width - 2 * MARGIN + GAP) / (MIN_CELL + GAP)))
-        per_line = min(most, len(columns) + 1)
-        lines = -(-(len(columns) + 1) // per_line)
-        cell = (width - 2 * MARGIN + GAP) / per_line - GAP
-        headings, size_pt = wrapped((f"Truth, frame {middle}", *columns), cell)
-        head = text_height(headings, size_pt)
-        step = head + cell + FOOT
-        figure = Figure(figsize=(width, lines * step))
-        for place, (heading, picture) in enumerate(
-            zip(headings, (shown, *found.values()), strict=True)
-        ):
+
+def _figure(rows: Sequence[_Row], columns: Sequence[str], width: float) -> Figure:
+    most = min(MAX_PER_LINE, int((width - 2 * MARGIN + GAP) / (MIN_CELL + GAP)))
+    per_line = min(most, len(columns) + 1)
+    lines = -(-(len(columns) + 1) // per_line)
+    cell = (width - 2 * MARGIN + GAP) / per_line - GAP
+    headings, size_pt = wrapped(("Truth", *columns), cell)
+    head = text_height(headings, size_pt)
+    step = head + cell + FOOT
+    figure = Figure(figsize=(width, len(rows) * lines * step))
+    for line, row in enumerate(rows):
+        panels = [(row.frame, ""), *row.slices]
+        for place, (heading, (picture, said)) in enumerate(zip(headings, panels, strict=True)):
             x = MARGIN + place % per_line * (cell + GAP)
-            axis = axes_at(figure, x, place // per_line * step + head, cell, cell)
-            axis.set_title(heading, pad=2, fontsize=size_pt, linespacing=1)
+            y = (line * lines + place // per_line) * step + head
+            axis = axes_at(figure, x, y, cell, cell)
+            letter = "" if place else f"{row_letter(line)} "
+            axis.set_title(letter + heading, pad=2, fontsize=size_pt, linespacing=1)
             show(axis, picture, blend=False)
             if place == 0:
-                axis.axvline(column, color=VERMILLION, lw=0.9)
+                axis.axvline(row.column, color=VERMILLION, lw=0.9)
                 continue
             axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-            axis.set_xlabel(f"Frame\n{said[place - 1]}", labelpad=1, fontsize=7, linespacing=1.1)
-        return figure
-
-    caption = (
-        f"The column through the eye (line in the first picture, x = {column} of {size} px: "
-        f"median over the frames of the true left eye) over all {num_frames} frames, time to "
-        f"the right, of clip {clip}: {rule}. Below: TLME of the clip."
-    )
-    return save(build, path, caption)
+            axis.set_xlabel(f"Frame\n{said}", labelpad=1, fontsize=7, linespacing=1.1)
+    return figure
 
 
 def tlme_of(folder: str | Path, clip: str) -> str:

@@ -5,14 +5,46 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dicface.base.names import FROZEN, HEADLINE, INPUT, MEAN_OF_5, WILD, control_kind, controlled
+from dicface.base.names import (
+    BLURRED,
+    FROZEN,
+    HEADLINE,
+    INPUT,
+    MEAN_OF_5,
+    OVER_TIME,
+    PANELS,
+    SHUFFLED,
+    TRUTH,
+    WILD,
+    control_kind,
+    controlled,
+)
 from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
 ELSEWHERE = "Made elsewhere"
 PUBLISHED = "Published records"
-CONTROLS = {MEAN_OF_5: "Means of five frames", FROZEN: "Frozen frames"}
+CONTROLS = {
+    MEAN_OF_5: "Means of five frames",
+    FROZEN: "Frozen frames",
+    BLURRED: "Blurred frames",
+    SHUFFLED: "Shuffled frames",
+}
 """Kind of control -> heading of its rows."""
+
+OF_THE_TRUTH = "The truth, and what is made of it"
+
+NOTES_OVER_TIME = (
+    "Input, truth and controls take no rank. What the truth reads is what a perfect method reads: "
+    "a film that reads better is steadier, or stiller, than it should be. A control that does well "
+    "says what a column does not see.",
+)
+
+OVER_TIME_SHOWN = (
+    *("tlme", "warping_error", "flow_error", "flicker_fast", "flicker_error", "jitter"),
+    *("shape_flicker", "identity_steps"),
+)
+"""What the table over time prints; the slower bands are in its CSV."""
 
 NOTES_WITHOUT_TRUTH = (
     "There is no truth: no number here says that a face is right. Input, means and frozen frames "
@@ -41,6 +73,8 @@ def system(name: str) -> RowSpec:
     """
     if source := controlled(name):
         return control_of(system(source), control_kind(name))
+    if name == TRUTH:
+        return RowSpec(method=TRUTH, label="Truth", group=OF_THE_TRUTH)
     facts = method(name).facts
     return RowSpec(
         method=name, label=facts.label, group=facts.group, paper_name=facts.paper_name or None
@@ -58,11 +92,16 @@ def published_note(made: str, digest: str) -> str:
 
 def control_of(row: RowSpec, kind: str) -> RowSpec:
     """The row of a control of what another row restored."""
-    words = {MEAN_OF_5: "mean of 5", FROZEN: "first frame"}
+    words = {
+        MEAN_OF_5: "mean of 5",
+        FROZEN: "first frame",
+        BLURRED: "blurred",
+        SHUFFLED: "shuffled",
+    }
     return RowSpec(
         method=f"{row.method}{kind}",
         label=f"{row.label}, {words[kind]}",
-        group=CONTROLS[kind],
+        group=row.group if row.method == TRUTH else CONTROLS[kind],
         block=row.block,
     )
 
@@ -103,6 +142,45 @@ def wild(rows: Sequence[RowSpec], measured: Collection[str]) -> TableSpec:
         pairs=tuple(pair for pair in pairs if found.issuperset(pair)),
         references=(HEADLINE, "dicface"),
         notes=NOTES_WITHOUT_TRUTH,
+    )
+
+
+def panel(name: str, rows: Sequence[RowSpec]) -> TableSpec:
+    """Rows of Table 2 measured by region or in colour; a row trained here is tested.
+
+    Args:
+        name: A key of `dicface.base.names.PANELS`.
+        rows: Of its task, in printed order.
+    """
+    trained = (row.method for row in rows if row.group == TRAINED)
+    return TableSpec(
+        name=name,
+        title=PANELS[name].title,
+        rows=tuple(rows),
+        references=(*trained, "dicface"),
+        notes=NOTES,
+    )
+
+
+def over_time(rows: Sequence[RowSpec]) -> TableSpec:
+    """The rows of Table 1 and controls of the truth, measured over time.
+
+    Args:
+        rows: In printed order.
+    """
+    found = {row.method for row in rows}
+    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
+    return TableSpec(
+        name=OVER_TIME.id,
+        title=OVER_TIME.title,
+        rows=tuple(rows),
+        shown=OVER_TIME_SHOWN,
+        unranked=tuple(
+            row.method for row in rows if row.method in (INPUT, TRUTH) or controlled(row.method)
+        ),
+        pairs=tuple(pair for pair in pairs if found.issuperset(pair)),
+        references=(HEADLINE, "dicface"),
+        notes=NOTES_OVER_TIME,
     )
 
 

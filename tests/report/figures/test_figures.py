@@ -310,9 +310,12 @@ def test_clips_without_the_score_that_orders_them_are_neither_shown_nor_counted(
     table.loc[(table["metric"] == "tlme") & (table["clip"] == "b"), "value"] = np.nan
     table.to_parquet(tmp_path / "metrics.parquet")
     order, points = tmp_path / "metrics.parquet", run / "Input" / "landmarks.npz"
-    rule = "clip c: the middle one of those 2 of 3 test clips that have TLME, ordered by TLME"
-    assert rule in figures.draw_landmark_errors(columns, order, tmp_path / "figure6").caption
-    assert rule in figures.draw_slices(columns, order, points, tmp_path / "figure7").caption
+    which = "those 2 of 3 test clips that have TLME, ordered by TLME"
+    drawn = figures.draw_landmark_errors(columns, order, tmp_path / "figure6")
+    assert f"clip c: the middle one of {which}" in drawn.caption
+    assert "Right: means over frames of each of 2 clips" in drawn.caption
+    drawn = figures.draw_slices(columns, order, points, tmp_path / "figure7")
+    assert f"the middle ones of 2 equal shares of {which}" in drawn.caption
     # Now some method has clip b alone.
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -405,16 +408,18 @@ def test_a_clip_that_a_method_has_not_whole_is_not_chosen(run, scores, tmp_path)
         os.link(run / "DicFace" / f"{clip}.mkv", mine / f"{clip}.mkv")
     columns = {"Input": run / "Input", "Mine": mine, "Truth": run / "Truth"}
     points = run / "Input" / "landmarks.npz"
-    # The rule takes b, in the middle of the order, unless somebody has not all of it.
+    # The rule takes b, too, unless somebody has not all of it.
     drawn = figures.draw_slices(columns, scores, points, tmp_path / "figure7")
-    assert "of clip b: the middle one of all 3 test clips" in drawn.caption
+    assert "3 equal shares of all 3 test clips" in drawn.caption
+    assert "(b) clip b, frame 3, x = " in drawn.caption
     (mine / "b.mkv").unlink()
     still = np.zeros((SIZE, SIZE, 3), np.uint8)
     for wrong in ([still] * (FRAMES - 1), [still.repeat(2, axis=0).repeat(2, axis=1)] * FRAMES):
         write_clip(mine / "b.mkv", wrong, 25)
         drawn = figures.draw_slices(columns, scores, points, tmp_path / "figure7")
         whole = "those 2 of 3 test clips that every method restored whole"
-        assert f"of clip c: the middle one of {whole}" in drawn.caption
+        assert f"2 equal shares of {whole}" in drawn.caption
+        assert "(b) clip c" in drawn.caption
         rows, which = choose_rows(columns, scores)
         assert ([row.clip for row in rows], which) == (["a", "c"], whole)
         with pytest.raises(ClipError, match=r"b\.mkv: found .* the truth has 6 of 32×32 px"):

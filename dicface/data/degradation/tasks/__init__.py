@@ -32,9 +32,12 @@ class TaskInput(ABC):
 
     Attributes:
         id: The task's key in `dicface.base.names.TASKS`.
+        beside: Folder, in that of the inputs, of what else `degrade_file` writes for each, as
+            `<clip>.mkv`; "" for nothing.
     """
 
     id: ClassVar[str]
+    beside: ClassVar[str] = ""
 
     @abstractmethod
     def settings(self) -> dict[str, object]:
@@ -58,6 +61,11 @@ class TaskInput(ABC):
         """Returns what is drawn for a clip of that size in px, as a flat row for records."""
         del height, width, seed_names
         return {}
+
+    def reads(self, clip: str) -> list[Path]:
+        """Returns files of the user that the input of a clip is made from, beside its truth."""
+        del clip
+        return []
 
     def degrade(self, truth: NDArray[np.uint8], *seed_names: str | int) -> NDArray[np.uint8]:
         """Makes the input of a window in memory: (T, S, S, 3) uint8 RGB, both."""
