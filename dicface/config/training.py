@@ -81,6 +81,10 @@ class TrainSettings(Settings):
     freeze: tuple[Text, ...] = setting(
         "Top-level modules that keep their weights: encoder, quantize, generator, …"
     )
+    unfreeze: dict[Text, Count] = setting(
+        "Module -> first step at which it learns; those that are not named learn at once.",
+        factory=dict,
+    )
     prior_alpha: Positive = setting("α of the prior Dir(α).")
     loss_frames: Literal["all", "centre"] = setting(
         "The loss covers all frames of a window, or its centre."

@@ -188,7 +188,8 @@ def training(network: Network) -> float:
     else:
         # Without temporal layers, frames that the loss leaves out are not predicted at all.
         predicted = 1.0 if own.temporal.flops else seen
-        total += 3 * predicted * own.transformer.flops
+        # Codes are chosen by its layers; a codebook alone, or skips, learn without them.
+        total += predicted * learnt(own.transformer, "ft_layers", passes="encoder" not in s.freeze)
     if network.stage in ("codeformer", "fusion"):
         prior = parts_of("vqgan", network.settings("vqgan"))
         total += prior.encoder.flops + prior.codes.flops

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,15 @@ from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE
 from dicface.config.networks import trained_stages
 from dicface.config.settings import Config
-from dicface.config.systems import COLUMNS_OF_GRID, FIGURES, TASK_OF_GRID, method_network
+from dicface.config.systems import (
+    COLUMNS_OF_GRID,
+    FIGURES,
+    FIGURES_OF_TABLES,
+    TASK_OF_GRID,
+    inspected,
+    method_network,
+    tables_of,
+)
 from dicface.jobs.job import Job, wildcard
 from dicface.jobs.table import rows_of
 from dicface.workflow.plan import Plan
@@ -21,7 +29,7 @@ def figures(config: Config) -> list[str]:
     """Returns the figures that can be drawn: Figure 8 shows Table 3, its second half our row.
 
     A configuration without that table goes without them; asked for by name they say so. On videos
-    without a truth there is no figure.
+    without a truth there is no figure. Those of tables that take hours are made with these.
     """
     if config.wild_clips:
         return []
@@ -37,12 +45,12 @@ class Figure(Job):
     name = "figure"
     kind = "figure"
 
-    figure: str = wildcard(", ".join(FIGURES))
+    figure: str = wildcard(", ".join((*FIGURES, *FIGURES_OF_TABLES)))
 
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """Every figure."""
-        return {"figure": FIGURES}
+        return {"figure": (*FIGURES, *FIGURES_OF_TABLES)}
 
     def require_table(self) -> None:
         """The table that the figure shows is there.
@@ -50,7 +58,13 @@ class Figure(Job):
         Raises:
             ConfigError: The configuration has it not.
         """
-        if self.figure not in figures(self.run.config):
+        if self.figure in FIGURES_OF_TABLES:
+            if not tables_of(self.run.config, self.figure):
+                raise ConfigError(
+                    f"{self.figure}: found no table of `ablations` with `target: {self.figure}`, "
+                    "which this figure shows; add one, as config/config.yaml has it."
+                )
+        elif self.figure not in figures(self.run.config):
             raise ConfigError(
                 f"{self.figure}: found no ablations.table3 with the networks that it shows"
                 f"{f' ({HEADLINE})' if self.figure == 'figure8b' else ''}; add the table, or its "
@@ -65,8 +79,11 @@ class Figure(Job):
         return [method_network(config, row) for row in rows]
 
     def waits_for(self) -> list[Path]:
-        """Curves, code weights, or clips and scores of its task."""
+        """Curves, code weights, tables, or clips and scores of its task."""
         run, plan = self.run, self.plan
+        if self.figure in FIGURES_OF_TABLES:
+            self.require_table()
+            return self._tables()
         if self.figure == "training_curves":
             return [run.network(stage).weights for stage in trained_stages(run.config)]
         if self.figure in ("figure8a", "figure8b"):
@@ -79,6 +96,11 @@ class Figure(Job):
         """Picture, vector graphics, caption."""
         return [self.run.figures / f"{self.figure}{end}" for end in (".png", ".pdf", ".txt")]
 
+    @property
+    def leaves(self) -> Sequence[str]:
+        """These, and the points of the collapse."""
+        return [f"{self.figure}{end}" for end in (".png", ".pdf", ".txt", ".csv")]
+
     def depends_on(self) -> dict[str, Any]:
         """The rows that it shows (errors as `require_table`)."""
         self.require_table()
@@ -89,8 +111,18 @@ class Figure(Job):
             return {"columns": {head: name for head, name in columns.items() if name in shown}}
         if self.figure in ("figure8a", "figure8b"):
             return rows_of(self.run, "table3")
+        if self.figure in FIGURES_OF_TABLES:
+            return {"tables": tables_of(self.run.config, self.figure)}
         is_table1 = TASK_OF_GRID.get(self.figure, BLIND.id) == BLIND.id
         return rows_of(self.run, "table1" if is_table1 else "table2")
+
+    def _tables(self) -> list[Path]:
+        """The tables that the figure of their target shows, and what was found inside networks."""
+        run, config = self.run, self.run.config
+        tables = [run.tables / f"{file}.json" for file in self.plan.tables_of(self.figure)]
+        names = tables_of(config, self.figure)
+        networks = [each for name in names for each in inspected(config, name).values()]
+        return [*tables, *map(run.inspection, dict.fromkeys(networks))]
 
     def work(self) -> None:
         """See `draw_figure`."""
@@ -102,4 +134,6 @@ class Figure(Job):
         """What it shows."""
         from dicface.report.run_figures import figure_inputs
 
+        if self.figure in FIGURES_OF_TABLES:
+            return {"shown": self._tables()}
         return {"shown": figure_inputs(self.run, self.figure)}

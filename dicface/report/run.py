@@ -81,7 +81,7 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
         notes=[
             *_notes(run),
             *(_wild_notes(run) if run.is_wild else ()),
-            *inspections(run, spec),
+            *inspections(run, name, spec),
         ],
     )
     table = dataclasses.replace(build_table(spec, rows, conditions), name=file_name(run, spec))
@@ -203,6 +203,8 @@ def declare(config: Config, name: str) -> TableSpec:
         [dataclasses.replace(row, group="") for row in _declared(config, chosen.rows)],
         headline=chosen.headline,
         paper_headline=chosen.paper_headline,
+        against=chosen.against,
+        shown=chosen.shown,
     )
 
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE, WILD, controlled
-from dicface.config.fields import WrongValueError, nearest
+from dicface.config.fields import WrongValueError, nearest, one_of
 from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import STAGES, Config, RuleResources
@@ -25,6 +25,7 @@ from dicface.config.systems import (
     published,
     rows_of_tables,
     table1_name,
+    tables_of,
     wild_rows,
 )
 from dicface.data.datasets.layouts import ALIGNED, read_layout
@@ -60,11 +61,15 @@ class Plan:
 
     def _require_known(self) -> None:
         from dicface.methods import fault, names
+        from dicface.metrics import METRICS
         from dicface.weights.registry import registry
 
         for name in self.config.variants.keys() & set(names()):
             raise WrongValueError("variants", name, "a name that no method has")
         known = {*names(), *self.config.variants}
+        for table, ablation in self.config.ablations.items():
+            for metric in ablation.shown:
+                one_of(f"ablations.{table}.shown", metric, METRICS)
         for table, (_, rows) in rows_of_tables(self.config).items():
             for row in (controlled(row) or row for row in rows):
                 if row not in known:
@@ -148,6 +153,11 @@ class Plan:
         }
         return {table1_name(self.config): "table1", "table2": "table2", **named}
 
+    def tables_of(self, target: str) -> list[str]:
+        """Returns the file names of the ablations that a target makes."""
+        wanted = tables_of(self.config, target)
+        return [file for file, table in self.tables().items() if table in wanted]
+
     def with_truth(self, files: list[str]) -> list[str]:
         """Returns what a target needs, where the run has a truth.
 
@@ -186,7 +196,7 @@ class Plan:
         elif table == "table2":
             rows = [(task, method) for task in self.config.table2 for method in self.scored(task)]
         else:
-            rows = [("bfr", method) for method in self.config.ablations[table].rows]
+            rows = [("bfr", row) for row in self.runnable(self.config.ablations[table].rows)]
         # Every training of a row that is trained several times.
         return [
             (task, each) for task, row in rows for each in (row, *replicates_of(self.config, row))

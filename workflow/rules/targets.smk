@@ -36,13 +36,21 @@ rule table4:
 rule ablations:
     """Tables 3, 4 and those of the appendix."""
     input:
-        tables(
-            *(
-                name
-                for name, table in PLAN.tables().items()
-                if table not in ("table1", "table2")
-            )
-        ),
+        tables(*PLAN.tables_of("ablations")),
+
+
+rule ladder:
+    """What each part of DicFace brings, one at a time: table and figure."""
+    input:
+        tables(*PLAN.tables_of("ladder")),
+        f"{RUN}/figures/ladder.pdf",
+
+
+rule collapse:
+    """When the posterior collapses, over the weight of its divergence: table and figure."""
+    input:
+        tables(*PLAN.tables_of("collapse")),
+        f"{RUN}/figures/collapse.pdf",
 
 
 rule wild:
