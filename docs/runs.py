@@ -3,9 +3,9 @@
     python docs/runs.py               writes all blocks anew from what is kept
     python docs/runs.py RUN...        keeps the tables and the picture of these runs first
 
-A block stands between `<!-- run NAME TABLE -->` and `<!-- end of run -->`, or, for what a table says
-of the codes of its networks, between `<!-- codes NAME TABLE -->` and `<!-- end of codes -->`. One
-whose table was not kept says so. A test writes them all and finds nothing changed.
+A block stands between `<!-- run NAME TABLE -->` and `<!-- end of run -->`, or, for what a table
+says of the codes of its networks, between `<!-- codes NAME TABLE -->` and `<!-- end of codes -->`.
+One whose table was not kept says so. A test writes them all and finds nothing changed.
 """
 
 from __future__ import annotations

@@ -195,6 +195,9 @@ def training(network: Network) -> float:
         total += prior.encoder.flops + prior.codes.flops
     if network.stage == "dicface":
         total += 3 * own.codes.flops * seen
+        sizes = network.sizes()
+        if sizes.train_average == "losses" and sizes.train_samples != "mean":
+            seen *= sizes.train_samples  # an image a draw
         total += seen * learnt(own.generator, "generator", passes=True)
     if network.stage == "fusion":
         total += learnt(own.generator, "generator", passes=True)

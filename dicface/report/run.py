@@ -97,18 +97,20 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
 def write_tables_at_hand(run: Run) -> list[str]:
     """Writes, in part, every table that the run has not written and has scores for.
 
-    An ablation needs two rows: one of them is most often the headline of Table 1.
+    Other tables than Table 1 need two rows, of which one stands in no table before: the other is
+    most often the headline of Table 1.
 
     Returns:
         What the configuration calls them.
     """
-    written = []
+    written, before = [], set()
     for name in ("table1", "table2", *run.config.ablations):
         spec = declare(run.config, name)
-        missing = {
-            (_task(row), row.method) for row in spec.rows if not _has_scores(run, row, undone=())
-        }
-        enough = len(spec.rows) - len(missing) >= (1 if name == "table1" else 2)
+        rows = {(_task(row), row.method) for row in spec.rows}
+        scored = {(_task(row), row.method) for row in spec.rows if _has_scores(run, row, undone=())}
+        missing, own = rows - scored, scored - before
+        before |= rows
+        enough = own if name == "table1" else own and len(scored) > 1
         if enough and not table_files(run.tables, file_name(run, spec))["json"].is_file():
             write_run_table(run, name, undone=missing)
             written.append(name)
