@@ -212,7 +212,7 @@ def _check_rows(config: Config) -> None:
                 raise WrongValueError(table, method, expected)
     for name, each in config.ablations.items():
         if each.against not in ("", BEFORE):
-            one_of(f"ablations.{name}.against", each.against, each.rows, f", or {BEFORE}")
+            one_of(f"ablations.{name}.against", each.against, (BEFORE, *each.rows))
     taken = {INPUT, *TRAINED_METHODS, *config.variants}
     declared = (methods for key, (_, methods) in rows.items() if not key.startswith("methods"))
     taken |= {method for methods in declared for method in methods}

@@ -10,6 +10,7 @@ from dicface.config.fields import (
     Changes,
     Count,
     Flag,
+    Name,
     NonNegative,
     Number,
     Positive,
@@ -81,7 +82,7 @@ class TrainSettings(Settings):
     freeze: tuple[Text, ...] = setting(
         "Top-level modules that keep their weights: encoder, quantize, generator, …"
     )
-    unfreeze: dict[Text, Count] = setting(
+    unfreeze: dict[Name, Count] = setting(
         "Module -> first step at which it learns; those that are not named learn at once.",
         factory=dict,
     )

@@ -91,9 +91,9 @@ def test_the_sweep_varies_weight_annealing_and_start_alone(config: Config) -> No
 @pytest.mark.parametrize(
     ("a", "b", "one_thing"),
     [
-        ("all_trained", "codebook_frozen", "freeze"),
-        ("all_trained", "encoder_frozen", "freeze"),
-        ("all_trained", "decoder_frozen", "freeze"),
+        ("all_trained", "freeze_codebook", "freeze"),
+        ("all_trained", "freeze_encoder", "freeze"),
+        ("all_trained", "freeze_decoder", "freeze"),
         ("dicface_trained", "no_temporal_seconds", "temporal"),
         ("dicface_trained", "draws_4", "train_samples"),
         ("draws_4", "draws_4_losses", "train_average"),
