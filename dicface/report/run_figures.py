@@ -67,9 +67,9 @@ def draw_figure(run: Run, name: str) -> Drawn:
         drawn = figures.draw_spread(weights, path, label=label)
     elif name == "ladder":
         found = dict(_tables(run, name))
-        labels = {row.method: row.label for spec in found for row in spec.rows}
         tables = {spec.title: table for spec, table in found.items()}
-        drawn = figures.draw_ladder(tables, labels, path)
+        rungs = [row.label for row in next(iter(found)).rows]
+        drawn = figures.draw_ladder(tables, rungs, path)
     elif name == "collapse":
         drawn = figures.draw_collapse(_swept(run), path, marks=_marks(run))
     elif name == "training_curves":

@@ -64,12 +64,12 @@ def test_one_ladder_has_equal_steps_and_the_other_as_many_seconds(config: Config
     seconds = steps("ladder")
     assert seconds[-1] == steps("ladder_frames")[-1]
     assert seconds == sorted(seconds, reverse=True)
-    # The two have the same rungs by label, so that a figure can set them beside each other.
-    labels = [
-        [config.variants[row].label for row in config.ablations[table].rows[-6:]]
+    # The figure sets rung beside rung.
+    labels = {
+        table: [config.variants[row].label for row in config.ablations[table].rows[-6:]]
         for table in ("ladder", "ladder_frames")
-    ]
-    assert labels[0] == labels[1]
+    }
+    assert [f"{label}, equal frames" for label in labels["ladder"]] == labels["ladder_frames"]
 
 
 def test_the_sweep_varies_weight_annealing_and_start_alone(config: Config) -> None:

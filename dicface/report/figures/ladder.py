@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,38 +27,39 @@ APART = 0.3
 """Between the first protocol and the last of a rung, in rungs."""
 
 
-def draw_ladder(tables: Mapping[str, Table], labels: Mapping[str, str], path: str | Path) -> Drawn:
+def draw_ladder(tables: Mapping[str, Table], rungs: Sequence[str], path: str | Path) -> Drawn:
     """Draws, for each metric, the value of every rung and below it the step to the rung before.
 
     Args:
-        tables: Protocol -> its table, with the rungs from the lowest to the highest.
-        labels: Method -> its rung; rungs of one label share a line.
+        tables: Protocol -> its table, a row a rung.
+        rungs: What the rungs are called, from the lowest to the highest.
         path: Where to write, without suffix.
 
     Raises:
-        MetricError: There is no table, there are too many, or they print different metrics.
+        MetricError: There is no table, there are too many, or they differ in metrics or rungs.
     """
     if not 0 < len(tables) <= len(LOOKS):
         raise MetricError(f"a ladder of {len(tables)} tables; expected 1 to {len(LOOKS)}.")
-    printed = {tuple(facts.id for facts in table.metrics) for table in tables.values()}
-    if len(printed) > 1:
+    found = {
+        (tuple(facts.id for facts in table.metrics), len(table.rows)) for table in tables.values()
+    }
+    if len(found) > 1:
         raise MetricError(
-            "tables of one ladder print different metrics; give all the same `shown`."
+            "tables of one ladder differ in metrics or number of rungs; give all the same `shown` "
+            "and as many `rows`."
         )
     metrics = next(iter(tables.values())).metrics
-    methods = (row.method for table in tables.values() for row in table.rows)
-    rungs = list(dict.fromkeys(labels[method] for method in methods))
-    places = {method: rungs.index(label) for method, label in labels.items() if label in rungs}
     with look():
         figure = new_figure(TEXT_WIDTH, 2 * RUNG_HEIGHT * len(rungs) + AROUND)
         panels = figure.subplots(2, len(metrics), sharey=True, squeeze=False)
         for facts, (values, steps) in zip(metrics, panels.T, strict=True):
             for number, table in enumerate(tables.values()):
                 offset = APART * (number / max(1, len(tables) - 1) - 0.5) * (len(tables) > 1)
+                places = {row.method: place + offset for place, row in enumerate(table.rows)}
                 own, between = table.cells, table.differences
-                _points(values, own[own["metric"] == facts.id], "method", places, offset, number)
+                _points(values, own[own["metric"] == facts.id], "method", places, number)
                 between = between[between["metric"] == facts.id]
-                _points(steps, between, "method_a", places, offset, number)
+                _points(steps, between, "method_a", places, number)
             steps.axvline(0, color="#999999", lw=0.6, zorder=0)
             values.set_title(_head(facts), pad=3)
             steps.set_xlabel("step to the rung before")
@@ -82,13 +83,12 @@ def _points(
     axis: Axes,
     lines: pd.DataFrame,
     method: str,
-    places: Mapping[str, int],
-    offset: float,
+    places: Mapping[str, float],
     number: int,
 ) -> None:
     """Means with their intervals, one a rung; a line leads from value to value, not among steps."""
     colour, marker, face = LOOKS[number]
-    height = np.array([places[name] for name in lines[method]], dtype=float) + offset
+    height = np.array([places[name] for name in lines[method]], dtype=float)
     mean, low, high = (lines[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     axis.errorbar(
         mean,

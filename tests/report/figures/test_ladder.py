@@ -14,6 +14,7 @@ from dicface.report.tables.spec import RowSpec
 from tests.report.tables._scores import LEVELS, build, write_scores
 
 LABELS = {"input": "nothing", "codeformer_trained": "+ image loss", "dicface_trained": "+ KL"}
+RUNGS = [*LABELS.values()]
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +29,24 @@ def table(tmp_path_factory):
 def test_the_ladder_shows_values_and_steps_of_every_protocol(tmp_path, table):
     frames = replace(table, name="appendix_ladder_frames")
     tables = {"equal seconds": table, "equal supervised frames": frames}
-    drawn = draw_ladder(tables, LABELS, tmp_path / "ladder")
+    drawn = draw_ladder(tables, RUNGS, tmp_path / "ladder")
     assert drawn.pdf.stat().st_size > 5000
     assert drawn.png.is_file()
     assert "“nothing” being the first" in drawn.caption
     assert "appendix_ladder, appendix_ladder_frames" in drawn.caption
     before = drawn.png.read_bytes()
-    draw_ladder(tables, LABELS, tmp_path / "ladder")
+    draw_ladder(tables, RUNGS, tmp_path / "ladder")
     assert drawn.png.read_bytes() == before
 
 
 def test_tables_that_are_no_ladder_are_refused(tmp_path, table):
     with pytest.raises(MetricError, match="a ladder of 0 tables"):
-        draw_ladder({}, LABELS, tmp_path / "ladder")
+        draw_ladder({}, RUNGS, tmp_path / "ladder")
     other = replace(table, metrics=table.metrics[:1])
-    with pytest.raises(MetricError, match="different metrics; give all the same `shown`"):
-        draw_ladder({"a": table, "b": other}, LABELS, tmp_path / "ladder")
+    with pytest.raises(
+        MetricError, match="differ in metrics or number of rungs; give all the same `shown`"
+    ):
+        draw_ladder({"a": table, "b": other}, RUNGS, tmp_path / "ladder")
 
 
 def swept() -> pd.DataFrame:
