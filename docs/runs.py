@@ -3,8 +3,9 @@
     python docs/runs.py               writes all blocks anew from what is kept
     python docs/runs.py RUN...        keeps the tables and the picture of these runs first
 
-A block stands between `<!-- run NAME TABLE -->` and `<!-- end of run -->`. A test writes them all
-and finds nothing changed.
+A block stands between `<!-- run NAME TABLE -->` and `<!-- end of run -->`, or, for what a table
+says of the codes of its networks, between `<!-- codes NAME TABLE -->` and `<!-- end of codes -->`.
+One whose table was not kept says so. A test writes them all and finds nothing changed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dicface.report.tables.table import Table, read_table
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "runs"
 PICTURES = ROOT / "docs" / "images"
-BLOCK = re.compile(r"(<!-- run (\S+) (\S+) -->\n).*?(<!-- end of run -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (run|codes) (\S+) (\S+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
 
 def keep(run: Path) -> Path:
@@ -66,15 +67,35 @@ def written(page: Path) -> str:
     """Returns the text of a page with all its blocks as they have to be."""
     text = page.read_text(encoding="utf-8")
     where = os.path.relpath(KEPT, page.parent)
-    return BLOCK.sub(lambda m: f"{m[1]}{block(KEPT / m[2], m[3], where)}{m[4]}", text)
+
+    def inside(kind: str, kept: Path, name: str) -> str:
+        if not (kept / f"{name}.json").is_file():
+            return f"*No {name} of such a run is kept yet.*\n"
+        return block(kept, name, where) if kind == "run" else codes(kept, name)
+
+    return BLOCK.sub(lambda m: f"{m[1]}{inside(m[2], KEPT / m[3], m[4])}{m[5]}", text)
+
+
+def codes(kept: Path, name: str) -> str:
+    """What a table says of the codes of its networks."""
+    notes = read_table(kept / f"{name}.json").general
+    return "".join(f"- {text}\n" for text in notes if "effective codes" in text.lower())
 
 
 def block(kept: Path, name: str, where: str) -> str:
-    """The finding, the rows that have scores, paired differences, and where all that comes from."""
+    """The finding, the rows that have scores, paired differences, and where all that comes from.
+
+    A table of steps, without a reference, has no finding.
+    """
     table = read_table(kept / f"{name}.json")
     facts = json.loads((kept / f"{name}.facts.json").read_text(encoding="utf-8"))
     heads = [f"{m.name} {cells.arrow(m)}".strip() for m in table.metrics]
-    lines = [finding(table), "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    found = finding(table)
+    lines = [
+        *([found, ""] if found else []),
+        f"| | {' | '.join(heads)} |",
+        "|---" * (len(heads) + 1) + "|",
+    ]
     for row, values in cells.main_cells(table):
         if row.metrics is not None:
             texts = (f"{cells.SAME if cell.tied else ''}{cell.value}" for cell in values)
@@ -91,12 +112,13 @@ def block(kept: Path, name: str, where: str) -> str:
 
 
 def _differences(table: Table) -> Iterator[str]:
-    """PSNR and TLME of the reference minus every other row, with intervals and verdicts."""
+    """PSNR and TLME of the reference minus every other row, or of steps, with intervals."""
     chosen = [facts for facts in table.metrics if facts.id in ("psnr", "tlme")]
     heads = " | ".join(f"{m.name}{f', {m.unit}' if m.unit else ''}" for m in chosen)
-    yield f"| {table.label(next(iter(table.references.values())))} minus … | {heads} |"
+    reference = next(iter(table.references.values()), None)
+    yield f"| {f'{table.label(reference)} minus …' if reference else 'Step'} | {heads} |"
     yield "|---" * (len(chosen) + 1) + "|"
-    for (_, _, other), lines in table.differences.groupby(
+    for (_, method, other), lines in table.differences.groupby(
         ["block", "method_a", "method_b"], sort=False
     ):
         by_metric = lines.set_index("metric")
@@ -110,7 +132,8 @@ def _differences(table: Table) -> Iterator[str]:
             )
             texts.append(f"{mean} [{low}, {high}] {cells.verdict(line, facts)}".strip())
         if texts:
-            yield f"| {table.label(other)} | {' | '.join(texts)} |"
+            label = table.label(other if reference else method)
+            yield f"| {label} | {' | '.join(texts)} |"
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ def register(parser: argparse.ArgumentParser) -> None:
         "targets",
         nargs="*",
         metavar="TARGET",
-        help="table1, over_time, table2, ablations, figures, report, wild, all, or a file "
-        "(default all)",
+        help="table1, over_time, table2, ablations, ladder, collapse, figures, report, wild, all, "
+        "or a file (default all)",
     )
     add_config(parser)
     parser.add_argument(

@@ -253,6 +253,17 @@ def overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def defaults_of(owner: type) -> dict[str, object]:
+    """Returns the values of a settings class that need not be given, by name."""
+    found = {}
+    for each in dataclasses.fields(owner):
+        if each.default is not dataclasses.MISSING:
+            found[each.name] = each.default
+        elif each.default_factory is not dataclasses.MISSING:
+            found[each.name] = each.default_factory()
+    return found
+
+
 class Changes(dict[str, Any], Generic[T]):
     """Values by name for some of the described fields of T: what is laid over other values.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dicface.base.names import INPUT, TRUTH, controlled
-from dicface.config.fields import WrongValueError, one_of, shown
+from dicface.config.fields import WrongValueError, defaults_of, one_of, shown
 from dicface.config.model import DiscriminatorSettings, check_aggregation
 from dicface.config.networks import (
     METHOD_OF_STAGE,
@@ -19,7 +19,7 @@ from dicface.config.networks import (
     train_values,
     weights_of,
 )
-from dicface.config.settings import STAGES, Config, TrainSettings
+from dicface.config.settings import BEFORE, STAGES, Config, TrainSettings
 from dicface.config.systems import TRAINED_METHODS, rows_of_tables
 
 #: What decides shapes of weights: a network and what it starts from have these in common.
@@ -99,7 +99,8 @@ def check_names(config: Config) -> None:
 def _check_origin(config: Config, name: str) -> None:
     """All values of a training are there, and its weights come from other networks in the end."""
     values = train_values(config, name)
-    if missing := sorted(TrainSettings.__annotations__.keys() - values.keys()):
+    needed = TrainSettings.__annotations__.keys() - defaults_of(TrainSettings).keys()
+    if missing := sorted(needed - values.keys()):
         raise WrongValueError(f"train.defaults.{missing[0]}", None, f"a value for '{name}' to take")
     chain = [weights_of(config, name)]
     while start := train_values(config, chain[-1])["init_from"]:
@@ -139,6 +140,8 @@ def _check_training(config: Config, resolved: Network) -> None:
         raise WrongValueError("final_learning_rate", train.final_learning_rate, expected)
     for module in train.freeze:
         one_of("freeze", module, sizes.modules)
+    for module in train.unfreeze:
+        one_of("unfreeze", module, sizes.modules)
     if set(train.freeze) == set(sizes.modules):
         raise WrongValueError("freeze", train.freeze, "a module less, so that something learns")
     images = resolved.learns_from_images and config.data.images.source == "folder"
@@ -200,7 +203,7 @@ def _check_rows(config: Config) -> None:
         for method in (controlled(method) or method for method in methods):
             if method not in config.variants:
                 if table.startswith("ablations"):
-                    one_of(table, method, (*TRAINED_METHODS, *config.variants))
+                    one_of(table, method, (*TRAINED_METHODS, *config.variants, *config.table1))
                 continue
             found = network(config, method)
             if found.task != task:
@@ -209,6 +212,9 @@ def _check_rows(config: Config) -> None:
             if found.stage not in METHOD_OF_STAGE:
                 expected = f"variants of {' or '.join(METHOD_OF_STAGE)}, which restore"
                 raise WrongValueError(table, method, expected)
+    for name, each in config.ablations.items():
+        if each.against not in ("", BEFORE):
+            one_of(f"ablations.{name}.against", each.against, (BEFORE, *each.rows))
     taken = {INPUT, TRUTH, *TRAINED_METHODS, *config.variants}
     declared = (methods for key, (_, methods) in rows.items() if not key.startswith("methods"))
     taken |= {method for methods in declared for method in methods}

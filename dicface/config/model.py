@@ -146,10 +146,16 @@ class DicFaceSettings(CodeFormerSettings):
     )
     frame_length: OddInt = setting("R = t, frames of a window, which has a centre.", 5)
     temporal: Flag = setting("Whether a temporal attention layer follows each spatial one.", True)
-    temporal_start: Literal["release", "zero"] = setting(
-        "How these begin: as PyTorch does (`release`), or with outputs of 0 (`zero`), so that the "
-        "network predicts what the weights that it starts from predict.",
+    temporal_start: Literal["release", "zero", "gaussian"] = setting(
+        "How these begin: as PyTorch does (`release`), with outputs of 0 (`zero`), so that the "
+        "network predicts what the weights that it starts from predict, or with weights from "
+        "N(0, 0.02²) (`gaussian`, the paper, which does not say how wide).",
         "release",
+    )
+    positions: Literal["learned", "sinusoidal"] = setting(
+        "Tables of positions, in space and in time: CodeFormer's and one that is learnt from 0 "
+        "(release), or sinusoids, which nothing learns (paper).",
+        "learned",
     )
     multiscale: Flag = setting(
         "Whether encoder features at 4×, 2× and 1× the latent grid are fused into lq_feat "
@@ -174,6 +180,11 @@ class DicFaceSettings(CodeFormerSettings):
         "mean",
     )
     train_samples: Samples = setting("The same in training.", 1)
+    train_average: Literal["codes", "losses"] = setting(
+        "What is averaged over these draws: the mixed codes, so that there is one loss (`codes`), "
+        "or the losses of one draw each (eq. 10).",
+        "codes",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,7 @@ from typing import Any
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import with_seed
-from dicface.config.fields import WrongValueError, overlay
+from dicface.config.fields import WrongValueError, defaults_of, overlay
 from dicface.config.model import (
     CodeFormerSettings,
     DicFaceSettings,
@@ -108,12 +108,18 @@ class Network:
         return SIZES_OF_NETWORK[self.kind](**self.settings())
 
     def decides(self) -> dict[str, Any]:
-        """Returns what decides its weights, but for the run's seed, clips and degradation."""
-        train = asdict(self.train)
+        """Returns what decides its weights, but for the run's seed, clips and degradation.
+
+        A setting that came later has a default and counts where it is another: what was trained
+        before it has not changed.
+        """
+        train, later = asdict(self.train), defaults_of(TrainSettings)
+        for key in [*HOW_NOT_WHAT, *(key for key in later if train[key] == later[key])]:
+            del train[key]
         return {
             "stage": self.stage,
             "task": self.task,
-            "train": {key: value for key, value in train.items() if key not in HOW_NOT_WHAT},
+            "train": train,
             "settings": self.settings(),
         }
 

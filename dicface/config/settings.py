@@ -44,6 +44,11 @@ TASKS = tuple(names.TASKS)
 
 TABLE2_TASKS = tuple(task for task in TASKS if task != names.BLIND.id)
 
+TARGETS_OF_ABLATIONS = ("ablations", "ladder", "collapse")
+
+BEFORE = "before"
+"""In the place of a row's name: every row is compared with the one before it."""
+
 DETECTORS = ("auto", "retinaface", "dlib")
 
 Size = Annotated[
@@ -285,6 +290,18 @@ class Ablation(Settings):
     headline: Text = setting('What the headline model is called here; "" as everywhere.', "")
     paper_headline: Text = setting(
         'Its row in the paper\'s table; "" where the paper has none.', ""
+    )
+    against: Text = setting(
+        "What each row is compared with: the row of this name, or with `before` the row before it; "
+        '"" is the headline model.',
+        "",
+    )
+    shown: tuple[Name, ...] = setting(
+        "Metrics that are printed; [] is what the paper's ablations print.", ()
+    )
+    target: Literal[TARGETS_OF_ABLATIONS] = setting(
+        "What one asks Snakemake for to have it; those of `ladder` and `collapse` have a figure.",
+        "ablations",
     )
 
 

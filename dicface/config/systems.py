@@ -64,6 +64,9 @@ TASK_OF_FIGURE = TASK_OF_GRID | {
 
 FIGURES = (*TASK_OF_FIGURE, "figure8a", "figure8b", "training_curves")
 
+#: Figures that show the tables of the target of their name, and are made by it.
+FIGURES_OF_TABLES = ("ladder", "collapse")
+
 
 def rows_of_tables(config: Config) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Returns the key of every table's rows -> its task and the methods and variants it names."""
@@ -137,12 +140,20 @@ def method_network(config: Config, method: str) -> str | None:
     return weights_of(config, name) if name else None
 
 
+def tables_of(config: Config, target: str) -> list[str]:
+    """Returns the ablations that one has by asking Snakemake for a target, in their order."""
+    return [name for name, each in config.ablations.items() if each.target == target]
+
+
 def inspected(config: Config, table: str) -> dict[str, str]:
     """Returns row -> network of the rows of a table whose codes are looked at.
 
-    Those are the networks of Table 1 that know more than one code a position.
+    Those are the networks of Tables 1 and 3, and those from which the figure of the collapse is
+    drawn, that know more than one code a position.
     """
     rows = config.table1 if table == "table1" else ()
+    if table in config.ablations and table in ("table3", *tables_of(config, "collapse")):
+        rows = config.ablations[table].rows
     found = {row: method_network(config, row) for row in rows if not controlled(row)}
     return {
         row: name

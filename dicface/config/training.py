@@ -10,6 +10,7 @@ from dicface.config.fields import (
     Changes,
     Count,
     Flag,
+    Name,
     NonNegative,
     Number,
     Positive,
@@ -80,6 +81,10 @@ class TrainSettings(Settings):
     )
     freeze: tuple[Text, ...] = setting(
         "Top-level modules that keep their weights: encoder, quantize, generator, …"
+    )
+    unfreeze: dict[Name, Count] = setting(
+        "Module -> first step at which it learns; those that are not named learn at once.",
+        factory=dict,
     )
     prior_alpha: Positive = setting("α of the prior Dir(α).")
     loss_frames: Literal["all", "centre"] = setting(

@@ -188,12 +188,16 @@ def training(network: Network) -> float:
     else:
         # Without temporal layers, frames that the loss leaves out are not predicted at all.
         predicted = 1.0 if own.temporal.flops else seen
-        total += 3 * predicted * own.transformer.flops
+        # Codes are chosen by its layers; a codebook alone, or skips, learn without them.
+        total += predicted * learnt(own.transformer, "ft_layers", passes="encoder" not in s.freeze)
     if network.stage in ("codeformer", "fusion"):
         prior = parts_of("vqgan", network.settings("vqgan"))
         total += prior.encoder.flops + prior.codes.flops
     if network.stage == "dicface":
         total += 3 * own.codes.flops * seen
+        sizes = network.sizes()
+        if sizes.train_average == "losses" and sizes.train_samples != "mean":
+            seen *= sizes.train_samples  # an image a draw
         total += seen * learnt(own.generator, "generator", passes=True)
     if network.stage == "fusion":
         total += learnt(own.generator, "generator", passes=True)

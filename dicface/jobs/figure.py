@@ -14,9 +14,12 @@ from dicface.config.settings import Config
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
     FIGURES,
+    FIGURES_OF_TABLES,
     IN_A_COLUMN,
     TASK_OF_FIGURE,
+    inspected,
     method_network,
+    tables_of,
 )
 from dicface.jobs.job import Job, wildcard
 from dicface.jobs.table import rows_of
@@ -27,7 +30,7 @@ def figures(config: Config) -> list[str]:
     """Returns the figures that can be drawn: Figure 8 shows Table 3, its second half our row.
 
     A configuration without that table goes without them; asked for by name they say so. On videos
-    without a truth there is no figure.
+    without a truth there is no figure. Those of tables that take hours are made with these.
     """
     if config.wild_clips:
         return []
@@ -44,12 +47,12 @@ class Figure(Job):
     kind = "figure"
     algorithm = 2
 
-    figure: str = wildcard(", ".join(FIGURES))
+    figure: str = wildcard(", ".join((*FIGURES, *FIGURES_OF_TABLES)))
 
     @classmethod
     def constraints(cls, plan: Plan) -> dict[str, Iterable[str]]:
         """Every figure."""
-        return {"figure": FIGURES}
+        return {"figure": (*FIGURES, *FIGURES_OF_TABLES)}
 
     def require_table(self) -> None:
         """The table that the figure shows is there.
@@ -57,7 +60,13 @@ class Figure(Job):
         Raises:
             ConfigError: The configuration has it not.
         """
-        if self.figure not in figures(self.run.config):
+        if self.figure in FIGURES_OF_TABLES:
+            if not tables_of(self.run.config, self.figure):
+                raise ConfigError(
+                    f"{self.figure}: found no table of `ablations` with `target: {self.figure}`, "
+                    "which this figure shows; add one, as config/config.yaml has it."
+                )
+        elif self.figure not in figures(self.run.config):
             raise ConfigError(
                 f"{self.figure}: found no ablations.table3 with the networks that it shows"
                 f"{f' ({HEADLINE})' if self.figure == 'figure8b' else ''}; add the table, or its "
@@ -72,8 +81,11 @@ class Figure(Job):
         return [method_network(config, row) for row in rows]
 
     def waits_for(self) -> list[Path]:
-        """Curves, code weights, or clips and scores of its task."""
+        """Curves, code weights, tables, or clips and scores of its task."""
         run, plan = self.run, self.plan
+        if self.figure in FIGURES_OF_TABLES:
+            self.require_table()
+            return self._tables()
         if self.figure == "training_curves":
             return [run.network(stage).weights for stage in trained_stages(run.config)]
         if self.figure in ("figure8a", "figure8b"):
@@ -83,9 +95,11 @@ class Figure(Job):
         return [*scores, run.truth_index]
 
     def writes(self) -> list[Path]:
-        """Picture, vector graphics, caption; of a figure for papers those for a column, too."""
+        """Picture, vector graphics, caption; those for a column, or the points of the collapse."""
         ends = [".png", ".pdf", ".svg", ".txt"]
-        if self.figure not in COLUMNS_OF_GRID:
+        if self.figure == "collapse":
+            ends += [".csv"]
+        if self.figure not in (*COLUMNS_OF_GRID, *FIGURES_OF_TABLES):
             ends += [f"{IN_A_COLUMN}.pdf", f"{IN_A_COLUMN}.svg"]
         return [self.run.figures / f"{self.figure}{end}" for end in ends]
 
@@ -99,8 +113,18 @@ class Figure(Job):
             return {"columns": {head: name for head, name in columns.items() if name in shown}}
         if self.figure in ("figure8a", "figure8b"):
             return rows_of(self.run, "table3")
+        if self.figure in FIGURES_OF_TABLES:
+            return {"tables": tables_of(self.run.config, self.figure)}
         is_table1 = TASK_OF_FIGURE[self.figure] == BLIND.id
         return rows_of(self.run, "table1" if is_table1 else "table2")
+
+    def _tables(self) -> list[Path]:
+        """The tables that the figure of their target shows, and what was found inside networks."""
+        run, config = self.run, self.run.config
+        tables = [run.tables / f"{file}.json" for file in self.plan.tables_of(self.figure)]
+        names = tables_of(config, self.figure)
+        networks = [each for name in names for each in inspected(config, name).values()]
+        return [*tables, *map(run.inspection, dict.fromkeys(networks))]
 
     def work(self) -> None:
         """See `draw_figure`."""
@@ -112,4 +136,6 @@ class Figure(Job):
         """What it shows."""
         from dicface.report.run_figures import figure_inputs
 
+        if self.figure in FIGURES_OF_TABLES:
+            return {"shown": self._tables()}
         return {"shown": figure_inputs(self.run, self.figure)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.config.settings import TASKS
+from dicface.config.systems import FIGURES_OF_TABLES
 from dicface.jobs.figure import Figure, figures
 from dicface.jobs.files import found, true_clips
 from dicface.jobs.job import Job
@@ -23,9 +24,11 @@ class ReportPages(Job):
     leaves = ("**/*",)
 
     def waits_for(self) -> list[Path]:
-        """Every table and figure."""
+        """Every table and figure, but for those of hours that nobody asked for yet."""
         run = self.run
-        tables = [Table(run=run, table=name).writes()[0] for name in self.plan.tables()]
+        files = {name: Table(run=run, table=name).writes()[0] for name in self.plan.tables()}
+        others = [each for target in FIGURES_OF_TABLES for each in self.plan.tables_of(target)]
+        tables = [file for name, file in files.items() if name not in others or file.is_file()]
         shown = [Figure(run=run, figure=name).writes()[1] for name in figures(run.config)]
         return [*tables, *shown, run.truth_index]
 

@@ -42,6 +42,7 @@ GROUP = "dicface.methods"
 _BUILT_IN = {
     "input": "dicface.methods.input:Input",
     "dicface": "dicface.methods.dicface:DicFace",
+    "dicface_as_released": "dicface.methods.dicface:DicFaceAsReleased",
     "codeformer_demo": "dicface.methods.shipped:CodeFormerDemo",
     "codeformer_trained": "dicface.methods.trained:CodeFormerTrained",
     "dicface_trained": "dicface.methods.trained:DicFaceTrained",
@@ -51,7 +52,8 @@ _BUILT_IN = {
 # because listing names must import no method, and because installers sort entry points by name.
 _TABLE_1 = (
     *("input", "gpen", "gfpgan", "codeformer", "realbasicvsr", "basicvsrpp", "pgtformer", "keep"),
-    *("dicface", "codeformer_trained", "dicface_trained", "pgdiff", "codeformer_demo"),
+    *("dicface", "dicface_as_released", "codeformer_trained", "dicface_trained", "pgdiff"),
+    "codeformer_demo",
 )
 
 

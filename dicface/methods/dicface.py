@@ -9,7 +9,7 @@ release's refusal of clips shorter than a window is not kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from dicface.methods.codeformer import SMALL
@@ -93,3 +93,22 @@ class DicFace(NetworkMethod):
             batch=self.batch,
         )
         yield from stream(self.network, frames, clip=clip, settings=settings)
+
+
+@dataclass(kw_only=True)
+class DicFaceAsReleased(DicFace):
+    """DicFace as its release restores, and, as far as known, as the paper's numbers were made."""
+
+    facts = replace(
+        DicFace.facts,
+        name="dicface_as_released",
+        label="DicFace, one draw, first of five",
+        look=("#D55E00", "X", ":"),
+        notes=(
+            "As its release: the first frame of a window of five, code weights drawn once; seeded.",
+            "Its release turns the result grey where the input is grey; this is left out.",
+        ),
+    )
+
+    position: Literal["centre", "release"] = "release"
+    samples: int | Literal["mean"] = 1

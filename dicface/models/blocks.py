@@ -135,6 +135,15 @@ class TransformerLayer(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
+    def start_from_gaussian(self, deviation: float = 0.02) -> None:
+        """Draws its matrices from N(0, deviation²); biases are 0."""
+        for part in (self.self_attn, self.linear1, self.linear2):
+            for name, parameter in part.named_parameters():
+                if name.endswith("bias"):
+                    nn.init.zeros_(parameter)
+                else:
+                    nn.init.normal_(parameter, std=deviation)
+
     def forward(self, x: Tensor, position: Tensor, query: slice = slice(None)) -> Tensor:
         """Attends over the tokens of each sequence.
 
@@ -151,6 +160,17 @@ class TransformerLayer(nn.Module):
         x = x[:, query] + self.dropout(self.self_attn(key[:, query], key, value))
         y = self.linear2(self.dropout(F.gelu(self.linear1(self.norm2(x)))))
         return x + self.dropout(y)
+
+
+def sinusoids(positions: int, width: int) -> Tensor:
+    """Sinusoidal embeddings of positions 0, 1, …: (positions, width).
+
+    Sine and cosine of position / 10000^(2i / width) in turns (Vaswani et al., 2017). Positions of a
+    grid are counted row by row.
+    """
+    rates = 10000.0 ** (-torch.arange(0, width, 2) / width)
+    angles = torch.arange(positions)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :width]
 
 
 class SFTFusion(nn.Module):

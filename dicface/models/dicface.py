@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dicface.base.errors import ConfigError
 from dicface.config.model import DicFaceSettings, check_aggregation, check_samples
 from dicface.models import dirichlet
-from dicface.models.blocks import MultiScaleFusion
+from dicface.models.blocks import MultiScaleFusion, sinusoids
 from dicface.models.blocks import adain as _adain
 from dicface.models.codeformer import CodeFormer
 
@@ -41,9 +41,23 @@ class DicFace(CodeFormer):
         if s.temporal:
             self.position_emb_temporal = nn.Parameter(torch.zeros(s.frame_length, s.dim_embd))
             self.dir_dist_layers = self._layers()
-            if s.temporal_start == "zero":
-                for layer in self.dir_dist_layers:
+            for layer in self.dir_dist_layers:
+                if s.temporal_start == "zero":
                     layer.start_from_zero()
+                elif s.temporal_start == "gaussian":
+                    layer.start_from_gaussian()
+        self.place_sinusoids()
+
+    def place_sinusoids(self) -> None:
+        """Writes sinusoids into the tables of positions, where the settings ask for them.
+
+        A training asks again once it has read the weights that it starts from.
+        """
+        if self.settings.positions == "learned":
+            return
+        for table in (self.position_emb, getattr(self, "position_emb_temporal", None)):
+            if table is not None:
+                table.requires_grad_(False).copy_(sinusoids(*table.shape))
 
     def centre(self, x: Tensor) -> Tensor:
         """Centre frame of each window: (b·t, …) → (b, …)."""
@@ -170,8 +184,8 @@ class DicFace(CodeFormer):
     ) -> Tensor:
         """Convex combination of the codes, v̂ = ŵᵀc (the paper, eq. 4).
 
-        The average over L draws is taken here, of v̂. To average the loss over L draws instead (the
-        expectation of the paper, eq. 9), call this L times with `samples=1` and decode each.
+        The average over L draws is taken here, of v̂; `draws` gives an image of each, to average
+        the loss over them (the expectation of the paper, eq. 9).
 
         Args:
             alpha: α̂ as from `predict`, (n, h·w, N); n need not be whole windows.
@@ -231,6 +245,28 @@ class DicFace(CodeFormer):
         if adain:
             quant = _adain(quant, self.centre(lq_feat) if output == "centre" else lq_feat)
         return self.decode(quant, skips, w), lq_feat, alpha + 1e-6
+
+    def draws(
+        self, x: Tensor, number: int, w: float = 1.0, *, output: Frames = "all"
+    ) -> tuple[list[Tensor], Tensor]:
+        """Restores windows once for each of so many draws of ŵ, all from one α̂.
+
+        Args:
+            x: As in `forward`, errors too.
+            number: L, how often ŵ is drawn.
+            w: As in `forward`.
+            output: As in `forward`.
+
+        Returns:
+            L images (n, 3, S, S), unclamped, and α̂ + 1e-6 (n, h·w, N).
+        """
+        self._check_windows(x)
+        lq_feat, skips = self.encode(x)
+        alpha = self.predict(lq_feat, output)
+        if output == "centre":
+            skips = {size: self.centre(skip) for size, skip in skips.items()}
+        quantised = (self.quantise(alpha, samples=1) for _ in range(number))
+        return [self.decode(quant, skips, w) for quant in quantised], alpha + 1e-6
 
     def _check_windows(self, x: Tensor) -> None:
         t = self.settings.frame_length

@@ -91,7 +91,7 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
             *_notes(run),
             *(_wild_notes(run) if run.is_wild else ()),
             *(_said(spec, "truth") if name in PANELS else ()),
-            *inspections(run, spec),
+            *inspections(run, name, spec),
         ],
     )
     table = dataclasses.replace(build_table(spec, rows, conditions), name=file_name(run, spec))
@@ -107,18 +107,20 @@ def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] 
 def write_tables_at_hand(run: Run) -> list[str]:
     """Writes, in part, every table that the run has not written and has scores for.
 
-    An ablation needs two rows: one of them is most often the headline of Table 1.
+    Other tables than Table 1 need two rows, of which one stands in no table before: the other is
+    most often the headline of Table 1.
 
     Returns:
         What the configuration calls them.
     """
-    written = []
+    written, before = [], set()
     for name in ("table1", "table2", *run.config.ablations):
         spec = declare(run.config, name)
-        missing = {
-            (_task(row), row.method) for row in spec.rows if not _has_scores(run, row, undone=())
-        }
-        enough = len(spec.rows) - len(missing) >= (1 if name == "table1" else 2)
+        rows = {(_task(row), row.method) for row in spec.rows}
+        scored = {(_task(row), row.method) for row in spec.rows if _has_scores(run, row, undone=())}
+        missing, own = rows - scored, scored - before
+        before |= rows
+        enough = own if name == "table1" else own and len(scored) > 1
         if enough and not table_files(run.tables, file_name(run, spec))["json"].is_file():
             write_run_table(run, name, undone=missing)
             written.append(name)
@@ -221,6 +223,8 @@ def declare(config: Config, name: str) -> TableSpec:
         [dataclasses.replace(row, group="") for row in _declared(config, chosen.rows)],
         headline=chosen.headline,
         paper_headline=chosen.paper_headline,
+        against=chosen.against,
+        shown=chosen.shown,
     )
 
 

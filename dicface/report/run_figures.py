@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE, INPUT
-from dicface.config.networks import trained_stages
+from dicface.base.reading import read_json
+from dicface.config.model import DicFaceSettings, VQGANSettings
+from dicface.config.networks import network, trained_stages
 from dicface.config.systems import (
     COLUMNS_OF_GRID,
     FIGURES,
+    FIGURES_OF_TABLES,
     TASK_OF_FIGURE,
     TASK_OF_GRID,
     method_network,
+    tables_of,
 )
 from dicface.report import figures
 from dicface.report.figures import Drawn
-from dicface.report.run import declare
-from dicface.report.tables.spec import RowSpec
+from dicface.report.figures.collapse import COLUMNS
+from dicface.report.inspection.notes import INSPECTION
+from dicface.report.run import declare, file_name
+from dicface.report.tables.spec import RowSpec, TableSpec
+from dicface.report.tables.table import Table, read_table
 from dicface.runs.folder import Run
 from dicface.runs.results import Results, restored_clips
 
@@ -30,7 +40,7 @@ def draw_figure(run: Run, name: str) -> Drawn:
 
     Args:
         run: The run.
-        name: One of `dicface.config.systems.FIGURES`.
+        name: One of `dicface.config.systems.FIGURES` or `FIGURES_OF_TABLES`.
 
     Raises:
         ConfigError: There is no such figure.
@@ -54,11 +64,19 @@ def draw_figure(run: Run, name: str) -> Drawn:
     elif name == "figure8b":
         label, weights = _headline(run)
         drawn = figures.draw_spread(weights, path, label=label)
+    elif name == "ladder":
+        found = dict(_tables(run, name))
+        tables = {spec.title: table for spec, table in found.items()}
+        rungs = [row.label for row in next(iter(found)).rows]
+        drawn = figures.draw_ladder(tables, rungs, path)
+    elif name == "collapse":
+        drawn = figures.draw_collapse(_swept(run), path, marks=_marks(run))
     elif name == "training_curves":
         stats = {stage: run.network(stage).stats for stage in trained_stages(run.config)}
         drawn = figures.draw_training_curves(stats, path)
     else:
-        raise ConfigError(f"no figure is named '{name}'; there are {', '.join(FIGURES)}.")
+        known = ", ".join((*FIGURES, *FIGURES_OF_TABLES))
+        raise ConfigError(f"no figure is named '{name}'; there are {known}.")
     logger.info("%s: %s", path, drawn.caption)
     return drawn
 
@@ -105,6 +123,58 @@ def _headline(run: Run) -> tuple[str, Path]:
     rows = declare(run.config, "table3").rows
     (row,) = (row for row in rows if row.method == HEADLINE)
     return row.label, code_weights_file(run, row.method)
+
+
+def _tables(run: Run, target: str) -> Iterator[tuple[TableSpec, Table]]:
+    """The tables of a target, as declared and as they were written."""
+    for name in tables_of(run.config, target):
+        spec = declare(run.config, name)
+        yield spec, read_table(run.tables / f"{file_name(run, spec)}.json")
+
+
+def _swept(run: Run) -> pd.DataFrame:
+    """The networks of the figure of the collapse (`figures.collapse.COLUMNS`)."""
+    lines = []
+    for spec, table in _tables(run, "collapse"):
+        for row in spec.rows:
+            own = network(run.config, method_network(run.config, row.method))
+            sizes, file = own.sizes(), run.inspection(own.name)
+            seen = read_json(file, INSPECTION)["posterior"] if file.is_file() else {}
+            line = {
+                "row": row.method,
+                "label": row.label,
+                "kl_scale": _in_units_of_eq7(own.train.kl_scale, sizes),
+                "annealed": own.train.kl_anneal_steps > 0,
+                "zero_started": sizes.temporal_start == "zero",
+                "codes": sizes.codebook_size,
+                "effective_codes": seen.get("effective_codes", float("nan")),
+            }
+            for metric in ("psnr", "tlme"):
+                cells = table.cells
+                (cell,) = cells[(cells["method"] == row.method) & (cells["metric"] == metric)].iloc
+                line |= {metric: cell["mean"]}
+                line |= {f"{metric}_{end}": cell[end] for end in ("low", "high")}
+            lines.append(line)
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _marks(run: Run) -> dict[str, float]:
+    """Who stands where on the axis of the figure of the collapse."""
+    own = network(run.config, "dicface")
+    weights = {
+        "paper, eq. 7": 1.0,
+        "release": _in_units_of_eq7("release", DicFaceSettings()),
+        f"scale {run.config.scale}": _in_units_of_eq7(own.train.kl_scale, own.sizes()),
+    }
+    by_weight: dict[float, list[str]] = {}
+    for name, weight in weights.items():
+        by_weight.setdefault(weight, []).append(name)
+    return {"; ".join(names): weight for weight, names in by_weight.items() if weight > 0}
+
+
+def _in_units_of_eq7(scale: float | str, sizes: VQGANSettings) -> float:
+    """`kl_scale` as a number: the release adds means over positions and over values."""
+    return 3 * sizes.resolution**2 / sizes.latent_size**2 if scale == "release" else float(scale)
 
 
 def code_weights_file(run: Run, method: str) -> Path:

@@ -174,6 +174,7 @@ def _train(
             if codebook is not None:
                 codebook.observe(loss.latent, loss.indices)
             log.record(terms)
+        stage.hold(step)
         optimizer.step()
         if adversarial:
             for group in critic.optimizer.param_groups:

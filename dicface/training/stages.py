@@ -76,6 +76,12 @@ class Stage(nn.Module):
     def begin(self, step: int) -> None:
         """Told before each step, counted from 0."""
 
+    def hold(self, step: int) -> None:
+        """Drops, after a step's backward pass, the gradients of modules whose turn is later."""
+        for name, first in self.settings.unfreeze.items():
+            if step < first:
+                self.network.get_submodule(name).zero_grad(set_to_none=True)
+
     def last_layer(self) -> nn.Parameter:
         """Weight of the last convolution that learns, by which a discriminator is weighed.
 
@@ -170,14 +176,20 @@ class DicFaceStage(Stage):
         self.objective.kl_weight = self.kl_weight * min(1.0, share)
 
     def forward(self, degraded: Tensor, truth: Tensor) -> StageLoss:
-        """L1 + λ2·LPIPS + KL( Dir(α̂) ‖ Dir(α) )."""
-        s = self.settings
+        """L1 + λ2·LPIPS + KL( Dir(α̂) ‖ Dir(α) ), or its mean over several draws of ŵ (eq. 10)."""
+        s, sizes = self.settings, self.network.settings
         truth = truth.flatten(0, 1)
-        w = s.fidelity_w * (torch.rand(()).item() if s.fidelity_w_drawn else 1)
-        image, _, alpha = self.network(degraded.flatten(0, 1), w=w, output=s.loss_frames)
         target = self.network.centre(truth) if s.loss_frames == "centre" else truth
-        terms = self.objective(image, target, alpha)
-        return StageLoss(terms.pop("total"), terms, image, target)
+        w = s.fidelity_w * (torch.rand(()).item() if s.fidelity_w_drawn else 1)
+        frames, how = degraded.flatten(0, 1), {"w": w, "output": s.loss_frames}
+        if sizes.train_average == "losses" and sizes.train_samples != "mean":
+            images, alpha = self.network.draws(frames, sizes.train_samples, **how)
+        else:
+            image, _, alpha = self.network(frames, **how)
+            images = [image]
+        found = [self.objective(image, target, alpha) for image in images]
+        terms = {name: sum(each[name] for each in found) / len(found) for name in found[0]}
+        return StageLoss(terms.pop("total"), terms, images[-1], target)
 
 
 STAGE_CLASSES = {
@@ -213,6 +225,8 @@ def build_stage(config: Config, name: str, folder: Path) -> tuple[Stage, dict[st
         load_state(
             learns, load_tensors(sources["start"]), str(sources["start"]), ignore_missing=True
         )
+        if resolved.kind == "dicface":
+            learns.place_sinusoids()
     prior = None
     if resolved.stage in ("codeformer", "fusion"):
         sources["prior"] = _weights(folder, prior_of(config, name))

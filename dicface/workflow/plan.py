@@ -11,7 +11,7 @@ from typing import IO, Any
 from dicface.base.errors import ConfigError
 from dicface.base.files import hold_lock
 from dicface.base.names import BLIND, HEADLINE, PANELS, WILD, controlled
-from dicface.config.fields import WrongValueError, nearest
+from dicface.config.fields import WrongValueError, nearest, one_of
 from dicface.config.networks import network, place, train_values, weights_of
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import STAGES, Config, RuleResources
@@ -25,6 +25,7 @@ from dicface.config.systems import (
     published,
     rows_of_tables,
     table1_name,
+    tables_of,
     truth_rows,
     wild_rows,
 )
@@ -61,11 +62,15 @@ class Plan:
 
     def _require_known(self) -> None:
         from dicface.methods import fault, names
+        from dicface.metrics import METRICS
         from dicface.weights.registry import registry
 
         for name in self.config.variants.keys() & set(names()):
             raise WrongValueError("variants", name, "a name that no method has")
         known = {*names(), *self.config.variants}
+        for table, ablation in self.config.ablations.items():
+            for metric in ablation.shown:
+                one_of(f"ablations.{table}.shown", metric, METRICS)
         for table, (_, rows) in rows_of_tables(self.config).items():
             for row in (controlled(row) or row for row in rows):
                 if row not in known:
@@ -151,6 +156,11 @@ class Plan:
         panels = {panel.id: panel.id for panel in PANELS.values() if panel.task in tasks}
         return {table1_name(self.config): "table1", "table2": "table2", **named, **panels}
 
+    def tables_of(self, target: str) -> list[str]:
+        """Returns the file names of the ablations that a target makes."""
+        wanted = tables_of(self.config, target)
+        return [file for file, table in self.tables().items() if table in wanted]
+
     def with_truth(self, files: list[str]) -> list[str]:
         """Returns what a target needs, where the run has a truth.
 
@@ -192,7 +202,7 @@ class Plan:
             task = PANELS[table].task
             rows = [(task, method) for method in (*self.scored(task), *truth_rows(table))]
         else:
-            rows = [("bfr", method) for method in self.config.ablations[table].rows]
+            rows = [("bfr", row) for row in self.runnable(self.config.ablations[table].rows)]
         # Every training of a row that is trained several times.
         return [
             (task, each) for task, row in rows for each in (row, *replicates_of(self.config, row))

@@ -14,7 +14,7 @@ from dicface.weights import registry
 ANOTHER = "tests.methods.another_package"
 TABLE_1 = (
     "input gpen gfpgan codeformer realbasicvsr basicvsrpp pgtformer keep dicface "
-    "codeformer_trained dicface_trained"
+    "dicface_as_released codeformer_trained dicface_trained"
 ).split()
 ALL = (*TABLE_1, "pgdiff", "codeformer_demo")
 
@@ -100,7 +100,7 @@ def test_with_its_file_at_hand_the_size_alone_is_the_reason(tmp_path):
 
 
 def test_methods_are_found_by_task():
-    table_2 = {"gpen", "codeformer", "pgdiff", "dicface"}
+    table_2 = {"gpen", "codeformer", "pgdiff", "dicface", "dicface_as_released"}
     for task in ("inpainting", "colorization"):
         found = set(dicface.methods.methods_for(task))
         assert found == table_2 | {"input", "dicface_trained"}

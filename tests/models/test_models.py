@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -217,6 +218,40 @@ def test_temporal_layers_that_start_from_zero_predict_what_codeformer_predicts()
     lq_feat, _ = alone.encode(frames(5))
     with torch.no_grad():
         assert torch.equal(temporal.logits(lq_feat), alone.logits(lq_feat))
+
+
+def test_temporal_layers_can_begin_as_gaussian():
+    network = build("dicface", **DEMO | PREDICTOR, temporal_start="gaussian")
+    layer = network.dir_dist_layers[0]
+    assert layer.linear1.weight.std().item() == pytest.approx(0.02, rel=0.15)
+    assert layer.self_attn.in_proj_weight.std().item() == pytest.approx(0.02, rel=0.15)
+    assert not any(part.bias.any() for part in (layer.linear1, layer.linear2))
+    assert layer.norm1.weight.eq(1).all()
+
+
+def test_positions_can_be_sinusoids_that_nothing_learns():
+    network = build("dicface", **DEMO | PREDICTOR, positions="sinusoidal")
+    for table in (network.position_emb, network.position_emb_temporal):
+        assert not table.requires_grad
+        assert table[0].tolist() == [0.0, 1.0] * (PREDICTOR["dim_embd"] // 2)
+    assert network.position_emb[3, 0].item() == pytest.approx(np.sin(3), abs=1e-6)
+    before = network.position_emb.clone()
+    with torch.no_grad():
+        network.position_emb.zero_()
+    network.place_sinusoids()
+    assert network.position_emb.equal(before)
+
+
+def test_draws_are_images_of_one_prediction():
+    network = demo()
+    x = frames(5)
+    torch.manual_seed(1)
+    images, alpha = network.draws(x, 3, output="centre")
+    assert alpha.equal(network(x, output="centre")[2])
+    assert len({image.sum().item() for image in images}) == 3
+    torch.manual_seed(1)
+    first = network(x, output="centre", samples=1)[0]
+    assert torch.allclose(images[0], first, atol=1e-5)
 
 
 def test_temporal_layer_for_the_centre_equals_the_layer_for_all():

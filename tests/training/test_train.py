@@ -18,7 +18,8 @@ from dicface.config.networks import network
 from dicface.config.settings import STAGES, Config
 from dicface.data.degradation.degrade import BlindDegradation
 from dicface.data.degradation.tasks.bfr import BlindRestoration
-from dicface.models.checkpoint import load_network, read_header
+from dicface.models import build
+from dicface.models.checkpoint import load_network, read_header, save_weights
 from dicface.models.dicface import DicFace
 from dicface.training import losses
 from dicface.training.clips import AlignedClips, PackedFrames, open_clips
@@ -428,6 +429,48 @@ def test_the_divergence_is_annealed(raw: dict, clips: Path, tmp_path: Path) -> N
         stage.begin(step)
         weights.append(stage.objective.kl_weight / full)
     assert weights == [0.25, 0.5, 1, 1]
+
+
+def test_modules_can_wait_for_their_turn(raw: dict, tmp_path: Path) -> None:
+    raw["train"]["dicface"] |= {"init_from": "", "freeze": [], "unfreeze": {"ft_layers": 2}}
+    stage, _ = build_stage(config_of(raw), "dicface", tmp_path)
+    x = torch.rand(1, 3, 3, 16, 16)
+    learnt = []
+    for step in (1, 2):
+        stage.zero_grad()
+        stage(x, x).total.backward()
+        stage.hold(step)
+        named = stage.network.named_parameters()
+        learnt.append({name.partition(".")[0] for name, p in named if p.grad is not None})
+    assert learnt[1] - learnt[0] == {"ft_layers"}
+    assert "dir_dist_layers" in learnt[0]
+
+
+def test_losses_of_draws_are_averaged(raw: dict, tmp_path: Path) -> None:
+    raw["train"]["dicface"] |= {"init_from": "", "lpips_weight": 0.0}
+    raw["model"]["transformer"]["dropout"] = 0.0
+    raw["model"]["dicface"] |= {"train_samples": 3, "train_average": "losses"}
+    stage, _ = build_stage(config_of(raw), "dicface", tmp_path)
+    x = torch.rand(1, 3, 3, 16, 16)
+    torch.manual_seed(4)
+    loss = stage(x, x)
+    torch.manual_seed(4)
+    images, _ = stage.network.draws(x[0], 3)
+    expected = sum((image - x[0]).abs().mean() for image in images) / 3
+    assert loss.terms["l1"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert len({image.sum().item() for image in images}) == 3
+
+
+def test_a_network_of_the_papers_text_starts_from_sinusoids(raw: dict, tmp_path: Path) -> None:
+    config = config_of(raw)
+    start = build("codeformer", **network(config, "fusion").settings())
+    torch.nn.init.normal_(start.position_emb)
+    facts = {"network": "codeformer", "settings": {}}
+    save_weights(tmp_path / "fusion" / "weights.safetensors", start.state_dict(), facts)
+    stage, _ = build_stage(config, "paper_text", tmp_path)
+    assert stage.network.position_emb[0].tolist() == [0.0, 1.0] * 8
+    assert stage.network.feat_emb.weight.equal(start.feat_emb.weight)
+    assert not any(p.requires_grad for p in stage.network.quantize.parameters())
 
 
 def test_another_training_seed_draws_other_samples_from_the_same_clips(

@@ -25,7 +25,8 @@ rule table2:
     """Table 2: inpainting by region and colorization in colour, too."""
     input:
         tables(
-            "table2", *(name for name in ("by_region", "in_colour") if name in PLAN.tables())
+            "table2",
+            *(name for name in ("by_region", "in_colour") if name in PLAN.tables()),
         ),
 
 
@@ -44,13 +45,21 @@ rule table4:
 rule ablations:
     """Tables 3, 4 and those of the appendix."""
     input:
-        tables(
-            *(
-                name
-                for name, table in PLAN.tables().items()
-                if table not in ("table1", "table2", *PANELS)
-            )
-        ),
+        tables(*PLAN.tables_of("ablations")),
+
+
+rule ladder:
+    """What each part of DicFace brings, one at a time: table and figure."""
+    input:
+        tables(*PLAN.tables_of("ladder")),
+        f"{RUN}/figures/ladder.pdf",
+
+
+rule collapse:
+    """When the posterior collapses, over the weight of its divergence: table and figure."""
+    input:
+        tables(*PLAN.tables_of("collapse")),
+        f"{RUN}/figures/collapse.pdf",
 
 
 rule wild:

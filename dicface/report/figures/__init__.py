@@ -6,15 +6,19 @@ returns them as `Drawn`.
 """
 
 from dicface.report.figures.code_weights import draw_priors, draw_spread
+from dicface.report.figures.collapse import draw_collapse
 from dicface.report.figures.curves import draw_training_curves
 from dicface.report.figures.grid import draw_grid
+from dicface.report.figures.ladder import draw_ladder
 from dicface.report.figures.landmark_error import draw_landmark_errors
 from dicface.report.figures.slices import draw_slices
 from dicface.report.figures.style import Drawn
 
 __all__ = [
     "Drawn",
+    "draw_collapse",
     "draw_grid",
+    "draw_ladder",
     "draw_landmark_errors",
     "draw_priors",
     "draw_slices",

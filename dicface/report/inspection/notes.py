@@ -12,14 +12,21 @@ from dicface.runs.folder import Run
 INSPECTION = Own("an inspection of a network", "Delete it and inspect again.", error=MetricError)
 
 
-def inspections(run: Run, spec: TableSpec) -> list[str]:
-    """What the codes of a table's trained networks do, of those that were looked into."""
-    found = inspected(run.config, spec.name)
+def inspections(run: Run, name: str, spec: TableSpec) -> list[str]:
+    """What the codes of a table's trained networks do, of those that were looked into.
+
+    Args:
+        run: The run.
+        name: What the configuration calls the table.
+        spec: The same, declared. Of networks that are swept over a setting, only the effective
+            codes are said.
+    """
+    found = inspected(run.config, name)
     files = {
         row.label: run.inspection(found[row.method]) for row in spec.rows if row.method in found
     }
-    return [
-        f"{label}: {in_one_sentence(read_json(file, INSPECTION))}."
-        for label, file in files.items()
-        if file.is_file()
-    ]
+    seen = {label: read_json(file, INSPECTION) for label, file in files.items() if file.is_file()}
+    if name == "table1" or not seen:
+        return [f"{label}: {in_one_sentence(each)}." for label, each in seen.items()]
+    codes = (f"{label} {each['posterior']['effective_codes']:.1f}" for label, each in seen.items())
+    return [f"Effective codes of a position, exp(entropy) of its weights: {'; '.join(codes)}."]

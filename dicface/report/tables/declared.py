@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from dicface.base.names import (
     control_kind,
     controlled,
 )
+from dicface.config.settings import BEFORE
 from dicface.methods import TRAINED, method
 from dicface.report.tables.spec import RowSpec, TableSpec
 
@@ -60,6 +62,13 @@ WILD_SHOWN = (
 
 NOTES = ("The degraded input is ranked like every other row.",)
 """Notes on the tables that compare systems."""
+
+NOTE_ON_STEPS = "Each row is tested against the row before it; a paired difference is one step."
+
+NOTE_ON_WEIGHT = (
+    "Priors are compared at one weight of the divergence; what other weights do to the codes, "
+    "`snakemake collapse` shows (docs/ablations.md)."
+)
 
 ABLATION_METRICS = ("psnr", "akd", "fvd", "tlme")
 """What the paper's ablations print."""
@@ -210,6 +219,8 @@ def ablation(
     *,
     headline: str = "",
     paper_headline: str = "",
+    against: str = "",
+    shown: Sequence[str] = (),
 ) -> TableSpec:
     """Table 3, Table 4, or a table of the appendix (`appendix_<name>`).
 
@@ -219,7 +230,11 @@ def ablation(
         rows: Variants in printed order.
         headline: What the headline model is called among the variants; empty: as everywhere.
         paper_headline: Its row in the paper's table; empty: the paper has none.
+        against: The row that others are tested against, or `BEFORE`; empty: the headline model.
+        shown: Metrics that are printed; empty: what the paper's ablations print.
     """
+    is_ladder = against == BEFORE
+    steps = [(row.method, before.method) for before, row in itertools.pairwise(rows)]
     called = {"label": headline} if headline else {}
     known = [
         replace(row, paper_name=paper_headline or None, **called) if row.method == HEADLINE else row
@@ -229,6 +244,8 @@ def ablation(
         name=name if name.startswith("table") else f"appendix_{name}",
         title=title,
         rows=tuple(known),
-        shown=ABLATION_METRICS,
-        references=(HEADLINE,),
+        shown=tuple(shown) or ABLATION_METRICS,
+        pairs=tuple(steps) if is_ladder else (),
+        references=() if is_ladder else (against or HEADLINE,),
+        notes=(NOTE_ON_STEPS,) * is_ladder + (NOTE_ON_WEIGHT,) * (name == "table3"),
     )

@@ -304,7 +304,8 @@ def test_a_run_inspects_its_networks_and_table_1_says_it(tmp_path):
     weights = save_network(run.network("dicface").weights)
     job = JOBS["inspect"](run=run, network="dicface")
     assert run.inspection("dicface") in JOBS["table"](run=run, table="table1").waits_for()
-    assert run.inspection("dicface") not in JOBS["table"](run=run, table="table3").waits_for()
+    assert run.inspection("prior_10") in JOBS["table"](run=run, table="table3").waits_for()
+    assert run.inspection("dicface") not in JOBS["table"](run=run, table="table4").waits_for()
     assert weights in job.waits_for()
     assert job.depends_on() == {
         "position": "centre",
@@ -316,8 +317,11 @@ def test_a_run_inspects_its_networks_and_table_1_says_it(tmp_path):
     job.work()
     found = json.loads(run.inspection("dicface").read_text())
     assert found["clips"]["what"] == f"test clips of {run.folder}"
-    notes = inspections(run, declare(run.config, "table1"))
+    notes = inspections(run, "table1", declare(run.config, "table1"))
     assert notes == [f"DicFace (trained): {in_one_sentence(found)}."]
+    codes = f"α = 1 {found['posterior']['effective_codes']:.1f}"
+    (note,) = inspections(run, "table3", declare(run.config, "table3"))
+    assert note == f"Effective codes of a position, exp(entropy) of its weights: {codes}."
     assert pairs_of_run(run_of_weights(weights), "bfr").inputs == {"a": run.inputs("bfr") / "a.mkv"}
     run.restored_index("bfr", "input").unlink()
     made = pairs_of_run(run, "bfr")

@@ -125,6 +125,34 @@ def test_ablations_print_the_papers_columns_and_keep_all_metrics_in_the_csv(tabl
         build(table3_rows, TABLE3)
 
 
+def test_each_rung_of_a_ladder_is_tested_against_the_one_before(tmp_path):
+    rungs = ("input", "codeformer_trained", "dicface_trained")
+    specs = [RowSpec(method=name, label=name) for name in rungs]
+    spec = ablation("ladder", "A ladder", specs, against="before", shown=("lpips", "psnr"))
+    rows = [each.filled(metrics=scored(tmp_path, each.method)) for each in specs]
+    table = build(rows, spec)
+    assert table.references == {}
+    assert [facts.id for facts in table.metrics] == ["psnr", "lpips"]
+    steps = table.differences[table.differences["metric"] == "psnr"]
+    pairs = list(zip(steps["method_a"], steps["method_b"], strict=True))
+    assert pairs == [("codeformer_trained", "input"), ("dicface_trained", "codeformer_trained")]
+    means = table.cells[table.cells["metric"] == "psnr"].set_index("method")["mean"]
+    assert steps["mean"].to_numpy() == pytest.approx(np.diff(means[list(rungs)]))
+    assert any("tested against the row before it" in text for text in table.general)
+    assert "## Paired differences" in to_markdown(table)
+    # A rung that failed leaves two steps out, and both are said.
+    rows[1] = specs[1].filled(reason="it diverged")
+    table = build(rows, spec)
+    assert table.differences.empty
+    assert sum("not computed, a row of it did not run" in text for text in table.general) == 2
+
+
+def test_a_row_of_the_table_can_be_the_reference():
+    spec = ablation("trained", "Frozen", VARIANTS, against="prior_10")
+    assert spec.references == ("prior_10",)
+    assert spec.name == "appendix_trained"
+
+
 def test_table2_ranks_tests_and_compares_each_task_apart(tmp_path):
     own = {
         task: RowSpec(
