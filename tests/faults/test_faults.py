@@ -5,20 +5,17 @@ DICFACE_FAULTS_SEED=3 DICFACE_FAULTS_SHARE=1 …   all of them, drawn with anoth
 DICFACE_FAULTS_PAGE=1 …                          writes the table of docs/reliability.md too
 """
 
-import logging
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.faults.page import show
 from tests.faults.tiny_run import key, make
 from tests.faults.trials import BAD, Trial, carry_out, table, trials
 
 SEED = int(os.environ.get("DICFACE_FAULTS_SEED", "21"))
 SHARE = int(os.environ.get("DICFACE_FAULTS_SHARE", "10"))
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-MARKS = ("<!-- faults -->\n", "<!-- end of faults -->\n")
 IN_SAMPLE = ("degrade", "table", "restore", "noise_floor")
 """Jobs that take a second at most, for the default run."""
 
@@ -72,12 +69,6 @@ def test_a_sample_of_damage_is_said_or_does_nothing(made, tmp_path):
 def test_damage_to_every_file_of_every_job(whole, tmp_path, capsys):
     chosen = trials(whole[1], SEED)[::SHARE]
     results = carried_out(chosen, whole[0], tmp_path)
-    said = f"{len(results)} trials, seed {SEED}:\n\n{table(results)}"
     with capsys.disabled():
-        sys.stdout.write(f"\n{said}")
-    if os.environ.get("DICFACE_FAULTS_PAGE"):
-        before, _, rest = PAGE.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        PAGE.write_text(f"{before}{MARKS[0]}{said}{MARKS[1]}{after}")
-    logging.getLogger(__name__).info("%s", said)
+        show("damage", f"{len(results)} trials, seed {SEED}:\n\n{table(results)}")
     assert not complaints(results), complaints(results)

@@ -28,7 +28,8 @@ except DicfaceError as error:
 
 RUN = str(PLAN.run.folder)
 TRAIN = str(PLAN.run.train_folder)
-DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
+# In the shell's place, so that Snakemake is its parent.
+DICFACE = f"exec {shlex.quote(sys.executable)} -m dicface.cli"
 
 
 # The tables that this call of Snakemake makes.
