@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WORKING = ".jobs.lock"
+# Files and folders that a process is about to give their names.
 _PART = re.compile(r"\..+\.\d+\.part(\..*)?")
 
 
@@ -68,9 +70,12 @@ def _part_of(path: Path) -> Path:
 
 def _remove_parts(folder: Path) -> None:
     """Removes what processes that were killed left half-written; none may be at work there."""
-    for path in folder.rglob(".*.part*"):
-        if _PART.fullmatch(path.name) and path.is_file():
-            path.unlink()
+    for path in list(folder.rglob(".*.part*")):
+        if _PART.fullmatch(path.name):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
