@@ -58,7 +58,7 @@ def clip_name(path: Path) -> str:
     name = path.name if path.is_dir() else path.stem
     if any("\ud800" <= letter <= "\udfff" for letter in name):
         raise ClipError(
-            f"{path}: the name is no UTF-8, or LC_ALL knows ASCII alone; expected a name that tables "
+            f"{path}: the name is no UTF-8, or LC_ALL knows ASCII alone; expected one that tables "
             "can hold. Rename it, or set LC_ALL=C.UTF-8."
         )
     return unicodedata.normalize("NFC", name)

@@ -220,13 +220,11 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def limit(disk: Path, *, pages: int | None = None, files: int | None = None) -> None:
-    """Leaves so much room on a disk; without a limit where none is named."""
+def limit(disk: Path, *, pages: int = 1 << 18, files: int = 1 << 20) -> None:
+    """Leaves so much room on a disk: a GiB and a million files where nothing is said."""
     stats = os.statvfs(disk)
     used, used_files = stats.f_blocks - stats.f_bfree, stats.f_files - stats.f_ffree
-    size = "0" if pages is None else str((used + pages) * stats.f_frsize)
-    inodes = "0" if files is None else str(used_files + files)
-    options = f"remount,size={size},nr_inodes={inodes}"
+    options = f"remount,size={(used + pages) * stats.f_frsize},nr_inodes={used_files + files}"
     subprocess.run(["mount", "-o", options, str(disk)], check=True, capture_output=True)
 
 

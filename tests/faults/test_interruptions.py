@@ -9,45 +9,14 @@ import random
 import pytest
 
 from tests.faults import whole_runs
-from tests.faults.interruptions import filled, killed, small_disk, table, undisturbed
+from tests.faults.interruptions import filled, killed, small_disk, table
 from tests.faults.page import show
-from tests.faults.tiny_run import make
 
 SEED = int(os.environ.get("DICFACE_FAULTS_SEED", "21"))
 TRIALS = int(os.environ.get("DICFACE_FAULTS_TRIALS", "20"))
+QUICK = ("degrade", "table", "noise_floor")
+"""Jobs that take a second at most, for the default run."""
 RUNS = int(os.environ.get("DICFACE_FAULTS_RUNS", "3"))
-
-
-class Undisturbed:
-    """Jobs of a run, and what comes of each if nothing happens to it, found when asked for."""
-
-    def __init__(self, folder, *, whole):
-        self.folder, self.found = folder, {}
-        self.jobs = make(folder / "results", whole=whole, before=folder / "before")
-
-    def __getitem__(self, number):
-        if number not in self.found:
-            (before,) = (self.folder / "before" / str(number)).iterdir()
-            self.found[number] = undisturbed(self.jobs[number], before, self.folder / "twice")
-        return self.found[number]
-
-    def drawn(self, seed, count):
-        """Jobs in random order, each as often as any other, and a seed for each trial."""
-        rng = random.Random(seed)
-        numbers = [
-            n for _ in range(count) for n in rng.sample(range(len(self.jobs)), len(self.jobs))
-        ]
-        return [(self[number], rng.randrange(10**6)) for number in numbers[:count]]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return Undisturbed(tmp_path_factory.mktemp("interrupted"), whole=False)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return Undisturbed(tmp_path_factory.mktemp("all_interrupted"), whole=True)
 
 
 def complaints(outcomes):
@@ -63,29 +32,29 @@ def shown(outcomes, varying):
     return f"{said}\n\n{table(outcomes)}"
 
 
-def all_killed(runs, seed, count, folder):
-    return [killed(*each, folder / str(n)) for n, each in enumerate(runs.drawn(seed, count))]
+def all_killed(drawn, folder):
+    return [killed(*each, folder / str(number)) for number, each in enumerate(drawn)]
 
 
-def all_filled(runs, seed, count, folder):
+def all_filled(drawn, folder):
     with small_disk(folder / "disk") as disk:
-        return [filled(*each, disk) for each in runs.drawn(seed, count)]
+        return [filled(*each, disk) for each in drawn]
 
 
 def test_jobs_that_were_killed_end_with_the_same_bytes(made, tmp_path):
-    outcomes = all_killed(made, 1, 6, tmp_path)
+    outcomes = all_killed(made.drawn(1, 4, QUICK), tmp_path)
     assert not complaints(outcomes), complaints(outcomes)
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(made, tmp_path):
-    outcomes = all_filled(made, 1, 4, tmp_path)
+    outcomes = all_filled(made.drawn(1, 3, QUICK), tmp_path)
     assert not complaints(outcomes), complaints(outcomes)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("name", "work"), [("kills", all_killed), ("full disks", all_filled)])
 def test_every_job_interrupted(name, work, whole, tmp_path, capsys):
-    outcomes = work(whole, SEED, TRIALS, tmp_path)
+    outcomes = work(whole.drawn(SEED, TRIALS), tmp_path)
     varying = {name for each in whole.found.values() for name in each.varying}
     with capsys.disabled():
         show(name, shown(outcomes, varying))
