@@ -171,12 +171,13 @@ def wait_for_others(folder: Path) -> None:
             lock(file)
         except BlockingIOError:
             file.seek(0)
-            began = ", ".join(file.read().split("\n")[:-1])
+            began = file.read().splitlines()[-3:]
             logger.warning(
-                "%s: jobs of an earlier run that was killed are still at work (of the processes "
-                "%s). This run waits until they end; end them to go on at once.",
+                "%s: jobs that this run did not start are at work, as those of an earlier run that "
+                "was killed (the last to begin: process %s). This run waits until they end; end "
+                "them to go on at once.",
                 folder,
-                began,
+                ", ".join(began),
             )
             lock(file, fcntl.LOCK_EX)
         _remove_parts(folder)

@@ -67,9 +67,9 @@ def test_a_run_waits_with_a_sentence_for_jobs_of_an_earlier_one(tmp_path: Path, 
     with files.working_in(tmp_path):
         left.touch()
         waiting.start()
-        while "still at work" not in caplog.text:
+        while "are at work" not in caplog.text:
             assert waiting.is_alive()
-        assert f"processes {os.getpid()} on" in caplog.text
+        assert f"process {os.getpid()} on" in caplog.text
         assert left.exists()
     waiting.join()
     assert not left.exists()

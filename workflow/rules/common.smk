@@ -55,7 +55,7 @@ onstart:
             JOBS
         ):
             JOBS[name].require(PLAN)
-        LOCKS = PLAN.start()
+        LOCKS = PLAN.start(alone=workflow.executor_plugin.name == "local")
         slurm.begin(workflow)
         expect(job for job in workflow.dag.needrun_jobs() if job.shellcmd)
     except DicfaceError as error:
