@@ -35,6 +35,12 @@ NUM_LAST_LINES = 15
 SHOWN = ("Nothing to be done", "Shutting down", "Removing", "Terminating")
 """Beginnings of what Snakemake says without a warning that a user must know."""
 
+KILLED = (
+    "its process ended without saying why; most often it was killed because memory ran out. Give "
+    "it more, or fewer workers, then run the same command again."
+)
+"""What is said of a job that could not say it itself."""
+
 _PERCENT = re.compile(r"(\d+)%\|.*?\| *(\d+)/(\d+) \[([\d:]+)<([\d:?]+)")
 
 
@@ -98,7 +104,10 @@ class RunningJob:
         """Why it failed: its last message, or the last lines of its log."""
         lines = self.tail().replace("\r", "\n").splitlines()
         messages = [line for line in lines if line.startswith("dicface ")]
-        return messages[-1] if messages else "\n".join(lines[-NUM_LAST_LINES:])
+        last = "\n".join(lines[-NUM_LAST_LINES:])
+        if not messages and "Traceback" not in last:
+            return f"{KILLED} {last}".strip()
+        return messages[-1] if messages else last
 
 
 class LogHandler(LogHandlerBase):

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import platform
+import re
+import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from dicface.base.errors import DicfaceError
+from dicface.base.errors import DicfaceError, no_room
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+_WORKING = ".jobs.lock"
+# Files and folders that a process is about to give their names.
+_PART = re.compile(r"\..+\.\d+\.part(\..*)?")
 
 
 @contextmanager
@@ -30,25 +38,44 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         DicfaceError: The disk is full or read-only, or a folder has that name.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = _part_of(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
-    except OSError as error:
-        if path.is_dir():
+    except DicfaceError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and path.is_dir():
             raise DicfaceError(
                 f"{path}: is a folder; expected a file, which is to be written there. Move it "
                 "away, then run the same command again."
             ) from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if reason := no_room(error):
             raise DicfaceError(
-                f"{path}: cannot be written ({error.strerror}); nothing was kept under that name. "
+                f"{path}: cannot be written ({reason}); nothing was kept under that name. "
                 "Free some space or choose another results folder, then run the same command again."
             ) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _part_of(path: Path) -> Path:
+    """Where this process writes a file; names of 255 bytes have no room for more."""
+    stem = path.stem if len(os.fsencode(path.name)) < 220 else digest_of_names([path.name])
+    return path.with_name(f".{stem}.{os.getpid()}.part{path.suffix}")
+
+
+def _remove_parts(folder: Path) -> None:
+    """Removes what processes that were killed left half-written; none may be at work there."""
+    for path in list(folder.rglob(".*.part*")):
+        if _PART.fullmatch(path.name):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:  # noqa: ANN401 - anything JSON can hold
@@ -117,6 +144,50 @@ def _files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
 
 
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """Lets others know that this process writes into a folder, as several may, during the block.
+
+    Whoever is alone there first removes what killed processes left half-written.
+
+    Raises:
+        DicfaceError: The file system has no locks.
+    """
+    with _open_lock(folder / _WORKING) as file:
+        with suppress(BlockingIOError):
+            lock(file)
+            _remove_parts(folder)
+            file.truncate(0)
+        lock(file, fcntl.LOCK_SH)
+        file.write(f"{os.getpid()} on {platform.node()}\n")
+        file.flush()
+        yield
+
+
+def wait_for_others(folder: Path) -> None:
+    """Waits, with a sentence, until nobody is `working_in` a folder (errors as there)."""
+    with _open_lock(folder / _WORKING) as file:
+        try:
+            lock(file)
+        except BlockingIOError:
+            file.seek(0)
+            began = file.read().splitlines()[-3:]
+            logger.warning(
+                "%s: jobs that this run did not start are at work, as those of an earlier run that "
+                "was killed (the last to begin: process %s). This run waits until they end; end "
+                "them to go on at once.",
+                folder,
+                ", ".join(began),
+            )
+            lock(file, fcntl.LOCK_EX)
+        _remove_parts(folder)
+
+
+def _open_lock(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(path, "a+", encoding="utf-8")
+
+
 def hold_lock(path: str | Path) -> IO[str]:
     """Takes an exclusive lock on `path` until the returned file is closed or the process dies.
 
@@ -127,8 +198,7 @@ def hold_lock(path: str | Path) -> IO[str]:
         DicfaceError: Another living process holds it, or its file system has no locks.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+")  # noqa: SIM115 - it stays open as long as the lock is held
+    file = _open_lock(path)
     try:
         lock(file)
     except BlockingIOError:
@@ -145,19 +215,20 @@ def hold_lock(path: str | Path) -> IO[str]:
     return file
 
 
-def lock(file: IO[Any], *, wait: bool = False) -> None:
-    """Locks an open file for this process alone, until it is closed.
+def lock(file: IO[Any], how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> None:
+    """Locks an open file until it is closed.
 
     Args:
         file: The file.
-        wait: Whether to wait where another process holds it.
+        how: For this process alone, without waiting where another one holds it; or other flags of
+            `fcntl.flock`.
 
     Raises:
         BlockingIOError: Another process holds it.
         DicfaceError: Its file system has no locks.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how)
     except BlockingIOError:
         raise
     except OSError as error:

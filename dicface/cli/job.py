@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from dicface.base.device import require_device
 from dicface.base.errors import ConfigError
+from dicface.base.files import working_in
 from dicface.cli.parser import add_number, add_run, examples, run_of
 from dicface.jobs import JOBS, Job
 from dicface.provenance.manifest import recorded
@@ -61,15 +62,16 @@ def carry_out(options: argparse.Namespace) -> None:
     if options.dry_run:
         sys.stdout.write(job.describe())
         return
-    if not options.run:
-        run.write_settings()
-    if kind.computes:
-        use_torch(run.config.threads, run.config.device)
-    if is_first_process(job):
-        with recorded(job.artefact(), ["dicface", *command_of(job)]):
+    with working_in(run.folder):
+        if not options.run:
+            run.write_settings()
+        if kind.computes:
+            use_torch(run.config.threads, run.config.device)
+        if is_first_process(job):
+            with recorded(job.artefact(), ["dicface", *command_of(job)]):
+                job.work()
+        else:
             job.work()
-    else:
-        job.work()
 
 
 def command_of(job: Job) -> Sequence[str]:

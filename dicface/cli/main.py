@@ -11,14 +11,16 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 
 from dicface.base import __version__
-from dicface.base.errors import DicfaceError
+from dicface.base.errors import DicfaceError, no_memory, no_room
 from dicface.cli.checkout import other_code
 from dicface.cli.parser import Parser, examples
 
 EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "use": {
@@ -62,17 +64,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{warning}\n")
     try:
         return options.command(options) or 0
-    except DicfaceError as error:
-        message = str(error)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.filename is None:
+    except KeyboardInterrupt:
+        _say(f"{options.called}: interrupted; the same command goes on from what is finished.")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if not (message := in_words(error)):
             raise
-        message = f"{error.filename}: {error.strerror}. Check the path, and who may write there."
-    sys.stderr.write(f"{options.called}: {message}\n")
+    _say(f"{options.called}: {message}")
     return EXIT_USER_ERROR
+
+
+def in_words(error: Exception) -> str:
+    """Says what a user has to know of an error; "" where it is a mistake of the suite's."""
+    if isinstance(error, DicfaceError):
+        return str(error)
+    file = getattr(error, "filename", None)
+    if reason := no_room(error):
+        return (
+            f"{file or 'a file'}: cannot be written ({reason}); nothing is half-written under a "
+            "final name. Free some space or choose another results folder, then run the same "
+            "command again."
+        )
+    if reason := no_memory(error):
+        return (
+            f"there is not enough memory ({reason}). Allow more (`ulimit -v`, a cluster's mem_mb), "
+            "or ask for less: fewer workers, smaller batches, smaller frames. Then run the same "
+            "command again."
+        )
+    if isinstance(error, OSError) and file is not None:
+        return f"{file}: {error.strerror}. Check the path, and who may write there."
+    return ""
+
+
+def _say(message: str) -> None:
+    """Writes to standard error, which may lie on the disk that is full."""
+    with suppress(OSError):
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol, TypeVar
 
 import torch
 from tqdm import tqdm
 
 from dicface.base.errors import MetricError
+from dicface.base.processes import each_in_processes
 from dicface.metrics.protocol import EvaluationProtocol
 
 
@@ -56,26 +54,16 @@ def map_clips(
                 work(job, protocol)
                 bar.update()
             return
-        # spawn: torch's threads and CUDA do not survive a fork.
-        with ProcessPoolExecutor(
+        done = each_in_processes(
+            _call,
+            {job.clip: (work, job) for job in jobs},
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start,
-            initargs=(protocol, torch.get_num_threads()),
-        ) as pool:
-            running = {pool.submit(_call, work, job): job.clip for job in jobs}
-            try:
-                for future in as_completed(running):
-                    future.result()
-                    bar.update()
-            except BrokenProcessPool as error:
-                raise MetricError(
-                    f"{label}: a process died while it worked on clip '{running[future]}' or "
-                    "another one; most often memory ran out. Run the same command again with "
-                    "fewer workers: finished clips are kept."
-                ) from error
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            error=MetricError,
+            begin=_start,
+            begin_with=(protocol, torch.get_num_threads()),
+        )
+        for _ in done:
+            bar.update()
 
 
 def _start(protocol: EvaluationProtocol, num_threads: int) -> None:

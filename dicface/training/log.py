@@ -102,7 +102,7 @@ class TrainingLog:
             return
         self.bar.set_postfix({key: f"{value:.3g}" for key, value in means.items()})
         line = {"step": done, "learning_rate": rate, **means}
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         for key, value in line.items():
             self.board.add_scalar(key, value, done)

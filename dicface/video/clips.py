@@ -6,7 +6,6 @@ Folders of PNG or JPEG frames (the layout of VFHQ) and any other video can be re
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -118,35 +117,30 @@ def write_clip(
     rate = Fraction(fps).limit_denominator(1001)
     num_frames, shape = 0, None
     with atomic_path(path) as temporary:
-        try:
-            # bitexact: no random identifiers, so that equal frames give equal files.
-            with av.open(
-                ffmpeg_name(temporary),
-                "w",
-                format="matroska",
-                container_options={"fflags": "+bitexact"},
-            ) as container:
-                stream = None
-                for frame in frames:
-                    _check_frame(path, frame, num_frames, shape)
-                    if stream is None:
-                        shape = frame.shape
-                        stream = container.add_stream("ffv1", rate=rate)
-                        stream.height, stream.width = shape[:2]
-                        stream.pix_fmt = "bgr0"
-                        # Version 3 has a checksum per slice; one thread keeps bytes repeatable.
-                        stream.options = {"level": "3", "slicecrc": "1"}
-                        stream.thread_count = 1
-                    video_frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
-                    container.mux(stream.encode(video_frame.reformat(format="bgr0", threads=1)))
-                    num_frames += 1
+        # bitexact: no random identifiers, so that equal frames give equal files.
+        with av.open(
+            ffmpeg_name(temporary),
+            "w",
+            format="matroska",
+            container_options={"fflags": "+bitexact"},
+        ) as container:
+            stream = None
+            for frame in frames:
+                _check_frame(path, frame, num_frames, shape)
                 if stream is None:
-                    raise ClipError(f"{path}: found no frame to write; expected at least one.")
-                container.mux(stream.encode(None))
-        except av.error.FFmpegError as error:
-            if error.errno == errno.ENOSPC:
-                raise OSError(errno.ENOSPC, "No space left on device") from error
-            raise
+                    shape = frame.shape
+                    stream = container.add_stream("ffv1", rate=rate)
+                    stream.height, stream.width = shape[:2]
+                    stream.pix_fmt = "bgr0"
+                    # Version 3 has a checksum per slice; one thread keeps bytes repeatable.
+                    stream.options = {"level": "3", "slicecrc": "1"}
+                    stream.thread_count = 1
+                video_frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
+                container.mux(stream.encode(video_frame.reformat(format="bgr0", threads=1)))
+                num_frames += 1
+            if stream is None:
+                raise ClipError(f"{path}: found no frame to write; expected at least one.")
+            container.mux(stream.encode(None))
     return ClipInfo(path=path, num_frames=num_frames, height=shape[0], width=shape[1], fps=rate)
 
 

@@ -51,8 +51,17 @@ def clip_name(path: Path) -> str:
     """Returns what a clip is called: a file without its ending, or a folder of frames.
 
     Letters with marks are one character each, as macOS writes them in file names in two.
+
+    Raises:
+        ClipError: The name is no text, as tables hold it.
     """
-    return unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
+    name = path.name if path.is_dir() else path.stem
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise ClipError(
+            f"{path}: the name is no UTF-8, or LC_ALL knows ASCII alone; expected one that tables "
+            "can hold. Rename it, or set LC_ALL=C.UTF-8."
+        )
+    return unicodedata.normalize("NFC", name)
 
 
 def ffmpeg_name(path: str | Path) -> str:

@@ -121,7 +121,7 @@ def locked(path: Path) -> Iterator[None]:
                 lock(file)
             except BlockingIOError:
                 _LOG.info("%s: another process is at work on it; waiting", path.name)
-                lock(file, wait=True)
+                lock(file, fcntl.LOCK_EX)
             if not _is_still(beside, file.fileno()):
                 continue  # the process before this one deleted it; another may hold a new one
             try:

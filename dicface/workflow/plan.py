@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dicface.base.errors import ConfigError
-from dicface.base.files import hold_lock
+from dicface.base.files import hold_lock, wait_for_others
 from dicface.base.names import BLIND, HEADLINE, PANELS, WILD, controlled
 from dicface.config.fields import WrongValueError, nearest, one_of
 from dicface.config.networks import network, place, train_values, weights_of
@@ -89,9 +89,19 @@ class Plan:
         """Settings of the run."""
         return self.run.config
 
-    def start(self) -> list[IO[str]]:
-        """Locks the run's folders for this process and writes the configuration into them."""
-        locks = [hold_lock(path.parent / ".lock") for path in self.run.settings_files]
+    def start(self, *, alone: bool) -> list[IO[str]]:
+        """Locks the run's folders for this process and writes the configuration into them.
+
+        Args:
+            alone: Whether to wait for jobs of an earlier run, which nobody else keeps apart.
+
+        Raises:
+            DicfaceError: Another run holds a folder, or its file system has no locks.
+        """
+        folders = [path.parent for path in self.run.settings_files]
+        locks = [hold_lock(folder / ".lock") for folder in folders]
+        for folder in folders if alone else ():
+            wait_for_others(folder)
         self.run.write_settings()
         return locks
 

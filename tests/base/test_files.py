@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,54 @@ def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(DicfaceError, match="Free some space"):
         write_to_a_full_disk(tmp_path / "a.bin")
     assert list(tmp_path.iterdir()) == []
+
+
+def trip_over_a_full_disk(path: Path) -> None:
+    with atomic_path(path):
+        try:
+            raise RuntimeError("I/O error: No space left on device (os error 28)")
+        except RuntimeError:
+            None.pos  # noqa: B018 - as Matplotlib does
+
+
+def test_words_of_a_library_for_a_full_disk_are_known(tmp_path: Path) -> None:
+    with pytest.raises(DicfaceError, match="cannot be written .No space left on device.; nothing"):
+        trip_over_a_full_disk(tmp_path / "a.bin")
+
+
+def test_names_of_any_length_are_written(tmp_path: Path) -> None:
+    name = "é" * 120 + "x" * 10 + ".json"
+    assert len(name.encode()) == 255
+    write_json(tmp_path / name, {})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_who_comes_first_removes_what_was_left_half_written(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    left = tmp_path / "clips" / ".a.99.part.mkv"
+    own = tmp_path / ".notes.part.txt"
+    for path in (left, own):
+        path.touch()
+    with files.working_in(tmp_path):
+        assert not left.exists()
+        left.touch()
+        with files.working_in(tmp_path):
+            assert left.exists()
+    assert own.exists()
+
+
+def test_a_run_waits_with_a_sentence_for_jobs_of_an_earlier_one(tmp_path: Path, caplog) -> None:
+    left = tmp_path / ".a.99.part.mkv"
+    waiting = threading.Thread(target=files.wait_for_others, args=(tmp_path,))
+    with files.working_in(tmp_path):
+        left.touch()
+        waiting.start()
+        while "are at work" not in caplog.text:
+            assert waiting.is_alive()
+        assert f"process {os.getpid()} on" in caplog.text
+        assert left.exists()
+    waiting.join()
+    assert not left.exists()
 
 
 def test_only_one_run_holds_a_folder(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: one message and a non-zero exit for bad input; help without heavy imports."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dicface.cli.main import EXIT_USER_ERROR, main
+from dicface.cli.main import EXIT_USER_ERROR, in_words, main
 from dicface.runs.folder import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,33 @@ def test_a_later_file_is_laid_over_an_earlier_one(capsys: pytest.CaptureFixture)
     assert "parameters: 116187075" in text
     assert "codebook_size: 1024" in text
     assert "steps: 100000" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "a file: cannot be written (No space"),
+        (OSError(28, "No space left on device", "/a/b"), "/a/b: cannot be written (No space"),
+        (OSError(122, "Disk quota exceeded", "/a"), "/a: cannot be written (Disk quota exceeded"),
+        (OSError(30, "Read-only file system", "/a"), "/a: cannot be written (Read-only"),
+        (shutil.Error([("a", "b", "[Errno 28] No space left on device")]), "cannot be written"),
+        (PermissionError(13, "Permission denied", "/a"), "/a: Permission denied. Check the path"),
+        (MemoryError(), "there is not enough memory (out of memory). Allow more"),
+        (RuntimeError("[…] DefaultCPUAllocator: can't allocate memory: you"), "not enough memory"),
+        (OSError(12, "Cannot allocate memory"), "not enough memory"),
+        (RuntimeError("can't start new thread"), "not enough memory"),
+        (ValueError("a mistake of the suite's"), ""),
+    ],
+)
+def test_what_a_machine_lacks_is_one_message(error: Exception, said: str) -> None:
+    assert said in in_words(error)
+    assert bool(said) == bool(in_words(error))
+
+
+def test_a_message_that_cannot_be_written_ends_a_command_all_the_same() -> None:
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-m", "dicface.cli", "verify", "nowhere"]
+        assert subprocess.run(words, stdout=full, stderr=full).returncode == EXIT_USER_ERROR
 
 
 def test_help_needs_no_torch() -> None:

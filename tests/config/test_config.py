@@ -91,7 +91,7 @@ def test_budgets_overlay_the_scale(raw: dict) -> None:
 def test_load_reads_what_the_workflow_writes(raw: dict, tmp_path: Path) -> None:
     raw["results"] = str(tmp_path)
     planned = Plan.of(raw)
-    planned.start()
+    planned.start(alone=True)
     assert load(planned.run.folder / "run_config.yaml") == planned.config
     with pytest.raises(ConfigError, match="no such file"):
         load(tmp_path / "none.yaml")

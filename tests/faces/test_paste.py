@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dicface.base.errors import FaceError
 from dicface.faces import align, paste
@@ -42,3 +44,44 @@ def test_pasting_a_tiny_face():
     frame = picture(64, 64)
     affine = align.estimate_affine(align.template(12) + 20, 64)
     assert paste.paste_face(frame, np.zeros((64, 64, 3), np.uint8), affine).shape == (64, 64, 3)
+
+
+@given(
+    scale=st.floats(0.05, 8),
+    degrees=st.floats(-180, 180),
+    shift=st.tuples(st.floats(-500, 2000), st.floats(-500, 2000)),
+    size=st.sampled_from([64, 128, 512]),
+    upscale=st.integers(1, 3),
+)
+def test_pasting_undoes_alignment_of_any_face(scale, degrees, shift, size, upscale):
+    turn = cv2.getRotationMatrix2D((0, 0), degrees, scale)[:, :2]
+    points = align.template(size) @ turn.T + shift
+    affine = align.estimate_affine(points, size)
+    inverse = paste.inverse_affine(affine, upscale)
+    aligned = points @ affine[:, :2].T + affine[:, 2]
+    np.testing.assert_allclose(aligned, align.template(size), atol=1e-3 * size)
+    back = aligned @ inverse[:, :2].T + inverse[:, 2]
+    half = 0.5 * upscale if upscale > 1 else 0
+    np.testing.assert_allclose(back, points * upscale + half, atol=1e-6 * (1 + abs(points).max()))
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    side=st.floats(20, 150),
+    left=st.floats(-30, 90),
+    top=st.floats(-30, 90),
+    colour=st.tuples(*[st.integers(0, 255)] * 3),
+)
+def test_a_face_of_one_colour_stays_within_its_square_and_its_frames_colours(
+    side, left, top, colour
+):
+    frame = np.full((120, 120, 3), 100, np.uint8)
+    affine = align.estimate_affine(align.template(side) + (left, top), 64)
+    face = np.full((64, 64, 3), colour, np.uint8)
+    pasted = paste.paste_face(frame, face, affine).astype(int)
+    low, high = np.minimum(100, colour), np.maximum(100, colour)
+    assert (pasted >= low - 1).all()
+    assert (pasted <= high).all()
+    y, x = np.mgrid[:120, :120]
+    beside = (x < left - 1) | (x > left + side + 1) | (y < top - 1) | (y > top + side + 1)
+    assert (abs(pasted[beside] - 100) <= 1).all()

@@ -5,36 +5,19 @@ DICFACE_FAULTS_SEED=3 DICFACE_FAULTS_SHARE=1 …   all of them, drawn with anoth
 DICFACE_FAULTS_PAGE=1 …                          writes the table of docs/reliability.md too
 """
 
-import logging
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.faults.tiny_run import key, make
+from tests.faults.page import show
+from tests.faults.tiny_run import key
 from tests.faults.trials import BAD, Trial, carry_out, table, trials
 
 SEED = int(os.environ.get("DICFACE_FAULTS_SEED", "21"))
 SHARE = int(os.environ.get("DICFACE_FAULTS_SHARE", "10"))
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-MARKS = ("<!-- faults -->\n", "<!-- end of faults -->\n")
 IN_SAMPLE = ("degrade", "table", "restore", "noise_floor")
 """Jobs that take a second at most, for the default run."""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run of a few frames up to its first table, and its jobs."""
-    jobs = make(tmp_path_factory.mktemp("faults") / "results", whole=False)
-    return jobs[0].run.folder, jobs
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The same with all that a run has."""
-    jobs = make(tmp_path_factory.mktemp("all_faults") / "results", whole=True)
-    return jobs[0].run.folder, jobs
 
 
 def carried_out(chosen, run, tmp_path):
@@ -58,26 +41,20 @@ def complaints(results):
 
 def test_every_job_of_the_run_has_trials(made):
     """Files are taken from what jobs declare: none is named here."""
-    chosen = trials(made[1], SEED)
-    assert {key(trial.job) for trial in chosen} == {key(job) for job in made[1]}
+    chosen = trials(made.jobs, SEED)
+    assert {key(trial.job) for trial in chosen} == {key(job) for job in made.jobs}
 
 
 def test_a_sample_of_damage_is_said_or_does_nothing(made, tmp_path):
-    quick = [trial for trial in trials(made[1], 1) if trial.job.name in IN_SAMPLE]
-    results = carried_out(quick[:16], made[0], tmp_path)
+    quick = [trial for trial in trials(made.jobs, 1) if trial.job.name in IN_SAMPLE]
+    results = carried_out(quick[:16], made.folder, tmp_path)
     assert not complaints(results), complaints(results)
 
 
 @pytest.mark.faults
 def test_damage_to_every_file_of_every_job(whole, tmp_path, capsys):
-    chosen = trials(whole[1], SEED)[::SHARE]
-    results = carried_out(chosen, whole[0], tmp_path)
-    said = f"{len(results)} trials, seed {SEED}:\n\n{table(results)}"
+    chosen = trials(whole.jobs, SEED)[::SHARE]
+    results = carried_out(chosen, whole.folder, tmp_path)
     with capsys.disabled():
-        sys.stdout.write(f"\n{said}")
-    if os.environ.get("DICFACE_FAULTS_PAGE"):
-        before, _, rest = PAGE.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        PAGE.write_text(f"{before}{MARKS[0]}{said}{MARKS[1]}{after}")
-    logging.getLogger(__name__).info("%s", said)
+        show("damage", f"{len(results)} trials, seed {SEED}:\n\n{table(results)}")
     assert not complaints(results), complaints(results)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
-import sys
-import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +14,9 @@ from dicface.cli.main import EXIT_USER_ERROR, main
 from dicface.jobs import Job
 from dicface.provenance.manifest import SUFFIX
 from tests.faults.damage import DAMAGES
+from tests.faults.forked import forked
 from tests.faults.tiny_run import key, words
 
-LIMIT_S = 300
 OUTCOMES = (
     "sentence",
     "same result",
@@ -153,37 +148,6 @@ def digests(job: Job, run: Path) -> dict[str, str]:
     """Digest of each output of a job in a copy of its run."""
     names = [path.relative_to(job.run.folder) for path in job.artefact().outputs()]
     return {str(name): sha256_of(run / name) for name in names if (run / name).is_file()}
-
-
-def forked(work: Callable[[], int], heard: Path) -> tuple[int | None, str]:
-    """Does something in a copy of this process; returns its status, None for a hang, and output."""
-    child = os.fork()
-    if child == 0:
-        status = 70
-        try:
-            os.setsid()
-            with heard.open("wb") as file:
-                os.dup2(file.fileno(), 1)
-                os.dup2(file.fileno(), 2)
-            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-            status = work()
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else 1
-        except BaseException:  # noqa: BLE001 - the very thing that is looked for
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status), heard.read_text(errors="replace")
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None, heard.read_text(errors="replace")
 
 
 def table(results: Iterable[Result]) -> str:

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tqdm import tqdm
 
 import dicface.methods
@@ -85,6 +87,19 @@ def test_streaming_equals_windows_in_float32(frame_length, batch):
     network, frames = tiny(frame_length=frame_length), clip_of(9)
     restored = streamed(prepare_for_inference(network), frames, batch=batch)
     assert (restored - window_by_window(network, frames)).abs().max() < 1e-5
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    num_frames=st.integers(1, 9),
+    batch=st.integers(1, 10),
+    frame_length=st.sampled_from([1, 3, 5]),
+    position=st.sampled_from(["centre", "release"]),
+)
+def test_any_length_and_batch_give_the_windows(num_frames, batch, frame_length, position):
+    network, frames = tiny(torch.float64, frame_length=frame_length), clip_of(num_frames)
+    restored = streamed(prepare_for_inference(network), frames, position=position, batch=batch)
+    assert (restored - window_by_window(network, frames, position)).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize(

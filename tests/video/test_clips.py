@@ -1,6 +1,7 @@
 """Clips: lossless, streaming, whole or not there; damaged files are named."""
 
 import errno
+import os
 import subprocess
 import sys
 import unicodedata
@@ -215,3 +216,12 @@ def test_a_result_never_takes_the_place_of_its_clip(tmp_path: Path) -> None:
     require_apart({"b": clips["b"]}, tmp_path)
     with pytest.raises(ClipError, match=r"a\.mkv: its result would take its place\. Give another"):
         require_apart(clips, tmp_path / "out" / "..")
+
+
+def test_a_name_that_is_no_text_is_refused_and_a_long_one_is_not(tmp_path: Path) -> None:
+    long = tmp_path / f"{'x' * 245}.mkv"
+    write_clip(long, noise(1), 25)
+    assert list_clips(tmp_path) == {"x" * 245: long}
+    os.rename(os.fsencode(long), os.fsencode(tmp_path) + b"/caf\xe9.mkv")
+    with pytest.raises(ClipError, match="the name is no UTF-8, .* Rename it"):
+        list_clips(tmp_path)

@@ -81,6 +81,15 @@ def test_a_failed_job_says_why_and_where_the_rest_is(shown, tmp_path) -> None:
     assert f"log: {log}" in said
 
 
+def test_a_job_that_was_killed_says_nothing_itself(shown, tmp_path) -> None:
+    handler, stream = shown
+    log = tmp_path / "score.log"
+    log.write_text("score: 10%|#         | 1/10")
+    start(handler, 3, "score", log, task="bfr", method="input")
+    tell(handler, LogEvent.JOB_ERROR, level=logging.ERROR, jobid=3)
+    assert "score bfr input failed after 0:00: its process ended without" in stream.getvalue()
+
+
 def test_time_left_follows_the_pace_of_what_is_done(shown, tmp_path) -> None:
     handler, _ = shown
     start(handler, 3, "train", tmp_path / "a.log", network="vqgan")

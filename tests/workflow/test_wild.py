@@ -33,7 +33,7 @@ def test_it_has_a_folder_of_its_own_and_trains_nothing_anew(plan: Plan, tmp_path
     assert run.folder == tmp_path / "demo-wild-my-films"
     assert run.train_folder == tmp_path / "demo"
     assert not run.training.is_wild
-    for lock in plan.start():
+    for lock in plan.start(alone=True):
         lock.close()
     written = yaml.safe_load((run.train_folder / "run_config.yaml").read_text())
     assert written["wild_clips"] == written["test_clips"] == ""

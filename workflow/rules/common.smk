@@ -7,7 +7,6 @@ import sys
 import snakemake_logger_plugin_dicface as screen
 
 from dicface.base.errors import DicfaceError
-from dicface.base.names import PANELS
 from dicface.base.suite import require_same_suite
 from dicface.config.folders import as_typed
 from dicface.config.load import with_budget
@@ -29,7 +28,8 @@ except DicfaceError as error:
 
 RUN = str(PLAN.run.folder)
 TRAIN = str(PLAN.run.train_folder)
-DICFACE = f"{shlex.quote(sys.executable)} -m dicface.cli"
+# In the shell's place, so that Snakemake is its parent.
+DICFACE = f"exec {shlex.quote(sys.executable)} -m dicface.cli"
 
 
 # The tables that this call of Snakemake makes.
@@ -55,7 +55,7 @@ onstart:
             JOBS
         ):
             JOBS[name].require(PLAN)
-        LOCKS = PLAN.start()
+        LOCKS = PLAN.start(alone=workflow.executor_plugin.name == "local")
         slurm.begin(workflow)
         expect(job for job in workflow.dag.needrun_jobs() if job.shellcmd)
     except DicfaceError as error:

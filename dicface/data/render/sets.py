@@ -1,8 +1,6 @@
 """A folder of rendered clips with its tables; resumable, in any number of processes."""
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import ClipError
 from dicface.base.files import write_parquet
+from dicface.base.processes import each_in_processes
 from dicface.data.render.clip import RENDERER, RenderedClip, render_clip
 from dicface.provenance.kept import find, forget_others, kept
 from dicface.runs.files import read_drawn_landmarks
@@ -56,12 +55,9 @@ def _render_all(folder: Path, todo: dict[str, dict[str, str | int | float]], wor
                 _render_one(folder, name, made_from)
                 progress.update()
             return
-        # Spawned, not forked: the parent may hold threads (torch, OpenMP).
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(_render_one, folder, *job) for job in todo.items()]
-            for job in as_completed(jobs):
-                job.result()
-                progress.update()
+        calls = {name: (folder, name, made_from) for name, made_from in todo.items()}
+        for _ in each_in_processes(_render_one, calls, workers, error=ClipError):
+            progress.update()
 
 
 def render_set(

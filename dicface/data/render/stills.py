@@ -15,9 +15,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
+from dicface.base.processes import each_in_processes
 from dicface.base.reading import Array, Own, read_header, read_json, read_npz
 from dicface.data.render.clip import RENDERER, Stage, samples_a_pixel
 from dicface.data.render.identity import identity
@@ -134,12 +133,9 @@ def _render_missing(order: Order, folder: Path, workers: int) -> None:
                 _render_chunk(order, first, last, folder)
                 progress.update()
             return
-        # Spawned, not forked: the parent may hold threads (torch, OpenMP).
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(_render_chunk, order, *chunk, folder) for chunk in todo]
-            for job in as_completed(jobs):
-                job.result()
-                progress.update()
+        calls = {f"frame {first}": (order, first, last, folder) for first, last in todo}
+        for _ in each_in_processes(_render_chunk, calls, workers, error=ClipError):
+            progress.update()
 
 
 def _write(order: Order, folder: Path, out: Path) -> None:

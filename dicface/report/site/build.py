@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dicface.base.errors import DicfaceError
+from dicface.base.errors import DicfaceError, no_room
 from dicface.config.systems import IN_A_COLUMN
 from dicface.report.site import charts, opening
 from dicface.report.site.media import CRF
@@ -165,17 +164,17 @@ def _whole_folder(out: Path) -> Iterator[Path]:
             "earlier report or nothing. Give another folder, or empty this one."
         )
     out.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (out.with_name(f".{out.name}.{os.getpid()}.{word}") for word in ("part", "old"))
+    new, old = (out.with_name(f".{out.name}.{os.getpid()}.{word}") for word in ("part", "part.old"))
     try:
         new.mkdir()
         yield new
         if out.exists():
             out.rename(old)
         new.rename(out)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+    except Exception as error:
+        if not isinstance(error, DicfaceError) and (reason := no_room(error)):
             raise DicfaceError(
-                f"{out}: cannot be written ({error.strerror}); nothing was kept under that name. "
+                f"{out}: cannot be written ({reason}); nothing was kept under that name. "
                 "Free some space or choose another folder, then run the same command again."
             ) from error
         raise

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from dicface.base.errors import MetricError
@@ -19,6 +22,7 @@ from dicface.report.tables.statistics import (
     set_interval,
     sign_flip_test,
     tail_probability,
+    wins,
 )
 
 CLIPS = tuple(f"clip_{i:02d}" for i in range(12))
@@ -204,3 +208,56 @@ def test_values_are_put_in_the_order_of_the_clips_and_strangers_are_refused():
     assert np.isnan(in_order({"b": 2.0}, ["a", "b"], "f")[0])
     with pytest.raises(MetricError, match=r"metrics\.parquet.*not in the set: other"):
         in_order({"other": 1.0}, ["a"], "metrics.parquet")
+
+
+SCORES = arrays(np.float64, 12, elements=st.floats(-1e3, 1e3) | st.just(NAN))
+quick = settings(max_examples=50, deadline=None)
+
+
+@quick
+@given(values=SCORES, shift=st.floats(-1e3, 1e3), factor=st.floats(0.01, 100))
+def test_an_interval_holds_the_mean_and_moves_and_grows_with_its_values(values, shift, factor):
+    counts = bootstrap_counts(CLIPS, num_resamples=200)
+    found = mean_interval(values, counts)
+    moved = mean_interval(factor * values + shift, counts)
+    assert found.clips == moved.clips == np.isfinite(values).sum()
+    if found.clips > 1:
+        assert np.nanmin(values) - 1e-9 <= found.low <= found.high <= np.nanmax(values) + 1e-9
+        for name in ("mean", "low", "high"):
+            expected = factor * getattr(found, name) + shift
+            assert getattr(moved, name) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@quick
+@given(values=SCORES)
+def test_a_test_of_differences_does_not_ask_which_is_first(values):
+    p = sign_flip_test(values)
+    num = int(np.isfinite(values).sum())
+    assert sign_flip_test(-values) == pytest.approx(p, nan_ok=True)
+    if num > 1:
+        assert 2 / 2**num <= p <= 1
+    up, down = (wins(values, higher_is_better=way) for way in (True, False))
+    assert up.wins + down.wins == num - int((values == 0).sum())
+    assert wins(-values, higher_is_better=False) == up or not np.isfinite(up.low)
+
+
+@given(st.dictionaries(st.text("abcd", min_size=1), st.floats(0, 1) | st.just(NAN), max_size=6))
+def test_corrected_p_values_are_no_smaller_and_keep_their_order(p_values):
+    corrected = holm(p_values)
+    names = [name for name, p in p_values.items() if np.isfinite(p)]
+    assert all(p_values[name] <= corrected[name] <= 1 for name in names)
+    in_rising = sorted(names, key=p_values.get)
+    assert [corrected[n] for n in in_rising] == sorted(corrected[n] for n in names)
+    assert {n for n in corrected if not np.isfinite(corrected[n])} == p_values.keys() - names
+
+
+@given(
+    means=st.dictionaries(st.text("abcd", min_size=1), st.floats(-10, 10), min_size=1, max_size=6),
+    higher=st.booleans(),
+)
+def test_ranks_follow_what_is_printed(means, higher):
+    found = ranks(means, higher_is_better=higher, digits=1)
+    best = (max if higher else min)(round(mean, 1) for mean in means.values())
+    assert {name for name, rank in found.items() if rank == 1} == {
+        name for name, mean in means.items() if round(mean, 1) == best
+    }

@@ -12,6 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import dicface
@@ -98,6 +100,22 @@ def test_segments_begin_with_shots_where_they_can(short_segments):
     times = np.arange(40) * 512
     parts = plan.segments_of(times, Fraction(1, 12800), [0, 7, 12])
     assert parts == [range(0, 7), range(7, 12), range(12, 22), range(22, 32), range(32, 40)]
+
+
+@given(
+    steps=st.lists(st.integers(1, 300_000), max_size=40),
+    first=st.integers(-(10**6), 10**6),
+    cuts=st.sets(st.integers(0, 40)),
+)
+def test_segments_of_any_times_are_all_pictures_once_and_short(steps, first, cuts):
+    times = first + np.cumsum([0, *steps])
+    base = Fraction(1, 12800)
+    cuts = {cut for cut in cuts if cut < len(times)}
+    parts = plan.segments_of(times, base, cuts)
+    assert [index for part in parts for index in part] == list(range(len(times)))
+    for part in parts:
+        seconds = (times[part.stop - 1] - times[part.start]) * base
+        assert len(part) == 1 or seconds <= plan.SEGMENT_S
 
 
 def test_faces_of_several_tracks_share_batches(plain, restored):

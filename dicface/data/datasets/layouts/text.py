@@ -100,7 +100,7 @@ def read_clip_list(path: Path) -> dict[str, int]:
         ClipError: A line has another form, or a clip is listed twice.
     """
     lengths: dict[str, int] = {}
-    for number, line in enumerate(path.read_text().split("\n"), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if not line.strip():
             continue
         clip, _, length = line.strip().rpartition("/")
@@ -118,7 +118,8 @@ def read_clip_list(path: Path) -> dict[str, int]:
 def write_clip_list(path: Path, lengths: dict[str, int]) -> None:
     """Writes what `read_clip_list` reads, sorted by name."""
     with atomic_path(path) as temporary:
-        temporary.write_text("".join(f"{name}/{lengths[name]}\n" for name in sorted(lengths)))
+        lines = (f"{name}/{lengths[name]}\n" for name in sorted(lengths))
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def read_landmarks(path: Path) -> NDArray[np.float64]:

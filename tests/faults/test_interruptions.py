@@ -1,0 +1,74 @@
+"""`pytest -m faults`: jobs and runs killed at a random write, and jobs on a disk that gets full.
+
+DICFACE_FAULTS_SEED=3 DICFACE_FAULTS_TRIALS=60 DICFACE_FAULTS_RUNS=6 pytest -m faults …
+"""
+
+import os
+import random
+
+import pytest
+
+from tests.faults import whole_runs
+from tests.faults.interruptions import filled, killed, small_disk, table
+from tests.faults.page import show
+
+SEED = int(os.environ.get("DICFACE_FAULTS_SEED", "21"))
+TRIALS = int(os.environ.get("DICFACE_FAULTS_TRIALS", "20"))
+QUICK = ("degrade", "table", "noise_floor")
+"""Jobs that take a second at most, for the default run."""
+RUNS = int(os.environ.get("DICFACE_FAULTS_RUNS", "3"))
+
+
+def complaints(outcomes):
+    bad = [each for each in outcomes if each.outcome != "same bytes"]
+    return "\n\n".join(f"{e.outcome}: {e.how}, {e.where}\n{e.said[-1500:]}" for e in bad)
+
+
+def shown(outcomes, varying):
+    said = f"{len(outcomes)} trials, seed {SEED}. "
+    if varying:
+        said += "Beside logs and dates, these files differ between runs that nothing happens to: "
+        said += f"{', '.join(sorted(varying))}."
+    return f"{said}\n\n{table(outcomes)}"
+
+
+def all_killed(drawn, folder):
+    return [killed(*each, folder / str(number)) for number, each in enumerate(drawn)]
+
+
+def all_filled(drawn, folder):
+    with small_disk(folder / "disk") as disk:
+        return [filled(*each, disk) for each in drawn]
+
+
+def test_jobs_that_were_killed_end_with_the_same_bytes(made, tmp_path):
+    outcomes = all_killed(made.drawn(1, 4, QUICK), tmp_path)
+    assert not complaints(outcomes), complaints(outcomes)
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(made, tmp_path):
+    outcomes = all_filled(made.drawn(1, 3, QUICK), tmp_path)
+    assert not complaints(outcomes), complaints(outcomes)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("name", "work"), [("kills", all_killed), ("full disks", all_filled)])
+def test_every_job_interrupted(name, work, whole, tmp_path, capsys):
+    outcomes = work(whole.drawn(SEED, TRIALS), tmp_path)
+    varying = {name for each in whole.found.values() for name in each.varying}
+    with capsys.disabled():
+        show(name, shown(outcomes, varying))
+    assert not complaints(outcomes), complaints(outcomes)
+
+
+@pytest.mark.faults
+def test_whole_runs_killed(tmp_path, capsys):
+    undisturbed = whole_runs.undisturbed(tmp_path / "undisturbed")
+    rng, hows = random.Random(SEED), list(whole_runs.KILLS)
+    outcomes = [
+        whole_runs.killed(undisturbed, hows[n % len(hows)], rng.randrange(10**6), tmp_path / str(n))
+        for n in range(RUNS)
+    ]
+    with capsys.disabled():
+        show("whole runs", shown(outcomes, ()))
+    assert not complaints(outcomes), complaints(outcomes)
