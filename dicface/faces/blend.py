@@ -34,6 +34,9 @@ _FACE_BOX = (0.27, 0.33, 0.73, 0.79)
 """Where dlib's detector sees the face in an aligned square, as shares of its side."""
 _FOREHEAD = 0.75
 """How far above the brows the mask reaches, as a share of the way from brows to nose base."""
+_CHIN = 0.3
+"""How far below the jaw the mask reaches, as a share of the way from nose base to chin: its soft
+edge would leave the chin as it was."""
 _EDGE = 4.0
 """Deviation of the mask's soft edge, px of a map."""
 _DRAWN_IN = 2
@@ -185,13 +188,13 @@ _INSIDE = _inside()
 
 
 def _hull(face: NDArray) -> NDArray[np.float32]:
-    """Hull of the landmarks, grown from the brows up, and drawn in by what its edge takes."""
+    """Hull of the landmarks, grown up and below the jaw, and drawn in by what its edge takes."""
     side = _LANDMARKS_PX
     small = cv2.resize(_bytes(face), (side, side), interpolation=cv2.INTER_AREA)
     marks = landmarks_68(small, Box(*(share * side for share in _FACE_BOX)))
-    brows = marks[17:27]
-    up = _FOREHEAD * (brows.mean(axis=0) - marks[31:36].mean(axis=0))
-    outline = np.concatenate([marks, brows + up, marks[[0, 16]] + up])
+    brows, jaw, nose_base = marks[17:27], marks[4:13], marks[31:36].mean(axis=0)
+    up, down = _FOREHEAD * (brows.mean(axis=0) - nose_base), _CHIN * (marks[8] - nose_base)
+    outline = np.concatenate([marks, brows + up, marks[[0, 16]] + up, jaw + down])
     hull = cv2.convexHull((((outline + 0.5) * MAP / side) - 0.5).astype(np.float32))
     mask = np.zeros((MAP, MAP), np.uint8)
     cv2.fillConvexPoly(mask, np.rint(hull * 16).astype(np.int32), 255, cv2.LINE_AA, shift=4)

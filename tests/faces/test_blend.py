@@ -78,6 +78,14 @@ def test_a_face_with_nothing_before_it_is_pasted_whole(pasted):
         assert mask[48:86, 52:76].min() > 0.9
 
 
+def test_the_chin_belongs_to_the_face(film, pasted):
+    """Damage that stays at the chin alone is seen at once."""
+    nose, chin = film.actors[0].landmarks[0, [33, 8]]
+    near = (nose + 0.8 * (chin - nose))[None, None]
+    x, y = cv2.transform(near, track_of(film).affine(0, MAP))[0, 0].astype(int)
+    assert pasted[0][2][y, x] > 0.6
+
+
 def test_the_restored_face_is_seen(film, pasted):
     """It has the restored detail and the input's colour."""
     x, y = film.actors[0].points[3, 2].astype(int)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dicface.base.errors import DicfaceError, FaceError
 from dicface.base.files import atomic_path
-from dicface.base.threads import one_opencv_thread
+from dicface.base.threads import give_back_large_memory, one_opencv_thread
 from dicface.provenance.kept import find, kept
 from dicface.restoring.film import words
 from dicface.restoring.film.ahead import Meter
@@ -114,6 +114,7 @@ def _plans(
     out: Path | None,
     tools: Tools | None,
 ) -> list[Plan]:
+    give_back_large_memory()
     settings = settings or FilmSettings()
     tools = tools or default_tools(settings, getattr(method, "task", "bfr"))
     return plan_films(films_of(paths), method, settings, tools, out)

@@ -27,7 +27,7 @@ from dicface.video.clips import clip_name
 from dicface.video.film_writer import Container, container_for
 from dicface.video.films import Film, look_at
 
-ENGINE = 2
+ENGINE = 3
 """Raised when the same film, method and settings give another result."""
 
 SEGMENT_S = 10
