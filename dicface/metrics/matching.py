@@ -124,7 +124,8 @@ def match_folders(
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
     if Path(truth_folder).is_file() and Path(restored_folder).is_file():
         restored = dict(zip(truths, restored.values(), strict=True))  # a pair, whatever its names
-    for folder in map(Path, (truth_folder, restored_folder)):
+    told = any(path in seen for path in truths.values())  # with the result before
+    for folder in map(Path, (restored_folder,) if told else (truth_folder, restored_folder)):
         if folder.is_dir() and (others := passed_over(folder)):
             _log.warning(
                 "%s: passed over, as no clips that are read: %s", folder, ", ".join(others)
