@@ -48,7 +48,10 @@ class Match:
             everywhere = 1 < len(clips) == len(self.restored)
             found.append(f"{'all clips that were scored' if everywhere else named(clips)}: {note}")
         if self.extra:
-            found.append(f"not scored, as no true clip is named so: {', '.join(self.extra)}")
+            found.append(
+                "not scored (name results like their truth), as no true clip is named so: "
+                f"{', '.join(self.extra)}"
+            )
         if self.unusable:
             num_usable = len(self.truths) - len(self.unusable)
             found.insert(0, f"{num_usable} of {len(self.truths)} clips could be scored")
