@@ -48,7 +48,10 @@ class Match:
             everywhere = 1 < len(clips) == len(self.restored)
             found.append(f"{'all clips that were scored' if everywhere else named(clips)}: {note}")
         if self.extra:
-            found.append(f"not scored, as no true clip is named so: {', '.join(self.extra)}")
+            found.append(
+                "not scored (name results like their truth), as no true clip is named so: "
+                f"{', '.join(self.extra)}"
+            )
         if self.unusable:
             num_usable = len(self.truths) - len(self.unusable)
             found.insert(0, f"{num_usable} of {len(self.truths)} clips could be scored")
@@ -124,7 +127,8 @@ def match_folders(
     truths, restored = list_clips(truth_folder), list_clips(restored_folder)
     if Path(truth_folder).is_file() and Path(restored_folder).is_file():
         restored = dict(zip(truths, restored.values(), strict=True))  # a pair, whatever its names
-    for folder in map(Path, (truth_folder, restored_folder)):
+    told = any(path in seen for path in truths.values())  # with the result before
+    for folder in map(Path, (restored_folder,) if told else (truth_folder, restored_folder)):
         if folder.is_dir() and (others := passed_over(folder)):
             _log.warning(
                 "%s: passed over, as no clips that are read: %s", folder, ", ".join(others)

@@ -42,6 +42,22 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise _unreadable(path, error) from error
 
 
+def is_transparent(path: Path) -> bool:
+    """Whether a picture has an alpha channel that is not opaque everywhere.
+
+    Raises:
+        ClipError: It is missing or damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            alpha = image.getchannel("A") if "A" in image.getbands() else None
+            return alpha is not None and alpha.getextrema()[0] < 255
+    except UnidentifiedImageError:  # a TIFF of 16-bit colours, see `read_picture`
+        return False
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
 def picture_size(path: Path) -> tuple[int, int]:
     """Height and width of the upright picture, from the header, if the file also ends as it should.
 

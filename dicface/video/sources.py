@@ -23,7 +23,7 @@ from dicface.video.formats import (
     is_frame,
     passed_over,
 )
-from dicface.video.pictures import picture_size, read_picture
+from dicface.video.pictures import is_transparent, picture_size, read_picture
 from dicface.video.videos import decode, video_facts
 from dicface.video.videos import remarks as video_remarks
 
@@ -83,7 +83,10 @@ def remarks(source: Path) -> list[str]:
     """
     if not source.is_dir():
         return [] if is_frame(source) else list(video_remarks(video_facts(source)))
-    found = [gap] if (gap := gaps(frame_files(source))) else []
+    files = frame_files(source)
+    found = [gap] if (gap := gaps(files)) else []
+    if files and is_transparent(files[0]):
+        found.append("is transparent in parts, and its colours are taken as they are stored")
     if others := passed_over(source):
         found.append(
             f"{len(others)} files of formats that are not read are passed over: "

@@ -263,6 +263,15 @@ def test_gaps_and_formats_that_are_not_read_are_said(
     assert "1 missing between" in caplog.text
 
 
+def test_frames_that_are_transparent_are_said(tmp_path: Path) -> None:
+    for name, alpha in (("opaque", 255), ("clear", 100)):
+        (tmp_path / name).mkdir()
+        Image.new("RGBA", (4, 4), (1, 2, 3, alpha)).save(tmp_path / name / "0000.png")
+    assert remarks(tmp_path / "opaque") == []
+    (said,) = remarks(tmp_path / "clear")
+    assert said == "is transparent in parts, and its colours are taken as they are stored"
+
+
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".gif"])
 def test_a_frame_is_one_picture(suffix: str, tmp_path: Path) -> None:
     shown = [Image.fromarray(frame) for frame in smooth()]

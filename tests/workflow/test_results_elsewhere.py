@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from dicface.base.errors import ConfigError
+from dicface.methods.skeleton import write_skeleton
 from dicface.report.run import declare
 from dicface.workflow.plan import Plan
 
@@ -48,6 +49,15 @@ def test_a_name_may_stand_once_in_each_task(raw: dict, results: Path) -> None:
     assert "mine" in planned.scored("inpainting")
     with pytest.raises(ConfigError, match="methods: found 'mine', expected a name that no other"):
         Plan.of(raw | {"methods": [entry(results), entry(results)]})
+
+
+def test_the_folder_of_a_methods_package_is_no_folder_of_results(
+    raw: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_skeleton("codeformer", tmp_path / "codeformer")
+    few = raw | {"table1": ["input", "gpen"], "methods": ["codeformer"]}
+    assert Plan.of(few).config.methods[0].method == "codeformer"
 
 
 def test_one_word_is_a_method_a_folder_or_a_record(raw: dict, results: Path) -> None:
