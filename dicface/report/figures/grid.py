@@ -33,8 +33,8 @@ from dicface.report.figures.style import BOTH_WIDTHS, DPI, TEXT_WIDTH, WEB_DPI, 
 from dicface.report.looks import VERMILLION
 
 MIN_CELL, MAX_CELL = 0.6, 1.35
-"""Sides of a picture, inches; below the smaller one the numbers would not fit under it. Columns that
-do not fit beside each other are broken into lines of nearly equal length."""
+"""Sides of a picture, inches; below the smaller one the numbers would not fit under it. Columns
+that do not fit beside each other are broken into lines of nearly equal length."""
 
 PAGE, GAP, FOOT, LETTER = 9.0, 0.03, 0.16, 0.22
 """Height of a page's text, space between two pictures, for the text below them, and for the row's
