@@ -66,11 +66,14 @@ def report(options: argparse.Namespace) -> None:
 def _contents(folder: Path, notes: Notes) -> Contents:
     """What a run or a folder of scores holds, with the tables of a run that can be filled."""
     from dicface.report.run import write_tables_at_hand
-    from dicface.report.scored import FILE, of_scores
     from dicface.report.site.sources import of_run
     from dicface.runs.folder import Run
+    from dicface.runs.results import SCORED_FILE
 
-    if (folder / FILE).is_file():
+    if (folder / SCORED_FILE).is_file():
+        # Imported here: it takes torch along, which a run's pages often do without.
+        from dicface.report.scored import of_scores
+
         return of_scores(folder, notes)
     run = Run.load(folder)
     write_tables_at_hand(run)

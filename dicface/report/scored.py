@@ -20,9 +20,8 @@ from dicface.report.site.provenance import read_provenance
 from dicface.report.site.sources import Contents
 from dicface.report.site.table_pages import table_pages
 from dicface.report.tables.table import Table, read_table
-from dicface.runs.results import Results
+from dicface.runs.results import SCORED_FILE, Results
 
-FILE = "scored.json"
 _SCORED = Own("what `dicface score` scored", "Score the folders again.", error=MetricError)
 
 
@@ -88,8 +87,8 @@ def write_scored(
         ],
         "remarks": remarks,
     }
-    write_json(folder / FILE, found)
-    return folder / FILE
+    write_json(folder / SCORED_FILE, found)
+    return folder / SCORED_FILE
 
 
 def of_scores(folder: Path, notes: Notes | None = None) -> Contents:
@@ -102,7 +101,7 @@ def of_scores(folder: Path, notes: Notes | None = None) -> Contents:
     Raises:
         MetricError: A file of it is missing or damaged.
     """
-    found: _Scored = read_json(folder / FILE, _SCORED, _Scored)
+    found: _Scored = read_json(folder / SCORED_FILE, _SCORED, _Scored)
     notes, tables = notes or Notes(), folder / "tables"
     table = read_table(tables / f"{found['table']}.json")
     systems = []

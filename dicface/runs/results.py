@@ -14,6 +14,9 @@ from dicface.video.clips import list_clips
 
 INDEX_FILE = "index.json"
 
+SCORED_FILE = "scored.json"
+"""What a folder of scores holds, which `dicface score` wrote, as its pages need it."""
+
 COST_FILE = "cost.json"
 """What restoring took, as `dicface.restoring.runner.restore_set` measured it: `clips`, each with
 `frames`, `seconds` and, on a GPU, `gpu_bytes`, the most that was allocated; and `device` and

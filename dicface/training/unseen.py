@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dicface.base.errors import ClipError
 from dicface.base.files import atomic_path
 from dicface.base.reading import is_there
 from dicface.base.seeds import seed_of
@@ -100,7 +101,12 @@ def unseen_windows(config: Config, num_frames: int) -> dict[str, NDArray[np.uint
         )
         windows = {}
         for clip, name in enumerate(clips.names[: chosen.num_clips]):
-            first = (clips.num_frames(clip) - num_frames) // 2
+            if (found := clips.num_frames(clip)) < num_frames:
+                raise ClipError(
+                    f"data.unseen.folder: found {found} frames in clip {name} of {chosen.folder}; "
+                    f"expected at least the window's {num_frames}. Take longer clips."
+                )
+            first = (found - num_frames) // 2
             frames = tuple(range(first, first + num_frames))
             windows[name] = clips.read(clip, TrainingWindow(frames=frames, landmark_frames=frames))
         return windows

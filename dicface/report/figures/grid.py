@@ -32,11 +32,9 @@ from dicface.report.figures.pictures import SIZES, axes_at, show, text_height, w
 from dicface.report.figures.style import BOTH_WIDTHS, DPI, TEXT_WIDTH, WEB_DPI, Drawn, save
 from dicface.report.looks import VERMILLION
 
-PER_LINE = 8
-"""Columns beside each other; more are broken into lines of nearly equal length."""
-
 MIN_CELL, MAX_CELL = 0.6, 1.35
-"""Sides of a picture, inches; below the smaller one the numbers would not fit under it."""
+"""Sides of a picture, inches; below the smaller one the numbers would not fit under it. Columns
+that do not fit beside each other are broken into lines of nearly equal length."""
 
 PAGE, GAP, FOOT, LETTER = 9.0, 0.03, 0.16, 0.22
 """Height of a page's text, space between two pictures, for the text below them, and for the row's
@@ -131,7 +129,7 @@ def draw_grid(
 
 def _figure(columns: Sequence[str], rows: Sequence[Row], most: float, dpi: int) -> Figure:
     """The grids, at most `most` inches wide."""
-    beside = min(PER_LINE, int((most - LETTER + GAP) / (MIN_CELL + GAP)))
+    beside = int((most - LETTER + GAP) / (MIN_CELL + GAP))
     lines = -(-len(columns) // beside)
     per_line = -(-len(columns) // lines)
     cell = _side(lines, per_line, len(rows), most)

@@ -61,9 +61,23 @@ def finding(table: Table) -> str:
     if not (found := compared(table)):
         return ""
     reference, rival = found
+    parts = [
+        f"{text} ({verdict})" if verdict else text
+        for _, text, verdict in differences_in_words(table, reference, rival)
+    ]
+    if not parts:
+        return ""
+    return (
+        f"{table.label(reference)} against {table.label(rival)}, the strongest other row by PSNR: "
+        f"{', '.join(parts)}." + (" ≈: not told apart." if "≈" in "".join(parts) else "")
+    )
+
+
+def differences_in_words(table: Table, reference: str, rival: str) -> list[tuple[str, str, str]]:
+    """Name of PSNR and TLME, as far as both rows have them, difference, and verdict."""
     pairs = table.differences
     pairs = pairs[(pairs["method_a"] == reference) & (pairs["method_b"] == rival)]
-    parts = []
+    found = []
     for facts in table.metrics:
         line = pairs[pairs["metric"] == facts.id]
         if facts.id not in ("psnr", "tlme") or line.empty or not np.isfinite(line.iloc[0]["mean"]):
@@ -72,14 +86,8 @@ def finding(table: Table) -> str:
         low, high = (number(line[end], digits, signed=True) for end in ("low", "high"))
         unit = f" {facts.unit}" if facts.unit else ""
         text = f"{facts.name} {number(line['mean'], digits, signed=True)}{unit} [{low}, {high}]"
-        verdict = cells.verdict(line, facts)
-        parts.append(f"{text} ({verdict})" if verdict else text)
-    if not parts:
-        return ""
-    return (
-        f"{table.label(reference)} against {table.label(rival)}, the strongest other row by PSNR: "
-        f"{', '.join(parts)}." + (" ≈: not told apart." if "≈" in "".join(parts) else "")
-    )
+        found.append((facts.name, text, cells.verdict(line, facts)))
+    return found
 
 
 def compared(table: Table) -> tuple[str, str] | None:

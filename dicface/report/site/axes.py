@@ -66,6 +66,13 @@ def axis_over(values: Iterable[float], *, reverse: bool = False, may_be_log: boo
     return Axis(low=bare.low, high=bare.high, reverse=reverse, ticks=ticks, logarithmic=logarithmic)
 
 
+def axis_of_places(count: int) -> Axis:
+    """An axis of the places 1 to `count`, each named by its number."""
+    bare = Axis(low=0.5, high=count + 0.5)
+    ticks = tuple((bare.place(place), str(place)) for place in range(1, count + 1))
+    return Axis(low=bare.low, high=bare.high, ticks=ticks)
+
+
 def _round_numbers(low: float, high: float) -> list[tuple[float, str]]:
     rough = (high - low) / NUM_TICKS
     power = 10.0 ** floor(log10(rough))

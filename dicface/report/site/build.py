@@ -27,13 +27,9 @@ logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 INDEX = "index.html"
-FIGURE_FILES = {
-    "PDF": ".pdf",
-    "SVG": ".svg",
-    "PDF as wide as a column": f"{IN_A_COLUMN}.pdf",
-    "SVG as wide as a column": f"{IN_A_COLUMN}.svg",
-}
-"""What a page calls a figure's files for papers -> what follows the figure's name in theirs."""
+FIGURE_FILES = {"PDF": ".pdf", "PDF as wide as a column": f"{IN_A_COLUMN}.pdf"}
+"""What a page calls a figure's files for papers -> what follows the figure's name in theirs. SVG
+files hold the same and are larger: they stay in the run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""A report as one ZIP file to share: unpack it, open `index.html`."""
+"""A report as one ZIP file to share: unpack it, open `index.html`.
+
+A video that has a copy (`media.write_copy`) is packed as that alone: the player plays either, and
+from disk only the copy lets it save pictures.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +49,8 @@ def write_bundle(report: Path, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in sorted(path for path in report.rglob("*") if path.is_file()):
+            if path.suffix == ".mp4" and path.with_suffix(".js").is_file():
+                continue
             name = Path(target.stem, path.relative_to(report)).as_posix()
             entry = zipfile.ZipInfo(name, LONG_AGO)
             entry.external_attr = 0o644 << 16

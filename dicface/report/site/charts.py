@@ -11,11 +11,12 @@ from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.grids import Grid
 from dicface.report.site.planes import (
     Plane,
+    ablation,
     against_damage,
     quality_against_cost,
     quality_against_stability,
 )
-from dicface.report.site.strips import Strips, ablation, clip_dots, forest
+from dicface.report.site.strips import Strips, clip_dots, forest
 from dicface.report.site.table_pages import page_digits
 from dicface.report.site.values import QUALITY, STABILITY, of_quality, of_stability
 from dicface.report.site.weights import weights
@@ -43,7 +44,7 @@ class Charts:
     more_forests: Sequence[Strips]
     dots: Sequence[tuple[TaskResults, Sequence[Strips]]]
     damage: Mapping[str, Sequence[Plane]]
-    ablations: Sequence[tuple[str, Sequence[Strips]]]
+    ablations: Sequence[tuple[str, Sequence[Plane]]]
     weights: Mapping[str, object]
 
 

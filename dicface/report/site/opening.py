@@ -12,7 +12,8 @@ from PIL import Image
 
 from dicface.base.names import BLIND, INPUT, controlled
 from dicface.metrics import MetricFacts
-from dicface.report.render.screen import compared, finding
+from dicface.report.render.cells import SAME
+from dicface.report.render.screen import compared, differences_in_words
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.table_pages import page_digits
 from dicface.report.site.values import (
@@ -25,6 +26,14 @@ from dicface.report.site.values import (
 from dicface.report.tables.rows import Row
 from dicface.report.tables.table import Table
 from dicface.video.clips import probe, read_frames
+
+VERDICTS = {
+    "better": "better in",
+    "worse": "worse in",
+    SAME: "not told apart in",
+    "": "too few clips to tell in",
+}
+"""Of a corrected test, before the names of what was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,32 +81,74 @@ class Chosen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
-    """The first screen: the finding as a sentence, and the wipe (None: nothing to show)."""
+class Finding:
+    """What was found, as a sentence, and the numbers behind it; "" for none."""
 
-    finding: str
+    answer: str
+    numbers: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """The first screen: the finding, and the wipe (None: nothing to show)."""
+
+    findings: Sequence[Finding]
     wipe: Wipe | None
 
 
 def opening(results: Sequence[Table], tasks: Sequence[TaskResults], folder: Path) -> Opening:
     """What the first screen shows; its pictures go into `folder/first`."""
     table = next(iter(results), None)
-    return Opening(finding=finding_of(table), wipe=wipe(table, tasks, folder))
+    return Opening(findings=findings_of(table), wipe=wipe(table, tasks, folder))
 
 
-def finding_of(table: Table | None) -> str:
-    """The finding of the headline table with a page's digits; why there is none, in a sentence."""
+def findings_of(table: Table | None) -> list[Finding]:
+    """The findings of the headline table with a page's digits; else why there is none.
+
+    The reference row against the strongest other one by PSNR; where that is a control, also against
+    the strongest one that is none, which comes first.
+    """
     if table is None:
-        return "No table was made yet: there is no finding."
+        return [Finding(answer="No table was made yet: there is no finding.")]
     table = replace(table, digits=page_digits(table))
     scored = [row for row in table.rows if row.metrics]
     if len(scored) == 1:
-        return _of_one(table, scored[0])
+        return [Finding(answer=_of_one(table, scored[0]))]
     if all(facts.id != "psnr" for facts in table.metrics):
-        return "No finding in one sentence: PSNR, which needs a truth, was not measured."
-    return (
-        finding(table)
-        or "No finding yet: it needs scores of the reference row of the first table and of another."
+        said = "No finding in one sentence: PSNR, which needs a truth, was not measured."
+        return [Finding(answer=said)]
+    rivals = {}
+    if pair := compared(table):
+        reference, strongest = pair
+        if controlled(strongest) and (other := _strongest_method(table, reference)):
+            rivals[other] = "the strongest other row by PSNR that is no control"
+        rivals[strongest] = "the strongest other row by PSNR"
+        if controlled(strongest):
+            rivals[strongest] += ", a control"
+    found = [_finding(table, reference, rival, which) for rival, which in rivals.items()]
+    said = "No finding yet: it needs scores of the reference row of the first table and of another."
+    return [each for each in found if each] or [Finding(answer=said)]
+
+
+def _strongest_method(table: Table, reference: str) -> str | None:
+    psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
+    psnr = psnr[[method != reference and not controlled(method) for method in psnr["method"]]]
+    return None if psnr.empty else str(psnr.loc[psnr["mean"].idxmax(), "method"])
+
+
+def _finding(table: Table, reference: str, rival: str, which: str) -> Finding | None:
+    """One row against another, in words; None where nothing was measured of both."""
+    found = differences_in_words(table, reference, rival)
+    if not found:
+        return None
+    names: dict[str, list[str]] = {}
+    for name, _, verdict in found:
+        names.setdefault(VERDICTS[verdict], []).append(name)
+    answer = ", ".join(f"{verdict} {' and '.join(of)}" for verdict, of in names.items())
+    numbers = ", ".join(text for _, text, _ in found)
+    return Finding(
+        answer=f"{table.label(reference)} against {table.label(rival)}, {which}: {answer}.",
+        numbers=f"{numbers}; 95 % intervals over {table.num_clips} clips.",
     )
 
 

@@ -1,18 +1,19 @@
-"""Charts of points in a plane: quality against stability, cost, and the input's damage."""
+"""Charts of points in a plane: quality against stability, cost, damage of the input; ablations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from urllib.parse import quote
 
 import numpy as np
 
 from dicface.base.names import INPUT
 from dicface.metrics import METRICS, MetricFacts
-from dicface.report.looks import Look
+from dicface.report.looks import Look, known_looks
 from dicface.report.render.cells import number
-from dicface.report.site.axes import Axis, axis_over
+from dicface.report.site.axes import Axis, axis_of_places, axis_over
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.grids import Grid
 from dicface.report.site.values import (
@@ -171,6 +172,67 @@ def against_damage(
     )
 
 
+def ablation(table: Table) -> list[Plane]:
+    """Means of an ablation's rows in their order, joined by a line, a chart a metric.
+
+    All rows are variants of one network: its colour is theirs, and the reference is filled. They
+    are numbered on the axis and named below, so that no label lies on another one.
+    """
+    own = known_looks()["DicFace"]
+    reference = next(iter(table.references.values()), None)
+    charts = []
+    for facts in table.metrics:
+        found = means(table, facts)
+        rows = [row for row in table.rows if row.method in found]
+        if len(rows) < 2:
+            continue
+        x_axis = axis_of_places(len(rows))
+        y_axis = axis_over(
+            [value for each in found.values() for value in each],
+            reverse=not facts.higher_is_better,
+        )
+        points, keys = [], []
+        for place, row in enumerate(rows, 1):
+            look = own if row.method == reference else replace(own, hollow=True)
+            text = with_interval(table, facts, *found[row.method])
+            mean, low, high = found[row.method]
+            keys.append((f"{place}. {row.label}: {text}", look))
+            points.append(
+                Point(
+                    look=look,
+                    x=x_axis.place(place),
+                    y=round(100 - y_axis.place(mean), 2),
+                    along=_along(y_axis, low, high),
+                    words=f"{row.label}: {text}",
+                )
+            )
+        charts.append(
+            Plane(
+                title=metric_name(facts),
+                x_name="rows of the table",
+                y_name=metric_name(facts),
+                x_axis=x_axis,
+                y_axis=y_axis,
+                keys=tuple(keys),
+                points=tuple(points),
+                trends=tuple(
+                    Trend(look=own, start=(one.x, one.y), end=(other.x, other.y))
+                    for one, other in pairwise(points)
+                ),
+                right="in their order",
+            )
+        )
+    return charts
+
+
+def _along(axis: Axis, low: float, high: float) -> tuple[float, float] | None:
+    """Ends of an upright interval, percent from above; None where there is none."""
+    ends = ends_of(axis, low, high)
+    if ends["low"] is None:
+        return None
+    return round(100 - ends["high"], 2), round(100 - ends["low"], 2)
+
+
 def _plane(
     title: str,
     table: Table,
@@ -197,7 +259,7 @@ def _plane(
     for row in rows:
         x, x_low, x_high = across[row.method]
         y, y_low, y_high = up[row.method]
-        over, along = ends_of(x_axis, x_low, x_high), ends_of(y_axis, y_low, y_high)
+        over = ends_of(x_axis, x_low, x_high)
         x_text = with_interval(table, x_facts, x, x_low, x_high)
         y_text = with_interval(table, y_facts, y, y_low, y_high)
         points.append(
@@ -206,9 +268,7 @@ def _plane(
                 x=x_axis.place(x),
                 y=round(100 - y_axis.place(y), 2),
                 across=None if over["low"] is None else (over["low"], over["high"]),
-                along=None
-                if along["low"] is None
-                else (round(100 - along["high"], 2), round(100 - along["low"], 2)),
+                along=_along(y_axis, y_low, y_high),
                 words=f"{row.label}: {x_facts.name} {x_text}, {y_facts.name} {y_text}",
             )
         )

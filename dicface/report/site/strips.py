@@ -1,4 +1,4 @@
-"""Charts of rows on one axis: paired differences, every clip as a dot, and ablations.
+"""Charts of rows on one axis: paired differences, and every clip as a dot.
 
 Nothing is text inside a picture: labels stand beside their own row, so that none can lie on another
 one, however narrow the page.
@@ -7,18 +7,18 @@ one, however narrow the page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import pandas as pd
 
 from dicface.metrics import MetricFacts
-from dicface.report.looks import Look, known_looks
+from dicface.report.looks import Look
 from dicface.report.render import cells
 from dicface.report.render.cells import NO_BREAK_SPACE, number
 from dicface.report.site.axes import Axis, axis_over
 from dicface.report.site.contents import System, TaskResults
-from dicface.report.site.values import by_clip, ends_of, means, metric_name, with_interval
+from dicface.report.site.values import by_clip, ends_of, metric_name, with_interval
 from dicface.report.tables.table import Table
 
 
@@ -52,14 +52,12 @@ class Strips:
         axis: Better is at the right.
         strips: Its rows.
         zero: Place of the value that rows are compared with; None: there is none.
-        joined: Whether a line leads from row to row.
     """
 
     title: str
     axis: Axis
     strips: tuple[Strip, ...]
     zero: float | None = None
-    joined: bool = False
 
 
 def forest(
@@ -117,42 +115,6 @@ def clip_dots(task: TaskResults, facts: MetricFacts, looks: Mapping[str, Look]) 
     if not strips:
         return None
     return Strips(title=metric_name(facts), axis=axis, strips=tuple(strips))
-
-
-def ablation(table: Table) -> list[Strips]:
-    """Means of an ablation's rows in their order, joined by a line, a chart a metric.
-
-    All rows are variants of one network: its colour is theirs, and the reference is filled.
-    """
-    reference = next(iter(table.references.values()), None)
-    variant = replace(known_looks()["DicFace"], hollow=True)
-    charts = []
-    for facts in table.metrics:
-        found = means(table, facts)
-        if len(found) < 2:
-            continue
-        axis = axis_over(
-            [value for each in found.values() for value in each],
-            reverse=not facts.higher_is_better,
-        )
-        strips = []
-        for row in table.rows:
-            if row.method not in found:
-                continue
-            look = known_looks()["DicFace"] if row.method == reference else variant
-            mean, low, high = found[row.method]
-            text = with_interval(table, facts, mean, low, high)
-            mark = Mark(
-                x=axis.place(mean), **ends_of(axis, low, high), words=f"{row.label}: {text}"
-            )
-            strips.append(Strip(label=row.label, look=look, marks=(mark,), text=text))
-        zero = axis.place(found[reference][0]) if reference in found else None
-        charts.append(
-            Strips(
-                title=metric_name(facts), axis=axis, strips=tuple(strips), zero=zero, joined=True
-            )
-        )
-    return charts
 
 
 def better_share(a: System | None, b: System | None, facts: MetricFacts) -> float | None:

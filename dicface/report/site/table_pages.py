@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import floor, log10
+from math import log10
 from pathlib import Path
 
 import numpy as np
@@ -130,14 +130,15 @@ def table_pages(
 def page_digits(table: Table) -> dict[str, int]:
     """Metric -> digits on a page: no more than three that its intervals leave any meaning to.
 
-    An interval of ±1.8 leaves two after the point, one of ±0.18 three. Files keep the metric's own.
+    An interval of ±1.8 leaves two after the point, as one of ±0.5 does, one of ±0.18 three. Files
+    keep the metric's own.
     """
     digits = {}
     for metric, own in table.digits.items():
         lines = table.cells[table.cells["metric"] == metric]
         half = ((lines["high"] - lines["low"]) / 2).median()
         known = half > 0 and np.isfinite(half)
-        digits[metric] = max(0, min(own, 2 - floor(log10(half)))) if known else own
+        digits[metric] = max(0, min(own, 2 - round(log10(half)))) if known else own
     return digits
 
 

@@ -25,7 +25,7 @@ from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.marks import MARKS
 from dicface.report.site.notes import Notes
 from dicface.report.site.pages import Pages
-from dicface.report.site.planes import against_damage
+from dicface.report.site.planes import ablation, against_damage
 from dicface.report.site.provenance import read_provenance
 from dicface.report.site.strips import better_share
 from dicface.report.site.table_pages import page_digits, table_pages
@@ -165,6 +165,21 @@ def test_each_clip_stands_over_the_damage_of_its_input_with_a_line_a_method():
     assert against_damage(task, [lone], METRICS["tlme"], looks) is None
 
 
+def test_an_ablation_is_a_line_through_its_rows_in_their_order(run):
+    table = replace(read_table(run / "tables" / "table1.json"), name="appendix_x")
+    plane = next(each for each in ablation(table) if each.title == "PSNR, dB")
+    assert [label.partition(":")[0] for label, _ in plane.keys] == [
+        *("1. Degraded input", "2. Alpha <i>& Co.</i>", "3. Beta")
+    ]
+    assert [look.hollow for _, look in plane.keys] == [True, False, True]
+    assert [text for _, text in plane.x_axis.ticks] == ["1", "2", "3"]
+    ends = [end for trend in plane.trends for end in (trend.start, trend.end)]
+    first, second, third = ((point.x, point.y) for point in plane.points)
+    assert ends == [first, second, second, third]
+    # Better is up, and y counts from above.
+    assert first[1] < second[1] < third[1]
+
+
 def test_every_dot_leads_to_its_clip_and_every_difference_says_how_often_it_holds(raw):
     assert raw.count('href="clips/bfr/head_1.html#alpha" aria-label="head_1: ') == 2
     assert "Alpha &lt;i&gt;&amp; Co.&lt;/i&gt; − Beta: +0.50 [" in raw
@@ -242,6 +257,9 @@ def test_a_bundle_holds_the_whole_report_and_is_the_same_every_time(tmp_path, re
     with zipfile.ZipFile(first) as archive:
         held = {name: archive.read(name) for name in archive.namelist()}
     files = [path for path in report.rglob("*") if path.is_file()]
+    # Each video once: as the copy that also lets pictures be saved.
+    assert len([path for path in files if path.suffix == ".mp4"]) == 6
+    files = [path for path in files if path.suffix != ".mp4"]
     assert held == {f"mine/{p.relative_to(report).as_posix()}": p.read_bytes() for p in files}
     second = write_bundle(report, tmp_path / "more" / "mine.zip")
     assert first.read_bytes() == second.read_bytes()

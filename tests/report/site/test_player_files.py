@@ -12,7 +12,7 @@ import pytest
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from dicface.report.site import media
+from dicface.report.site import media, write_bundle
 from dicface.report.site.build import STATIC
 from dicface.report.site.players import Player
 from tests.report.site._browser import CHROMIUM
@@ -86,6 +86,22 @@ def test_f_saves_the_same_part_of_the_frame_named_of_all_methods(player, downloa
     for cell, method in zip(cells(picture, len(METHODS)), METHODS, strict=True):
         assert cell[128, 128].min() >= 250, method
         assert np.abs(cell[220, 20] - level(method, 4)).max() <= 4, method
+
+
+@needs_browser
+def test_an_unpacked_bundle_plays_and_may_save(browser, index, tmp_path):
+    shutil.unpack_archive(write_bundle(index.parent, tmp_path / "shared.zip"), tmp_path)
+    folder = tmp_path / "shared"
+    assert not list(folder.rglob("*.mp4"))
+    browser.resize(1200, 900)
+    browser.open(page_of(folder / "index.html").as_uri())
+    settle(browser, 0)
+    browser.press("End")
+    settle(browser, NUM_FRAMES - 1)
+    shows(browser, levels(NUM_FRAMES - 1))
+    # The browser lets the page read what it drew.
+    browser.run("document.querySelector('canvas[data-shows=\"a\"]').toDataURL()")
+    assert browser.run("document.getElementById('failure').hidden")
 
 
 @needs_browser

@@ -142,8 +142,15 @@
     stopped(isPaused) {
       document.getElementById("play").textContent = isPaused ? "Play" : "Pause";
     },
+    // A bundle holds a video as its script alone (bundle.py).
     failed() {
-      document.getElementById("failure").hidden = false;
+      if (data.copy && !player.hasAsked) {
+        player.hasAsked = true;
+        // It may have failed before there was anything to load it.
+        setTimeout(() => player.save.loadCopy());
+      } else {
+        document.getElementById("failure").hidden = false;
+      }
     },
   });
   player.pictures = new dicfacePlayer.Pictures(player.frames, player.truth);
