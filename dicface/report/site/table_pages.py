@@ -87,9 +87,11 @@ def read_tables(folder: Path, partial: Path) -> dict[Path, Table]:
         if path.stem.removesuffix("_paper") not in stored:
             logger.warning("%s: has no %s.json; make it again to show it", path, path.stem)
     first = ("table", *PANELS)
-    names = sorted(
-        stored, key=lambda name: (not name.startswith(first), name in PANELS, natural(name))
-    )
+
+    def place(name: str) -> tuple:
+        return not name.startswith(first), name in PANELS, natural(name)
+
+    names = sorted(stored, key=place)
     return {stored[name]: read_table(stored[name]) for name in names}
 
 
