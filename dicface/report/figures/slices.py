@@ -30,6 +30,9 @@ from dicface.video.clips import read_frames
 NUM_ROWS = 3
 """Clips that are shown: with little, middling and much trouble over time."""
 
+MAX_LINES = 6
+"""Lines of panels on a page, so that fewer clips are shown of many methods."""
+
 PER_LINE = 6
 """Panels beside each other; more go into further lines."""
 
@@ -94,9 +97,9 @@ def draw_slices(
             be ordered.
     """
     values, which = in_every_folder(clip_scores(scores, "tlme"), columns, "tlme")
-    chosen = choose_clips(values, NUM_ROWS)
     per_line = min(PER_LINE, len(columns) + 1)
     lines = -(-(len(columns) + 1) // per_line)
+    chosen = choose_clips(values, max(1, min(NUM_ROWS, MAX_LINES // lines)))
     cell = (TEXT_WIDTH - 2 * MARGIN + GAP) / per_line - GAP
     headings, size_pt = wrapped(("Truth", *columns), cell)
     head = text_height(headings, size_pt)
