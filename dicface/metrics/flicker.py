@@ -90,8 +90,8 @@ class FlickerFast(FrameMetric):
     region: ClassVar[str] = "face"
     says = (
         "energy of the changes of the face's mean brightness from frame to frame, of those that "
-        "take four frames or fewer to come again; slower ones, eyes, mouth and background are in "
-        "the CSV"
+        "take four frames or fewer to come again; slower ones, and other regions where they are "
+        "measured, are in the CSV"
     )
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:

@@ -88,8 +88,8 @@ class PsnrKnown(PsnrMasked):
 
     facts = replace(PsnrMasked.facts, id="psnr_known", name="PSNR known")
     says = (
-        f"PSNR of the pixels that every method was given: {MAX_DB:.0f} for one that copies them, "
-        "and less for one that makes them again"
+        f"PSNR of the pixels that every method was given: about {MAX_DB:.0f} for one that copies "
+        "them, and less for one that makes them again"
     )
     pixels = staticmethod(np.logical_not)
 

@@ -159,7 +159,7 @@ def score_sets(
         for clip in truths
         if clip in stale
     ]
-    named = ", ".join(one.method for one in several)
+    named = f"{len(several)} rows" if len(several) > 3 else ", ".join(o.method for o in several)
     map_clips(_score, jobs, f"score {named}", protocol, workers)
     return [_written(task, one, list(pieces[one.method]), protocol, metrics) for one in several]
 

@@ -122,7 +122,7 @@ class WarpingError(FrameMetric):
     )
     says = (
         "how much a frame differs from the one before, moved as the {reference} moves; blur "
-        "lowers it, and the flow of a degraded film is rough"
+        "lowers it, and a rough flow, as of a degraded film, raises it"
     )
 
     def __init__(self, analysis: TruthAnalysis, protocol: EvaluationProtocol) -> None:

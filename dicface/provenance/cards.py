@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicface.base.names import BLIND, TASKS
+from dicface.base.names import BLIND, INPAINTING, TASKS
 from dicface.base.reading import is_there
 from dicface.config.networks import METHOD_OF_STAGE
 from dicface.runs.files import (
@@ -170,6 +170,13 @@ def index_card(folder: Path, manifest: Manifest) -> str:
     )
 
 
+_BESIDE_INPUTS = {
+    BLIND.id: [("`low_resolution/`", "the codec's own frames, which methods that enlarge read")],
+    INPAINTING.id: [("`masks/`", "white where pixels are missing, one frame for all or one each")],
+}
+"""Task -> what lies beside its inputs."""
+
+
 def inputs_card(folder: Path, manifest: Manifest) -> str:
     """Data card of a task's inputs.
 
@@ -202,6 +209,7 @@ def inputs_card(folder: Path, manifest: Manifest) -> str:
                     else "the true clips of the run, degraded here (docs/degradation.md)",
                 ),
                 ("record", f"`degradation.parquet`, sha256 `{manifest['artefact']['sha256']}`"),
+                *(() if released and task == BLIND.id else _BESIDE_INPUTS.get(task, ())),
                 *_common(manifest),
             ]
         ),
@@ -317,7 +325,9 @@ def _kinds(index: pd.DataFrame) -> dict[str, int]:
 
 
 def _clip_table(table: pd.DataFrame, manifest: Manifest) -> list[str]:
-    sha = {Path(name).stem: facts["sha256"] for name, facts in manifest["outputs"].items()}
+    # What lies deeper, as masks do, belongs to a clip of that name: the clip itself comes last.
+    outputs = sorted(manifest["outputs"].items(), key=lambda each: -len(Path(each[0]).parts))
+    sha = {Path(name).stem: facts["sha256"] for name, facts in outputs}
     columns = [name for name in ("clip", "num_frames", "identity") if name in table]
     rows = [
         (*row, f"`{sha.get(row[0], '')[:16]}`") for row in table[columns].itertuples(index=False)

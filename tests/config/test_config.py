@@ -150,6 +150,7 @@ def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
         "table2",
         "figure4",
         "figure5",
+        *(f"figure{number}_{task}" for number in (6, 7) for task in ("inpainting", "colorization")),
     }
     named = {"variants": {"prior_10": {"paper_name": "x"}}}
     assert noticed(named) == {"table3", "figure8a", "figure8b"}

@@ -76,7 +76,7 @@ def draw_landmark_errors(
     caption = (
         f"Distance between five landmarks of restored and true frames, px of a 512-px face, found "
         f"by the same detector, clip {clip}: {rule}.{gaps} Right: means over frames of each of "
-        f"{len(values)} clips; marker: their median; thick: quartiles; thin: 5 to 95 %."
+        f"{len(values)} clips; marker: their median; wide: quartiles; line: 5 to 95 %."
     )
     return save(lambda width: _figure(errors, spreads, width), path, caption)
 
@@ -128,8 +128,9 @@ def _mean(errors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _spread(axis: Axes, position: int, found: NDArray[np.float64], style: Look) -> None:
     lowest, low, middle, high, highest = found
-    for ends, width in (((lowest, highest), 0.7), ((low, high), 2.5)):
-        axis.plot([position] * 2, ends, color=style.colour, lw=width, solid_capstyle="butt")
+    for ends, width, alpha in (((lowest, highest), 0.7, 1), ((low, high), 5, 0.3)):
+        drawn = {"color": style.colour, "lw": width, "alpha": alpha, "solid_capstyle": "butt"}
+        axis.plot([position] * 2, ends, **drawn)
     axis.plot(position, middle, **style.line(), clip_on=False)
 
 

@@ -35,6 +35,9 @@ from dicface.video.clips import read_frames
 NUM_ROWS = 3
 """Clips that are shown: with little, middling and much trouble over time."""
 
+MAX_LINES = 6
+"""Lines of panels on a page's width, so that fewer clips are shown of many methods."""
+
 MIN_CELL, MAX_PER_LINE = 1.0, 6
 """Side of a panel at least, inches, and panels beside each other at most; more go into lines."""
 
@@ -101,7 +104,9 @@ def draw_slices(
             be ordered.
     """
     values, which = in_every_folder(clip_scores(scores, "tlme"), columns, "tlme")
-    rows = [_row(columns, landmarks, clip) for clip in choose_clips(values, NUM_ROWS)]
+    lines = -(-(len(columns) + 1) // MAX_PER_LINE)
+    chosen = choose_clips(values, max(1, min(NUM_ROWS, MAX_LINES // lines)))
+    rows = [_row(columns, landmarks, clip) for clip in chosen]
     caption = (
         "The column through the eye (line in the first picture: median over the frames of the "
         "true left eye) over all frames, time to the right. Below: TLME of the clip. Clips: the "

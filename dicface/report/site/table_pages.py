@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from dicface.base.names import PANELS
 from dicface.provenance.manifest import SUFFIX
 from dicface.report.render import cells, paper
 from dicface.report.render.cells import NO_BREAK_SPACE, NO_VALUE, unbroken
@@ -66,7 +67,7 @@ class TablePage:
 
 
 def read_tables(folder: Path, partial: Path) -> dict[Path, Table]:
-    """Reads every table of a run, those of the paper first.
+    """Reads every table of a run: those of the paper first, then those beside them.
 
     Args:
         folder: Of its tables; need not exist.
@@ -88,7 +89,12 @@ def read_tables(folder: Path, partial: Path) -> dict[Path, Table]:
     for path in sorted(folder.glob("*.md")):
         if path.stem.removesuffix("_paper") not in stored:
             logger.warning("%s: has no %s.json; make it again to show it", path, path.stem)
-    names = sorted(stored, key=lambda name: (not name.startswith("table"), natural(name)))
+    first = ("table", *PANELS)
+
+    def place(name: str) -> tuple:
+        return not name.startswith(first), name in PANELS, natural(name)
+
+    names = sorted(stored, key=place)
     return {stored[name]: read_table(stored[name]) for name in names}
 
 
