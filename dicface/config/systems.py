@@ -128,13 +128,22 @@ def tables_of(config: Config, target: str) -> list[str]:
 def inspected(config: Config, table: str) -> dict[str, str]:
     """Returns row -> network of the rows of a table whose codes are looked at.
 
-    Those of Tables 1 and 3, and those from which the figure of the collapse is drawn.
+    Those are the networks of Tables 1 and 3, and those from which the figure of the collapse is
+    drawn, that know more than one code a position.
+    """
+    rows = config.table1 if table == "table1" else ()
+    if table in config.ablations and table in ("table3", *tables_of(config, "collapse")):
+        rows = config.ablations[table].rows
     """
     rows = config.table1 if table == "table1" else ()
     if table in config.ablations and table in ("table3", *tables_of(config, "collapse")):
         rows = config.ablations[table].rows
     found = {row: method_network(config, row) for row in rows if not controlled(row)}
-    return {row: name for row, name in found.items() if name}
+    return {
+        row: name
+        for row, name in found.items()
+        if name and network(config, name).model["dicface"]["aggregation"] != "top1"
+    }
 
 
 def method_class(config: Config, method: str) -> str:
