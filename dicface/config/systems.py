@@ -134,10 +134,6 @@ def inspected(config: Config, table: str) -> dict[str, str]:
     rows = config.table1 if table == "table1" else ()
     if table in config.ablations and table in ("table3", *tables_of(config, "collapse")):
         rows = config.ablations[table].rows
-    """
-    rows = config.table1 if table == "table1" else ()
-    if table in config.ablations and table in ("table3", *tables_of(config, "collapse")):
-        rows = config.ablations[table].rows
     found = {row: method_network(config, row) for row in rows if not controlled(row)}
     return {
         row: name
