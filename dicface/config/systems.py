@@ -158,7 +158,7 @@ def inspected(config: Config, table: str) -> dict[str, str]:
     return {
         row: name
         for row, name in found.items()
-        if name and network(config, name).model["dicface"]["aggregation"] != "top1"
+        if name and network(config, name).model["dicface"].get("aggregation") != "top1"
     }
 
 

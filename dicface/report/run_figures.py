@@ -164,7 +164,7 @@ def _marks(run: Run) -> dict[str, float]:
     weights = {
         "paper, eq. 7": 1.0,
         "release": _in_units_of_eq7("release", DicFaceSettings()),
-        f"scale {run.config.scale}": _in_units_of_eq7(own.train.kl_scale, own.sizes()),
+        run.config.scale.replace("_", " "): _in_units_of_eq7(own.train.kl_scale, own.sizes()),
     }
     by_weight: dict[float, list[str]] = {}
     for name, weight in weights.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -74,24 +75,24 @@ def draw_collapse(points: pd.DataFrame, path: str | Path, *, marks: Mapping[str,
                 style = {"color": colour, "linestyle": dash, "marker": marker, "label": name}
                 face = colour if zero else "white"
                 axis.plot(line["x"], line[column], markerfacecolor=face, **style)
-            axis.set_title(title, pad=3)
+            axis.set_title(title, pad=11)
             _finish(axis, none if (points["kl_scale"] == 0).any() else None)
         codes = points["codes"].max()
         panels[0].axhline(codes, color="#999999", lw=0.6, zorder=0)
         panels[0].annotate(f"N = {codes:.0f}", (0.02, codes), (0, -7), fontsize=6, **_INSIDE)
         panels[0].set(yscale="log", ylim=(None, 1.15 * codes))
-        for name, weight in marks.items():
-            for axis in panels:
-                axis.axvline(weight, color="#555555", lw=0.6, ls=":", zorder=0)
-            panels[-1].annotate(
-                name, (weight, 0.98), (2, 0), rotation=90, va="top", fontsize=6, **_ALONG
-            )
+        panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panels[0].yaxis.set_minor_locator(NullLocator())
+        for axis, (name, weight) in product(panels, marks.items()):
+            axis.axvline(weight, color="#555555", lw=0.6, ls=":", zorder=0)
+            axis.annotate(name, (weight, 1), (0, 1), ha="center", va="bottom", fontsize=6, **_ABOVE)
         figure.supxlabel("Weight of the divergence (kl_scale, in the units of eq. 7)", fontsize=8)
         shown = panels[0].get_legend_handles_labels()
         figure.legend(*shown, loc="outside upper center", ncols=len(LINES))
         return figure
 
-    listed = ", ".join(f"{name} at {weight:.3g}" for name, weight in marks.items())
+    listed = ", ".join(f"{name} at {weight:g}" for name, weight in marks.items())
     caption = (
         "Networks that differ in the weight of the divergence, in whether it grows from 0 in "
         "the first steps, and in whether the temporal layers begin at outputs of 0. Effective "
@@ -103,7 +104,7 @@ def draw_collapse(points: pd.DataFrame, path: str | Path, *, marks: Mapping[str,
 
 
 _INSIDE = {"textcoords": "offset points", "xycoords": ("axes fraction", "data")}
-_ALONG = {"textcoords": "offset points", "xycoords": ("data", "axes fraction")}
+_ABOVE = {"textcoords": "offset points", "xycoords": ("data", "axes fraction")}
 
 
 def _finish(axis: Axes, none: float | None) -> None:

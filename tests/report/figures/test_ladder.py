@@ -66,7 +66,7 @@ def swept() -> pd.DataFrame:
 def test_the_collapse_is_drawn_and_its_points_are_kept(tmp_path):
     marks = {"paper, eq. 7": 1.0, "release": 3072.0, "scale demo": 0.0048}
     drawn = draw_collapse(swept(), tmp_path / "collapse", marks=marks)
-    assert "paper, eq. 7 at 1, release at 3.07e+03, scale demo at 0.0048" in drawn.caption
+    assert "paper, eq. 7 at 1, release at 3072, scale demo at 0.0048" in drawn.caption
     kept = pd.read_csv(tmp_path / "collapse.csv")
     assert list(kept.columns) == list(COLUMNS)
     assert len(kept) == 16
