@@ -1,6 +1,8 @@
 """Runs of a few frames, made once for all trials."""
 
+import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -38,5 +40,6 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def whole(tmp_path_factory):
-    """All that a run has."""
-    return TinyRun(tmp_path_factory.mktemp("all_faults"), whole=True)
+    """All that a run has; `DICFACE_FAULTS_RUN` names a folder that keeps it for later calls."""
+    kept = os.environ.get("DICFACE_FAULTS_RUN")
+    return TinyRun(Path(kept) if kept else tmp_path_factory.mktemp("all_faults"), whole=True)
