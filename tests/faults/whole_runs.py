@@ -22,7 +22,7 @@ import yaml
 
 from dicface.config.systems import table1_name
 from dicface.runs.folder import Run
-from tests.faults.interruptions import Outcome, ended, room, tree
+from tests.faults.interruptions import Outcome, ended, tree
 from tests.faults.tiny_run import ROOT, settings
 
 LIMIT_S = 1200
@@ -111,14 +111,24 @@ class Call:
     def at_file(self, number: int) -> bool:
         """Waits until its run has so many files; whether it is still at work then."""
         while self.process.poll() is None:
-            if self.run.is_dir() and room(self.run)[1] >= number:
+            if num_files(self.run) >= number:
                 return True
             time.sleep(0.02)
         return False
 
     def left(self) -> list[psutil.Process]:
         """Its processes that are still there."""
-        return [each for each in psutil.process_iter() if _session(each.pid) == self.process.pid]
+        return [
+            each
+            for each in psutil.process_iter(["status"])
+            if _session(each.pid) == self.process.pid
+            and each.info["status"] != psutil.STATUS_ZOMBIE
+        ]
+
+
+def num_files(run: Path) -> int:
+    """Number of files of a run, which may be at work."""
+    return sum(len(files) for _, _, files in os.walk(run))
 
 
 def undisturbed(folder: Path, clips: Path) -> Whole:
@@ -126,7 +136,7 @@ def undisturbed(folder: Path, clips: Path) -> Whole:
     call = Call(folder, clips)
     status, said = call.wait()
     assert status == 0, said
-    return Whole(clips, room(clips)[1], tree(call.run), room(call.run)[1])
+    return Whole(clips, num_files(clips), tree(call.run), num_files(call.run))
 
 
 def killed(whole: Whole, how: str, seed: int, folder: Path) -> Outcome:
