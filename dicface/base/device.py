@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ KNOWN = r"auto|cpu|mps|cuda(:\d+)?"
 
 #: Drivers of NVIDIA, of NVIDIA under WSL, and of AMD make one of these.
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+
+
+_LEAST_ADDRESSES = 4_000_000_000
+"""Bytes; a job on the CPU with the smallest networks maps 3 GB."""
 
 
 def chosen_device(asked: str) -> str:
@@ -45,8 +50,16 @@ def require_device(asked: str) -> str:
     """Returns the torch device for what was asked; it is there.
 
     Raises:
-        ConfigError: It is no device's name, or was asked for by name and is not there.
+        ConfigError: It is no device's name, or was asked for by name and is not there; or this
+            process may not have the addresses that torch takes.
     """
+    addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if addresses != resource.RLIM_INFINITY and addresses < _LEAST_ADDRESSES:
+        raise ConfigError(
+            f"memory: found a limit of {addresses / 1e9:.1f} GB of addresses (`ulimit -v`), "
+            f"expected {_LEAST_ADDRESSES / 1e9:.0f} GB or none: torch maps far more than it uses, "
+            "and its threads hang without. Raise it, or limit memory itself (a cluster's mem_mb)."
+        )
     device = chosen_device(asked)
     kind, _, number = device.partition(":")
     if kind == "mps" and not _torch().backends.mps.is_available():

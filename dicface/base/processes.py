@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from dicface.base.errors import DicfaceError
@@ -53,8 +53,8 @@ def each_in_processes(
         initializer=_begin,
         initargs=(begin, begin_with),
     ) as pool:
-        running = {pool.submit(work, *call): name for name, call in calls.items()}
         try:
+            running = {pool.submit(work, *call): name for name, call in calls.items()}
             for future in as_completed(running):
                 future.result()
                 yield running[future]
@@ -64,6 +64,11 @@ def each_in_processes(
                 "memory ran out. Run the same command again with fewer workers: what is finished "
                 "is kept."
             ) from broken
+        except (MemoryError, OSError, RuntimeError):
+            # Where the system gives no more, the pool may not come to tell its processes to end.
+            for process in active_children():
+                process.kill()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -10,8 +10,9 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 from dicface.base import __version__
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if warning := other_code():
         sys.stderr.write(f"{warning}\n")
     try:
-        return options.command(options) or 0
+        with _threads_in_words():
+            return options.command(options) or 0
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -82,6 +84,7 @@ def in_words(error: Exception) -> str:
     if isinstance(error, DicfaceError):
         return str(error)
     file = getattr(error, "filename", None)
+    file = os.fsdecode(file) if isinstance(file, bytes) else file
     if reason := no_room(error):
         return (
             f"{file or 'a file'}: cannot be written ({reason}); nothing is half-written under a "
@@ -97,6 +100,25 @@ def in_words(error: Exception) -> str:
     if isinstance(error, OSError) and file is not None:
         return f"{file}: {error.strerror}. Check the path, and who may write there."
     return ""
+
+
+@contextmanager
+def _threads_in_words() -> Iterator[None]:
+    """Threads of libraries, such as TensorBoard's, say what the machine lacks as a command does."""
+    usual = threading.excepthook
+
+    def say(failed: threading.ExceptHookArgs) -> None:
+        error = failed.exc_value
+        if isinstance(error, Exception) and (message := in_words(error)):
+            _say(message)
+        else:
+            usual(failed)
+
+    threading.excepthook = say
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _say(message: str) -> None:

@@ -1,6 +1,7 @@
 """The device that networks run on: chosen, or asked for by name."""
 
 import os
+import resource
 import subprocess
 import sys
 
@@ -79,3 +80,11 @@ def test_double_precision_keeps_the_device_that_has_it() -> None:
     found = float64(torch.ones(2))
     assert found.dtype == torch.float64
     assert found.device.type == "cpu"
+
+
+def test_too_few_addresses_for_torch_are_refused(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (3_000_000_000, -1))
+    with pytest.raises(ConfigError, match=r"limit of 3.0 GB of addresses .* 4 GB or none"):
+        require_device("cpu")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, -1))
+    assert require_device("cpu") == "cpu"

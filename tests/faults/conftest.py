@@ -1,6 +1,8 @@
 """Runs of a few frames, made once for all trials."""
 
+import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,8 @@ from tests.faults.tiny_run import make
 class TinyRun:
     """A run and its jobs; what comes of one to which nothing happens is found when asked for."""
 
-    def __init__(self, folder, *, whole):
-        self.before, self.twice, self.found = folder / "before", folder / "twice", {}
+    def __init__(self, folder, twice, *, whole):
+        self.before, self.twice, self.found = folder / "before", twice, {}
         self.jobs = make(folder / "results", whole=whole, before=self.before)
         self.folder = self.jobs[0].run.folder
 
@@ -33,10 +35,13 @@ class TinyRun:
 @pytest.fixture(scope="package")
 def made(tmp_path_factory):
     """A run up to its first table."""
-    return TinyRun(tmp_path_factory.mktemp("faults"), whole=False)
+    folder = tmp_path_factory.mktemp("faults")
+    return TinyRun(folder, folder / "twice", whole=False)
 
 
 @pytest.fixture(scope="package")
 def whole(tmp_path_factory):
-    """All that a run has."""
-    return TinyRun(tmp_path_factory.mktemp("all_faults"), whole=True)
+    """All that a run has; `DICFACE_FAULTS_RUN` names a folder that keeps it for later calls."""
+    folder = tmp_path_factory.mktemp("all_faults")
+    kept = os.environ.get("DICFACE_FAULTS_RUN", folder)
+    return TinyRun(Path(kept), folder / "twice", whole=True)

@@ -62,8 +62,10 @@ def test_every_job_interrupted(name, work, whole, tmp_path, capsys):
 
 
 @pytest.mark.faults
-def test_whole_runs_killed(tmp_path, capsys):
-    undisturbed = whole_runs.undisturbed(tmp_path / "undisturbed")
+def test_whole_runs_killed(whole, tmp_path, capsys):
+    degrading = [job.name for job in whole.jobs].index("degrade")
+    (clips,) = (whole.before / str(degrading)).iterdir()
+    undisturbed = whole_runs.undisturbed(tmp_path / "undisturbed", clips)
     rng, hows = random.Random(SEED), list(whole_runs.KILLS)
     outcomes = [
         whole_runs.killed(undisturbed, hows[n % len(hows)], rng.randrange(10**6), tmp_path / str(n))

@@ -131,7 +131,7 @@ def stand_in() -> None:
 
 
 def make(results: Path, *, whole: bool, before: Path | None = None) -> list[Job]:
-    """Makes a run as far as its first table, or the whole of it.
+    """Makes a run as far as its first table, or the whole of it, unless it is there.
 
     Args:
         results: Folder of the run's folder.
@@ -143,9 +143,11 @@ def make(results: Path, *, whole: bool, before: Path | None = None) -> list[Job]
     """
     stand_in()
     run = Run.of(settings(results))
-    run.write_settings()
     target = run.report / "index.html" if whole else run.tables / f"{table1_name(run.config)}.md"
     jobs = Jobs(run).in_order(target)
+    if target.is_file():
+        return jobs
+    run.write_settings()
     for number, job in enumerate(jobs):
         if before is not None:
             shutil.copytree(run.folder, before / str(number) / run.folder.name)

@@ -22,7 +22,7 @@ import yaml
 
 from dicface.config.systems import table1_name
 from dicface.runs.folder import Run
-from tests.faults.interruptions import Outcome, ended, room, tree
+from tests.faults.interruptions import Outcome, ended, tree
 from tests.faults.tiny_run import ROOT, settings
 
 LIMIT_S = 1200
@@ -52,10 +52,20 @@ KILLS: dict[str, Callable[[psutil.Process], None]] = {
 
 @dataclass(frozen=True)
 class Whole:
-    """A run that nothing happened to: digests of its files, and their number with logs."""
+    """A run that nothing happened to.
 
+    Attributes:
+        clips: What it began with.
+        first: Number of its files then.
+        after: Digests of its files in the end.
+        last: Number of its files in the end, with logs.
+        varying: Those that may differ: none.
+    """
+
+    clips: Path
+    first: int
     after: dict[str, str]
-    files: int
+    last: int
     varying: frozenset[str] = frozenset()
 
 
@@ -64,9 +74,10 @@ class Call:
 
     Args:
         folder: Where it runs; gets `results`, and what it says.
+        clips: A run that has its clips, whose rendering takes long, and nothing else.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clips: Path) -> None:
         folder.mkdir(exist_ok=True)
         raw = settings(folder / "results") | {"table1": ["input"]}
         # Laid over the suite's own settings, whose model has smaller features.
@@ -74,6 +85,8 @@ class Call:
         (folder / "tiny.yaml").write_text(yaml.safe_dump(raw))
         run = Run.of(raw)
         self.run, self.heard = run.folder, folder / "said"
+        if not self.run.exists():
+            shutil.copytree(clips, self.run)
         table = str(run.tables / f"{table1_name(run.config)}.md")
         words = ["-m", "dicface.cli", "run", table, "--config", "tiny.yaml", "--", "--cores=2"]
         with self.heard.open("wb") as out:
@@ -98,29 +111,39 @@ class Call:
     def at_file(self, number: int) -> bool:
         """Waits until its run has so many files; whether it is still at work then."""
         while self.process.poll() is None:
-            if self.run.is_dir() and room(self.run)[1] >= number:
+            if num_files(self.run) >= number:
                 return True
             time.sleep(0.02)
         return False
 
     def left(self) -> list[psutil.Process]:
         """Its processes that are still there."""
-        return [each for each in psutil.process_iter() if _session(each.pid) == self.process.pid]
+        return [
+            each
+            for each in psutil.process_iter(["status"])
+            if _session(each.pid) == self.process.pid
+            and each.info["status"] != psutil.STATUS_ZOMBIE
+        ]
 
 
-def undisturbed(folder: Path) -> Whole:
-    """Makes a run."""
-    call = Call(folder)
+def num_files(run: Path) -> int:
+    """Number of files of a run, which may be at work."""
+    return sum(len(files) for _, _, files in os.walk(run))
+
+
+def undisturbed(folder: Path, clips: Path) -> Whole:
+    """Makes a run of clips."""
+    call = Call(folder, clips)
     status, said = call.wait()
     assert status == 0, said
-    return Whole(tree(call.run), room(call.run)[1])
+    return Whole(clips, num_files(clips), tree(call.run), num_files(call.run))
 
 
 def killed(whole: Whole, how: str, seed: int, folder: Path) -> Outcome:
     """Kills a run when it has a number of files, and makes it again at once."""
     rng = random.Random(seed)
-    number = 1 + rng.randrange(whole.files)
-    first = Call(folder)
+    number = rng.randrange(whole.first + 1, whole.last)
+    first = Call(folder, whole.clips)
     if came := first.at_file(number):
         KILLS[how](first.process)
     wrong, why = "", ""
@@ -131,7 +154,7 @@ def killed(whole: Whole, how: str, seed: int, folder: Path) -> Outcome:
         elif status and "its process ended without saying why" not in why:
             wrong = "no sentence"
     end = time.monotonic() + END_S
-    again = Call(folder)
+    again = Call(folder, whole.clips)
     outcome, said = ended(whole, again.run, *again.wait())
     while (left := first.left()) and time.monotonic() < end:
         time.sleep(0.1)
@@ -140,7 +163,7 @@ def killed(whole: Whole, how: str, seed: int, folder: Path) -> Outcome:
     if wrong:
         outcome, said = wrong, why
     shutil.rmtree(folder)
-    return Outcome(how, f"at file {number} of {whole.files} (seed {seed})", came, outcome, said)
+    return Outcome(how, f"at file {number} of {whole.last} (seed {seed})", came, outcome, said)
 
 
 def _session(pid: int) -> int:
