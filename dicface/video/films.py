@@ -83,7 +83,7 @@ def look_at(path: Path) -> Film:
         stream=index,
         pixel_aspect=aspect,
         layout=layout_of(coded, facts.turn),
-        remarks=tuple(_remarks(facts)),
+        remarks=tuple(_remarks(facts, coded)),
     )
 
 
@@ -154,7 +154,11 @@ def films_of(paths: Iterable[Path]) -> list[Path]:
     return films
 
 
-def _remarks(facts: VideoFacts) -> Iterator[str]:
+def _remarks(facts: VideoFacts, coded: av.VideoFormat) -> Iterator[str]:
+    if any(component.is_alpha for component in coded.components):
+        yield "its transparency is left out"
+    if layout_of(coded, facts.turn) == RGB and facts.colour.bits > 8:
+        yield f"its {facts.colour.bits} bits a channel become 8"
     if facts.num_missing:
         yield (
             f"about {facts.num_missing} frames are missing at its end; what is there is restored"

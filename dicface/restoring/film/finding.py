@@ -129,10 +129,14 @@ def find_people(
         size = picture.size
         on_frames(1)
     if not times:
+        if between is not None:
+            raise ClipError(
+                f"{film.path}: found no picture between {between[0]:.1f} and {between[1]:.1f} s; "
+                f"it lasts {float(film.num_frames / film.fps):.1f} s. Choose another time."
+            )
         raise ClipError(
-            f"{film.path}: no picture of it can be decoded"
-            + (f" between {between[0]:.1f} and {between[1]:.1f} s" if between else "")
-            + ". Replace it by a whole copy, convert it to H.264, or choose another time."
+            f"{film.path}: no picture of it can be decoded. Replace it by a whole copy, or convert "
+            "it to H.264."
         )
     result = finder.finish()
     found = FoundPeople(

@@ -20,12 +20,13 @@ from dicface.base.errors import ClipError, ConfigError
 from dicface.base.files import hold_lock, sha256_of, stamp_of, write_json
 from dicface.base.reading import Own, read_json, saved
 from dicface.provenance.kept import FOLDER as RECORDS
+from dicface.restoring.film.inpaint import read_mask
 from dicface.restoring.film.settings import FilmSettings
 from dicface.restoring.film.tools import Tools
 from dicface.restoring.runner import Restorer
 from dicface.video.clips import clip_name
 from dicface.video.film_writer import Container, container_for
-from dicface.video.films import Film, look_at
+from dicface.video.films import Film, look_at, read_pictures
 
 ENGINE = 3
 """Raised when the same film, method and settings give another result."""
@@ -125,8 +126,8 @@ def plan_films(
         out: Folder of the results; by default "restored" beside each film.
 
     Raises:
-        ClipError: A film cannot be read, would be overwritten, two results have one name, or a
-            file that is not dicface's stands in the way.
+        ClipError: A film cannot be read, would be overwritten, two results have one name, a file
+            that is not dicface's stands in the way, or a mask does not fit a film.
         ConfigError: A mask does not go with the method.
     """
     _check_mask(settings, method)
@@ -152,6 +153,9 @@ def plan_films(
             )
         names[key] = plan.film.path
         _require_free(plan)
+        first = next(read_pictures(plan.film), None) if settings.mask else None
+        if first:  # the mask is looked at before the long part
+            read_mask(settings.mask, *first.size)
     return plans
 
 

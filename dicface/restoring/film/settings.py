@@ -74,6 +74,8 @@ class FilmSettings:
                 f"max_face: found {self.max_face} px, and min_face is {self.min_face} px; no face "
                 "is both. Raise the one or lower the other."
             )
+        if self.preview is not None and not self.preview >= 0:
+            raise ConfigError(f"preview: found {self.preview}; expected seconds from 0.")
         if self.lossless and self.ten_bit:
             raise ConfigError(
                 "found both lossless and ten_bit. Lossless keeps the bits of the film, 10 where it "

@@ -214,6 +214,8 @@ def test_preview_shows_one_shot_and_what_the_whole_will_take(tmp_path, restored,
     ]
     assert frames(files[0]).shape == (25, 96, 256, 3)
     assert len(read_clip(files[1])[0]) == 25
+    with pytest.raises(ClipError, match="between 94.0 and 104.0 s; it lasts 2.4 s. Choose another"):
+        restored(film, preview=99.0)
     assert re.search(r"the whole film of 60 frames will take about 0:00:\d\d", caplog.text)
 
 
@@ -390,6 +392,9 @@ def test_a_mask_of_another_size(plain, tmp_path, restored):
     Image.new("RGB", (128, 96)).save(tmp_path / "black.png")
     with pytest.raises(ClipError, match="the mask is black"):
         restored(plain, mask=tmp_path / "black.png")
+    with pytest.raises(ClipError, match=r"none\.png: is no image that can be read"):
+        restored(plain, mask=tmp_path / "none.png")
+    assert not (tmp_path / "out").exists()
     with pytest.raises(ConfigError, match="a mask is for inpainting"):
         restored(plain, method=Invert(), mask=tmp_path / "mask.png")
 
@@ -426,6 +431,7 @@ def test_a_full_disk(plain, restored, short_segments, monkeypatch, tmp_path):
         ({"lossless": True, "ten_bit": True}, "found both lossless and ten_bit"),
         ({"min_face": 100, "max_face": 50}, "no face is both"),
         ({"precision": "int8"}, "precision: found 'int8'"),
+        ({"preview": -1.0}, "preview: found -1.0; expected seconds from 0"),
     ],
 )
 def test_wrong_settings(settings, said):

@@ -150,6 +150,13 @@ def test_colours_that_the_size_told_are_named_where_the_size_changes(tmp_path, r
     assert tags == [5, 2]
 
 
+def test_bits_and_transparency_that_are_lost_are_said(tmp_path):
+    deep = make_film(tmp_path / "a.mkv", 1, codec="ffv1", layout="gbrp10le")
+    clear = make_film(tmp_path / "b.mkv", 1, codec="ffv1", layout="yuva420p")
+    assert look_at(deep).remarks == ("its 10 bits a channel become 8",)
+    assert look_at(clear).remarks == ("its transparency is left out",)
+
+
 def test_h264_plays_everywhere_and_has_odd_sides_padded(tmp_path, restored):
     film = make_film(tmp_path / "a.mkv", 6, sides=(97, 129), layout="yuv444p", codec="ffv1")
     result, _ = restored(film, track(num=6), shots=[range(6)])
