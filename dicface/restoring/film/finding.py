@@ -143,7 +143,7 @@ def find_people(
         tracks=tuple(result.tracks),
     )
     write_json(kept, found.as_json())
-    return FoundPeople.of_json(found.as_json())
+    return FoundPeople.read(kept)
 
 
 def pictures_between(film: Film, between: tuple[float, float] | None) -> Iterator[Picture]:

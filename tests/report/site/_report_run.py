@@ -13,6 +13,7 @@ from dicface.base.files import write_json
 from dicface.base.seeds import numpy_rng
 from dicface.config.load import load
 from dicface.metrics import METRICS
+from dicface.provenance.manifest import FORMAT
 from dicface.report.render.write import write_table
 from dicface.report.tables.build import Conditions, build_table
 from dicface.report.tables.rows import Row
@@ -25,6 +26,15 @@ CLIPS = ("a <b> & 50% #1", "head_1", "head_2")
 LABELS = {"input": "Degraded input", "alpha": "Alpha <i>& Co.</i>", "beta": "Beta"}
 METRIC_IDS = ("psnr", "lpips", "tlme")
 WEIGHTS = b"weights of alpha"
+MANIFEST = {
+    "format": FORMAT,
+    "artefact": {"file": "a", "sha256": "", "bytes": 0},
+    "root": ".",
+    "command": [],
+    "inputs": {},
+    "outside": {},
+    "outputs": {},
+}
 REASON = "weights file not on this machine, from https://example.org/gone.pth"
 
 
@@ -120,8 +130,8 @@ def _tables(run: Path) -> None:
         spec = TableSpec(name=name, title=title, rows=(), pairs=pairs, references=reference)
         conditions = Conditions(metrics=facts, distance=lambda a, b: 0.0)
         write_table(build_table(spec, rows, conditions), run / "tables")
-    manifest = {
-        "artefact": {"file": "table1.md", "sha256": "ab" * 32},
+    manifest = MANIFEST | {
+        "artefact": {"file": "table1.md", "sha256": "ab" * 32, "bytes": 9},
         "code": {"commit": "c0ffee", "changed": True},
         "command": ["snakemake", "table1"],
         "weights": {"alpha": {"file": "weights.safetensors", "sha256": "cd" * 32}},

@@ -27,6 +27,7 @@ from tests.report.site._report_run import (
     CLIPS,
     FPS,
     LABELS,
+    MANIFEST,
     NUM_FRAMES,
     REASON,
     SIDE,
@@ -259,7 +260,7 @@ def test_training_curves_and_provenance(report):
 
 def test_a_manifest_keeps_its_words_apart_and_its_changes_in_sight(tmp_path):
     commit = "0123456789abcdef" * 2 + "01234567"
-    manifest = {"command": ["dicface", "score", "my clips"]}
+    manifest = MANIFEST | {"command": ["dicface", "score", "my clips"]}
     for name, code in (
         ("changed", {"commit": commit, "changed": True}),
         ("clean", {"commit": commit, "changed": False}),
