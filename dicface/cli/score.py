@@ -139,6 +139,10 @@ def names_of(folders: list[Path], given: Iterable[str]) -> list[str]:
     from dicface.video.formats import clip_name
 
     names, paths = list(given), [folder.resolve() for folder in folders]
+    if again := [str(folder) for folder in folders if paths.count(folder.resolve()) > 1]:
+        raise ConfigError(
+            f"--restored: two results are called {' and '.join(again)}, one folder. Give each once."
+        )
     if names and len(names) != len(folders):
         raise ConfigError(
             f"--names: found {len(names)} ({', '.join(names)}) for {len(folders)} results; "
@@ -151,6 +155,6 @@ def names_of(folders: list[Path], given: Iterable[str]) -> list[str]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(
             f"--restored: two results are called {', '.join(twice)}. Give each a name of its own "
-            "by --names, and each folder once."
+            "by --names."
         )
     return names
