@@ -120,10 +120,17 @@ def method_network(config: Config, method: str) -> str | None:
 
 
 def inspected(config: Config, table: str) -> dict[str, str]:
-    """Returns row -> network of the rows of a table whose codes are looked at: those of Table 1."""
+    """Returns row -> network of the rows of a table whose codes are looked at.
+
+    Those are the networks of Table 1 that know more than one code a position.
+    """
     rows = config.table1 if table == "table1" else ()
     found = {row: method_network(config, row) for row in rows if not controlled(row)}
-    return {row: name for row, name in found.items() if name}
+    return {
+        row: name
+        for row, name in found.items()
+        if name and network(config, name).model["dicface"]["aggregation"] != "top1"
+    }
 
 
 def method_class(config: Config, method: str) -> str:

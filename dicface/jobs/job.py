@@ -60,6 +60,8 @@ class Job(ABC):
         of_training: Whether it belongs to the training clips and networks, which the test sets of a
             scale and seed share, rather than to one test set.
         computes: Whether it computes with torch: threads are set and the device is looked for.
+        priority: Of jobs that could start, those with the highest do. What others wait for goes
+            before what only the last job reads.
         leaves: Patterns of all files of the result, in the folder of the first that it writes; none
             if these are the files that it writes.
         card: Makes the text of the `README.md` beside the result, from its folder and its manifest.
@@ -72,6 +74,7 @@ class Job(ABC):
     algorithm: ClassVar[int] = 1
     of_training: ClassVar[bool] = False
     computes: ClassVar[bool] = False
+    priority: ClassVar[int] = 0
     leaves: ClassVar[Sequence[str]] = ()
     card: ClassVar[Callable[[Path, Mapping[str, Any]], str] | None] = None
 

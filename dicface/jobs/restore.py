@@ -28,6 +28,7 @@ class Restore(Job):
     kind = "restored"
     leaves = ("index.json", "*.mkv")
     computes = True
+    priority = 1
 
     task: str = wildcard(", ".join(TASKS))
     method: str = wildcard("a method or a variant")

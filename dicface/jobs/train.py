@@ -27,6 +27,7 @@ class Train(Job):
     card = staticmethod(network_card)
     computes = True
     of_training = True
+    priority = 1
 
     network: str = wildcard("a stage or a variant")
 

@@ -297,7 +297,7 @@ def test_values_of_a_command_line(raw: dict) -> None:
     changed = with_values(raw, ["train.dicface.steps=10", "table1=[input, gpen]", "remark=a=b"])
     assert changed["train"]["dicface"] == raw["train"]["dicface"] | {"steps": 10}
     assert (changed["table1"], changed["remark"]) == (["input", "gpen"], "a=b")
-    assert raw["train"]["dicface"]["steps"] == 240
+    assert raw["train"]["dicface"]["steps"] == 200
     for wrong in ("seed", "=3", "data..size=3"):
         with pytest.raises(ConfigError, match="expected KEY=VALUE, such as data.size=64"):
             with_values(raw, [wrong])

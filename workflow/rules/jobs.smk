@@ -76,6 +76,7 @@ for JOB in JOBS.values():
             noted_in("benchmarks", JOB, ".tsv")
         wildcard_constraints:
             **constraints(JOB),
+        priority: JOB.priority
         threads: PLAN.resources(JOB.name).threads
         resources:
             **asked_by(JOB.name),
