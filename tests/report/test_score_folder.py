@@ -91,6 +91,10 @@ def test_a_folder_gets_its_row_its_numbers_and_its_page(fake, folders) -> None:
         ("result", "Mine <1>"),
         ("/truth", "Truth"),
     ]
+    # The folder knows what it needs for its page.
+    before = found.page.read_bytes()
+    assert main(["report", str(folders["out"])]) == 0
+    assert found.page.read_bytes() == before
 
 
 def test_every_misfit_is_named_and_the_table_says_how_many_clips_it_has(fake, misfits) -> None:

@@ -22,7 +22,7 @@ from PIL import Image
 from dicface.faces.align import template
 from dicface.video.clips import FOLDER_FPS, frame_rate, read_frames
 
-CRF = 14
+CRF = 15
 ENLARGED_BELOW = 256
 """Shorter frames are doubled (nearest), so that each pixel has a colour sample in yuv420p."""
 LARGEST = (4096, 2304)

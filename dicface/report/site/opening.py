@@ -145,10 +145,12 @@ def _finding(table: Table, reference: str, rival: str, which: str) -> Finding | 
     for name, _, verdict in found:
         names.setdefault(VERDICTS[verdict], []).append(name)
     answer = ", ".join(f"{verdict} {' and '.join(of)}" for verdict, of in names.items())
+    answer = answer[:1].upper() + answer[1:]
     numbers = ", ".join(text for _, text, _ in found)
     return Finding(
-        answer=f"{table.label(reference)} against {table.label(rival)}, {which}: {answer}.",
-        numbers=f"{numbers}; 95 % intervals over {table.num_clips} clips.",
+        answer=f"{answer}: {table.label(reference)} against {table.label(rival)}, {which}.",
+        numbers=f"{numbers} (95 % intervals over {table.num_clips} clips; verdicts are corrected "
+        "for several tests).",
     )
 
 

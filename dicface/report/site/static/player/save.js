@@ -39,11 +39,16 @@ window.dicfacePlayer ??= {};
         dicfacePlayer.copy = (text) => {
           const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
           const video = new Blob([bytes], { type: "video/mp4" });
+          player.hasCopy = true;
           player.frames.load(URL.createObjectURL(video));
           done();
         };
         const script = document.createElement("script");
-        script.addEventListener("error", () => player.say("no-save"));
+        script.addEventListener("error", () => {
+          player.hasCopy = true;
+          player.say("no-save");
+          if (player.frames.video.error) player.frames.failed();
+        });
         script.src = player.root + player.data.copy;
         document.head.append(script);
       });

@@ -144,13 +144,10 @@
     },
     // A bundle holds a video as its script alone (bundle.py).
     failed() {
-      if (data.copy && !player.hasAsked) {
-        player.hasAsked = true;
-        // It may have failed before there was anything to load it.
-        setTimeout(() => player.save.loadCopy());
-      } else {
-        document.getElementById("failure").hidden = false;
-      }
+      if (!data.copy || player.hasCopy) document.getElementById("failure").hidden = false;
+      // It may have failed before there was anything to load it, and says so more than once.
+      else if (!player.hasAsked) setTimeout(() => player.save.loadCopy());
+      player.hasAsked = true;
     },
   });
   player.pictures = new dicfacePlayer.Pictures(player.frames, player.truth);
