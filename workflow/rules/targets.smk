@@ -25,7 +25,8 @@ rule table2:
     """Table 2: inpainting by region and colorization in colour, too."""
     input:
         tables(
-            "table2", *(name for name in ("by_region", "in_colour") if name in PLAN.tables())
+            "table2",
+            *(name for name in ("by_region", "in_colour") if name in PLAN.tables()),
         ),
 
 
