@@ -26,7 +26,7 @@ class Panel(Job):
 
     name = "panel"
     kind = "scores"
-    leaves = ("index.json", "*/metrics.parquet", "*/frames.parquet")
+    leaves = ("index.json", "*/metrics.parquet", "*/frames.parquet", "*/*.mkv")
     computes = True
 
     panel: str = wildcard(", ".join(PANELS))

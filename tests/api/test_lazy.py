@@ -86,9 +86,11 @@ said = [
     isinstance(dicface.load_weights(path), torch.nn.Module),
     "dicface" in dicface.list_methods(),
     isinstance(dicface.score(restored, faces.frames, metrics=["psnr"]), dicface.Scores),
-    [*dicface.metrics.METRICS, *dicface.metrics.WITHOUT_TRUTH] == [
-        name for name in dicface.metrics.functional.__all__ if name != "backbones"
-    ],
+    [
+        *dicface.metrics.METRICS,
+        *dicface.metrics.WITHOUT_TRUTH,
+        *dicface.metrics.LISTED_FOR_PANELS,
+    ] == [name for name in dicface.metrics.functional.__all__ if name != "backbones"],
     all(callable(getattr(dicface.metrics.functional, name)) for name in dicface.metrics.METRICS),
     dicface.metrics.functional.psnr(photo, photo) == 100,
     issubclass(dicface.DicfaceError, Exception),

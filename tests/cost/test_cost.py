@@ -362,7 +362,17 @@ def test_the_papers_run_is_planned_without_data(
     targets = {each["name"]: each for each in said["targets"]}
     assert status == 0
     assert list(targets) == [
-        *("table1", "table2", "table3", "table4", "ablations", "figures", "report", "all")
+        *(
+            "table1",
+            "over_time",
+            "table2",
+            "table3",
+            "table4",
+            "ablations",
+            "figures",
+            "report",
+            "all",
+        )
     ]
     assert said["total"]["jobs"] == targets["all"]["jobs"] > targets["table1"]["jobs"]
     assert 50 < targets["table1"]["gpu_seconds"] / 3600 < 1000

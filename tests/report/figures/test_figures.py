@@ -122,7 +122,8 @@ def test_figures_have_the_width_of_the_page_embedded_fonts_and_a_caption(
     assert "Type3" not in kinds
     assert (tmp_path / "f.7.txt").read_text() == drawn.caption + "\n"
     assert (
-        "clip b: the middle one of all 3 test clips, ordered by TLME of the input" in drawn.caption
+        "3 equal shares of all 3 test clips, ordered by TLME of the input. Rows: (a)"
+        in drawn.caption
     )
 
 
