@@ -149,9 +149,9 @@ def _swept(run: Run) -> pd.DataFrame:
                 "codes": sizes.codebook_size,
                 "effective_codes": seen.get("effective_codes", float("nan")),
             }
+            cells = table.cells[table.cells["method"] == row.method].set_index("metric")
             for metric in ("psnr", "tlme"):
-                cells = table.cells
-                (cell,) = cells[(cells["method"] == row.method) & (cells["metric"] == metric)].iloc
+                cell = cells.loc[metric]
                 line |= {metric: cell["mean"]}
                 line |= {f"{metric}_{end}": cell[end] for end in ("low", "high")}
             lines.append(line)

@@ -233,7 +233,9 @@ def replicated(run, *failed):
         shutil.copytree(run.folder / "train" / "dicface", run.folder / "train" / name)
         if name not in failed:
             shutil.copytree(run.folder / "bfr" / "dicface_trained", run.folder / "bfr" / name)
-    for number, folder in enumerate(("dicface", *(v for v in variants if "_rep" in v))):
+    for number, folder in enumerate(
+        ("dicface", *(v for v in variants if v.startswith("dicface_trained_rep")))
+    ):
         settings = {"stage": "dicface", "train": {"seed": number, "steps": 11}, "seed": str(number)}
         (run.folder / "train" / folder / "settings.json").write_text(json.dumps(settings))
     return replace(run, config=replace(config, variants=variants))
