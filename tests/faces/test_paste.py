@@ -46,6 +46,7 @@ def test_pasting_a_tiny_face():
     assert paste.paste_face(frame, np.zeros((64, 64, 3), np.uint8), affine).shape == (64, 64, 3)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     scale=st.floats(0.05, 8),
     degrees=st.floats(-180, 180),
