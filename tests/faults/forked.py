@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from dicface.base.processes import end_with_parent
+
 LIMIT_S = 300
 
 
@@ -20,6 +22,7 @@ def forked(work: Callable[[], int], heard: Path) -> tuple[int | None, str]:
         status = 70
         try:
             os.setsid()
+            end_with_parent()
             with heard.open("wb") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)

@@ -25,7 +25,7 @@ from dicface.runs.folder import Run
 from tests.faults.interruptions import Outcome, ended, tree
 from tests.faults.tiny_run import ROOT, settings
 
-LIMIT_S = 1200
+LIMIT_S = 3600
 END_S = 10
 """So long may a job go on whose Snakemake was killed."""
 

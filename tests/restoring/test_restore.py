@@ -89,7 +89,7 @@ def test_streaming_equals_windows_in_float32(frame_length, batch):
     assert (restored - window_by_window(network, frames)).abs().max() < 1e-5
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     num_frames=st.integers(1, 9),
     batch=st.integers(1, 10),

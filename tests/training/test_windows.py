@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicface.base.errors import ClipError
@@ -26,6 +26,7 @@ def test_training_windows_are_uniform_and_reversed_half_of_the_time():
         windows.sample_window(4, sampling, rng)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     window=st.integers(1, 9),
     more=st.integers(0, 20),

@@ -211,7 +211,7 @@ def test_values_are_put_in_the_order_of_the_clips_and_strangers_are_refused():
 
 
 SCORES = arrays(np.float64, 12, elements=st.floats(-1e3, 1e3) | st.just(NAN))
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 
 
 @quick
@@ -241,6 +241,7 @@ def test_a_test_of_differences_does_not_ask_which_is_first(values):
     assert wins(-values, higher_is_better=False) == up or not np.isfinite(up.low)
 
 
+@quick
 @given(st.dictionaries(st.text("abcd", min_size=1), st.floats(0, 1) | st.just(NAN), max_size=6))
 def test_corrected_p_values_are_no_smaller_and_keep_their_order(p_values):
     corrected = holm(p_values)
@@ -251,6 +252,7 @@ def test_corrected_p_values_are_no_smaller_and_keep_their_order(p_values):
     assert {n for n in corrected if not np.isfinite(corrected[n])} == p_values.keys() - names
 
 
+@quick
 @given(
     means=st.dictionaries(st.text("abcd", min_size=1), st.floats(-10, 10), min_size=1, max_size=6),
     higher=st.booleans(),

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -102,6 +102,7 @@ def test_segments_begin_with_shots_where_they_can(short_segments):
     assert parts == [range(0, 7), range(7, 12), range(12, 22), range(22, 32), range(32, 40)]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     steps=st.lists(st.integers(1, 300_000), max_size=40),
     first=st.integers(-(10**6), 10**6),
