@@ -176,7 +176,14 @@ def test_one_class_registered_twice_is_one_method(register_methods):
 def test_a_checkout_that_is_not_installed_says_what_to_do(register_methods):
     assert dicface.methods.unregistered() is None
     register_methods(alone=True, negative=f"{ANOTHER}:Negative")
-    own = ("input", "dicface", "codeformer_trained", "dicface_trained", "codeformer_demo")
+    own = (
+        "input",
+        "dicface",
+        "dicface_as_released",
+        "codeformer_trained",
+        "dicface_trained",
+        "codeformer_demo",
+    )
     assert dicface.methods.names() == (*own, "negative")
     with pytest.raises(MethodError, match="no method is named 'gpen'.*install the suite.*`pip ins"):
         dicface.methods.create("gpen")
