@@ -26,7 +26,7 @@ def alone(report):
         return System(id=name, label=label, clips=clips, missing={}, **scores)
 
     scores = read_scores_of(Results(folder=run / "bfr" / "alpha"))
-    none = {kind: table.iloc[:0] for kind, table in scores.items()}
+    none = {kind: scores[kind].iloc[:0] for kind in ("scores", "frames")}
     systems = (
         system("input", "Input", run / "bfr" / "input", none),
         # An id is what a user calls it: it must not take the truth's place.
