@@ -335,8 +335,8 @@ def test_every_key_is_described(raw: dict) -> None:
         below = [given(v, (*path, k)) for k, v in values.items() if isinstance(v, dict)]
         return {dotted((*path, k)) for k in values}.union(*below)
 
-    names = r"(variants|ablations)\.[\w-]+"
-    typed = {re.sub(rf"^{names}", r"\1.<name>", key) for key in given(raw)}
+    names = r"(?<![^.])(variants|ablations|replicates|unfreeze)\.[\w-]+"
+    typed = {re.sub(names, r"\1.<name>", key) for key in given(raw)}
     weights = "degradation.interpolation_weights."
     assert {key for key in typed if not key.startswith(weights)} <= {dotted(path) for path in keys}
 
