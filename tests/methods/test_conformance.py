@@ -254,14 +254,9 @@ def failed(name="third", **choices):
 # Methods of the suite
 
 
-@pytest.mark.parametrize("name", [name for name in BUILT_IN if name not in ("pgtformer", "pgdiff")])
-def test_built_in_methods_keep_the_contract(name):
-    assert failed(name, tasks=["bfr"], devices=["cpu"]) == {}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_methods_keep_the_contract_in_all_their_tasks(name):
+def test_built_in_methods_keep_the_contract(name):
     results = list(check(name, devices=["cpu"]))
     assert not [str(result) for result in results if not result.ok]
     assert {result.task for result in results} - {""} == set(
