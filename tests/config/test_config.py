@@ -1,10 +1,12 @@
 """Configuration: strict at the door, one message a mistake; the workflow plans what it says."""
 
 import copy
+import json
 import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -177,8 +179,13 @@ def test_figure_8_is_left_out_without_table3(raw: dict) -> None:
         made_from(raw, Table, table="table3")
 
 
+@cache
+def run_of(raw: str) -> Run:
+    return Run.of(json.loads(raw))
+
+
 def made_from(raw: dict, job: type[Job], **wildcards: str) -> dict:
-    return job(run=Run.of(raw), **wildcards).made_from()
+    return job(run=run_of(json.dumps(raw)), **wildcards).made_from()
 
 
 def differs(raw: dict, other: dict, name: str) -> bool:
@@ -246,11 +253,11 @@ def test_own_test_clips_train_nothing_anew(raw: dict, tmp_path: Path) -> None:
     own = Plan.of(raw | {"results": str(tmp_path), "test_clips": "/somewhere/holiday"})
     assert own.run.train_folder / "run_config.yaml" == demo.run.train_folder / "run_config.yaml"
     assert own.run.folder / "run_config.yaml" != demo.run.folder / "run_config.yaml"
-    demo_locks = demo.start()
+    demo_locks = demo.start(alone=True)
     written = Path(demo.run.train_folder / "run_config.yaml").read_text()
     for lock in demo_locks:
         lock.close()
-    own.start()
+    own.start(alone=True)
     assert Path(demo.run.train_folder / "run_config.yaml").read_text() == written
     for name in demo.trained():
         own_made, demo_made = (
@@ -286,7 +293,8 @@ def test_a_change_makes_anew_what_depends_on_it_alone(tmp_path: Path) -> None:
     of_variant = planned("variants: {prior_10: {train: {prior_alpha: 11.0}}}").stdout
     remade = {line.strip() for line in of_variant.splitlines() if line.startswith("    output: ")}
     of_network = {line for line in remade if "/tables/" not in line and "/figures/" not in line}
-    assert len(of_network) == 5  # weights, code weights, clips, scores; and the report
+    # Weights, code weights, what is inside, clips, scores; and the report.
+    assert len(of_network) == 6
     assert all("prior_10" in line or "results/demo/report" in line for line in of_network)
     shown = {line.split("/")[-1] for line in remade - of_network}
     assert shown == {"table3.tex", "figure8a.txt"}, of_variant

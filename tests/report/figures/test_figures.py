@@ -287,8 +287,10 @@ def test_no_text_of_the_slices_is_cut_off_or_on_another(run, scores, tmp_path, c
     for figure in captured:
         names, problems = texts_and_problems(figure)
         assert problems == []
-        # The input alone has scores here.
-        assert [name for name in names if "TLME" in name] == ["Frame\nTLME 2.000 px"]
+        # The input alone has scores here, of three clips.
+        assert [name for name in names if "TLME" in name] == [
+            f"Frame\nTLME {value}.000 px" for value in (1, 2, 3)
+        ]
 
 
 def test_no_text_of_a_legend_is_cut_off(run, scores, tmp_path, captured):
