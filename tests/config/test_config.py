@@ -297,4 +297,4 @@ def test_a_change_makes_anew_what_depends_on_it_alone(tmp_path: Path) -> None:
     assert len(of_network) == 6
     assert all("prior_10" in line or "results/demo/report" in line for line in of_network)
     shown = {line.split("/")[-1] for line in remade - of_network}
-    assert shown == {"table3.tex", "figure8a.txt"}, of_variant
+    assert shown == {"table3.tex", "figure8a_column.svg"}, of_variant

@@ -214,7 +214,7 @@ def test_the_comparison_is_figure_3_with_three_columns_and_a_small_file(run):
     drawn = draw_figure(run, "comparison")
     assert drawn.png == run.figures / "comparison.png"
     assert 0 < drawn.png.stat().st_size <= 600_000
-    assert "middle of 4 equal shares of all 5 test clips" in drawn.caption
+    assert "middle of 3 equal shares of all 5 test clips" in drawn.caption
     assert (run.figures / "comparison.txt").read_text() == drawn.caption + "\n"
     shown = [path.parent.name for path in figure_inputs(run, "comparison")]
     assert shown == ["input", "input", *(name for name in (*METHODS, "test") for _ in CLIPS)]

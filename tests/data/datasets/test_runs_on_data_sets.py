@@ -171,7 +171,7 @@ def commands(raw, tmp_path, monkeypatch):
     """Does a job of the run, as its rule gives it."""
     monkeypatch.setattr("dicface.faces.detect.default_detector", lambda name: FixedDetector())
     planned = Plan.of(raw)
-    for lock in planned.start():
+    for lock in planned.start(alone=True):
         lock.close()
 
     def job(name: str, **wildcards: str) -> None:
