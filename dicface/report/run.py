@@ -12,53 +12,46 @@ from dicface.base.names import (
     BLIND,
     OVER_TIME,
     PANELS,
-    TRUTH,
     WILD,
     control_kind,
     controlled,
 )
-from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
 from dicface.config.systems import (
     added_methods,
     inspected,
-    job_logs,
     made_elsewhere,
     method_network,
-    published,
     table1_name,
     truth_rows,
     wild_rows,
 )
 from dicface.faces.misfits import FILE as LEFT_OUT
 from dicface.faces.misfits import counted, read_left_out
-from dicface.methods import TRAINED, create
+from dicface.methods import TRAINED
 from dicface.metrics import PANEL_METRICS, WITHOUT_TRUTH, MetricFacts, feature_sets, metric_class
 from dicface.metrics.backbones import metrics_of, unmeasured
 from dicface.provenance.manifest import sidecar
 from dicface.report import PAPER_NUMBERS
 from dicface.report.inspection.notes import inspections
-from dicface.report.records.record import read_record
-from dicface.report.records.shelf import add
 from dicface.report.render.screen import to_screen
 from dicface.report.render.text import to_text
 from dicface.report.render.write import table_files, write_table
+from dicface.report.run_rows import (
+    fill_row,
+    has_scores,
+    lineage_of,
+    published_rows,
+    scores_of,
+    task_of,
+    trainings_of,
+)
 from dicface.report.tables import declared
 from dicface.report.tables.build import Conditions, build_table
-from dicface.report.tables.rows import Row
 from dicface.report.tables.spec import RowSpec, TableSpec
 from dicface.report.tables.table import read_table
-from dicface.report.trainings import require_alike
-from dicface.runs.files import read_training
 from dicface.runs.folder import Run
-from dicface.runs.results import Results, read_index
 from dicface.video.clips import list_clips, named
-from dicface.weights.registry import SEEDED, is_seeded
-
-SEEDED_NOTE = (
-    "seeded weights: drawn at random in the place of the released file, so that this row shows "
-    "that the method runs; its numbers say nothing about the system"
-)
 
 
 def write_run_table(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> str:
@@ -116,8 +109,10 @@ def write_tables_at_hand(run: Run) -> list[str]:
     written, before = [], set()
     for name in ("table1", "table2", *run.config.ablations):
         spec = declare(run.config, name)
-        rows = {(_task(row), row.method) for row in spec.rows}
-        scored = {(_task(row), row.method) for row in spec.rows if _has_scores(run, row, undone=())}
+        rows = {(task_of(row), row.method) for row in spec.rows}
+        scored = {
+            (task_of(row), row.method) for row in spec.rows if has_scores(run, row, undone=())
+        }
         missing, own = rows - scored, scored - before
         before |= rows
         enough = own if name == "table1" else own and len(scored) > 1
@@ -154,8 +149,8 @@ def summary(run: Run, made: Sequence[str]) -> str:
 def table_folder(run: Run, name: str, *, undone: Collection[tuple[str, str]] = ()) -> Path:
     """Returns where a table goes: a part of one stands apart (arguments as `write_run_table`)."""
     rows = declare(run.config, name).rows
-    trainings = [one for row in rows for one in _trainings(run.config, row)]
-    in_part = any((_task(one), one.method) in undone for one in trainings)
+    trainings = [one for row in rows for one in trainings_of(run.config, row)]
+    in_part = any((task_of(one), one.method) in undone for one in trainings)
     return run.partial_tables if in_part else run.tables
 
 
@@ -166,18 +161,18 @@ def table_inputs(run: Run, name: str, *, undone: Collection[tuple[str, str]] = (
     files += [row.metrics for row in published_rows(run, name) if row.metrics]
     panel = name if name in PANELS else ""
     files += [] if run.is_wild or panel else [run.noise_floor]
-    rows = [_trainings(run.config, row) for row in declare(run.config, name).rows]
+    rows = [trainings_of(run.config, row) for row in declare(run.config, name).rows]
     for row in itertools.chain(*rows):
-        results = run.results(_task(row), row.method)
-        if not _has_scores(run, row, undone, panel):
+        results = run.results(task_of(row), row.method)
+        if not has_scores(run, row, undone, panel):
             continue
-        scores = _scores_of(run, row, panel)
+        scores = scores_of(run, row, panel)
         features = feature_sets(facts.id for facts in measured(run.config, name))
         files += [scores.metrics, *(scores.folder / f"{each}.npz" for each in features)]
         if row.group == declared.ELSEWHERE:
             files.append(results.index)
         network = method_network(run.config, row.method)
-        files += [path for path, _ in _lineage(run, network)] if network else []
+        files += [path for path, _ in lineage_of(run, network)] if network else []
     found = map(run.inspection, dict.fromkeys(inspected(run.config, name).values()))
     return [*files, *(path for path in found if path.is_file())]
 
@@ -253,24 +248,6 @@ def describe_test_set(config: Config) -> str:
     return f"{config.data.size}-px {kind}"
 
 
-def failure(run: Run, method: str, task: str) -> str:
-    """Why a method or variant of the run has no scores: the last message of the job that failed.
-
-    A job may have ended without any, for example killed for want of memory: then its log is named.
-    """
-    folders = run.folder / "logs", run.train_folder / "logs"
-    begun = [log for log in job_logs(run.config, method, task, *folders) if log.is_file()]
-    for log in begun:
-        lines = log.read_text(errors="replace").splitlines()
-        said = [line.split(": ", 1)[1] for line in lines if line.startswith("dicface ")]
-        said = said or (lines[-1:] if any("Traceback" in line for line in lines) else [])
-        if said:
-            return f"{log.stem.replace('_', ' ')}: {said[-1]}"
-    if begun:
-        return f"its jobs have not ended; their last log is {begun[-1].name}"
-    return "its jobs were not started"
-
-
 def _notes(run: Run) -> list[str]:
     """What a reader must know of all rows."""
     config = run.config
@@ -330,139 +307,3 @@ def _made_elsewhere(config: Config, task: str) -> list[RowSpec]:
         for each in made_elsewhere(config)
         if each.task == task
     ]
-
-
-def fill_row(
-    run: Run, row: RowSpec, undone: Collection[tuple[str, str]] = (), *, panel: str = ""
-) -> Row:
-    """The row with what became of it, all its trainings.
-
-    Args:
-        run: The run.
-        row: As declared.
-        undone: As `write_run_table`.
-        panel: The table beside the paper's whose scores are meant; "" those of the run.
-
-    Raises:
-        MetricError: Its trainings differ in more than their seed.
-    """
-    each = [_fill_one(run, one, undone, panel) for one in _trainings(run.config, row)]
-    done = [one for one in each if one.metrics]
-    if len(each) == 1 or not done:
-        return each[0]
-    require_alike(run, [one.method for one in done])
-    missing = [f"training {n}: {one.reason}" for n, one in enumerate(each, 1) if one.reason]
-    count = f"{len(done)} of {len(each)}" if missing else f"{len(each)}"
-    return row.filled(
-        metrics=done[0].metrics,
-        replicates=[one.metrics for one in done[1:]],
-        label=f"{row.label} ({count} trainings)",
-        notes=[*done[0].notes, *missing],
-    )
-
-
-def _trainings(config: Config, row: RowSpec) -> list[RowSpec]:
-    """The row for each of its trainings, itself first."""
-    others = replicates_of(config, row.method)
-    return [row, *(dataclasses.replace(row, method=name) for name in others)]
-
-
-def _fill_one(run: Run, row: RowSpec, undone: Collection[tuple[str, str]], panel: str) -> Row:
-    task, results = _task(row), run.results(_task(row), row.method)
-    metrics = _scores_of(run, row, panel).metrics
-    scored = {"metrics": metrics} if _has_scores(run, row, undone, panel) else {}
-    network = method_network(run.config, row.method)
-    source = controlled(row.method)
-    if scored and (source or row.method == TRUTH):
-        return row.filled(**scored)
-    if TRUTH in (source, row.method):
-        return row.filled(reason=failure(run, row.method, task))
-    if network or row.group == declared.ELSEWHERE:
-        if not scored:
-            return row.filled(reason=failure(run, row.method, task))
-        notes = [_training(run, network)] if network else read_index(results.folder)["remarks"]
-        return row.filled(**scored, notes=notes)
-    method = create(source or row.method, task=task)
-    reason = method.unavailable(size=run.config.data.size)
-    if reason or not scored:
-        return row.filled(reason=reason or failure(run, row.method, task))
-    reads = read_index(results.folder).get("reads")
-    notes = [f"reads {reads}"] if reads else []
-    if any(map(is_seeded, method.weights_files())):
-        label = f"{method.facts.label} ({SEEDED})"
-        return row.filled(label=label, **scored, notes=[*notes, SEEDED_NOTE])
-    return row.filled(**scored, notes=notes)
-
-
-def published_rows(run: Run, name: str) -> list[Row]:
-    """Rows of records that were added to a run, of one of its tables of systems.
-
-    Args:
-        run: The run.
-        name: What the configuration calls the table.
-    """
-    tasks = {"table1": (BLIND.id,), "table2": run.config.table2}.get(name, ())
-    rows = []
-    for task in tasks:
-        for each in published(run.config, task):
-            add(Path(each.record), run, name=each.name)
-        for path in run.records(task):
-            record = read_record(path)
-            rows.append(
-                Row(
-                    method=path.parent.name,
-                    label=record.label,
-                    group=declared.PUBLISHED,
-                    metrics=path.with_name("metrics.parquet"),
-                    notes=(declared.published_note(record.made, record.sha256), *record.notes),
-                    block=task if name == "table2" else "",
-                )
-            )
-    return rows
-
-
-def _task(row: RowSpec) -> str:
-    """The task that a row is about: its block, where the table has blocks."""
-    return row.block or BLIND.id
-
-
-def _has_scores(
-    run: Run, row: RowSpec, undone: Collection[tuple[str, str]], panel: str = ""
-) -> bool:
-    found = _scores_of(run, row, panel).metrics.is_file()
-    return found and (_task(row), row.method) not in undone
-
-
-def _scores_of(run: Run, row: RowSpec, panel: str) -> Results:
-    """Where the scores of a row lie."""
-    if panel:
-        return run.panel(panel, row.method)
-    return run.results(_task(row), row.method)
-
-
-def _training(run: Run, network: str) -> str:
-    """What a trained row was given: "trained in this run: vqgan 800 steps (90 s), …; 412 s"."""
-    lineage = [facts for _, facts in _lineage(run, network)]
-    parts = [
-        f"{facts['name']}: released weights {facts['released']['file']}"
-        if "released" in facts
-        else f"{facts['name']} {facts['steps']} steps ({facts['seconds']:.0f} s)"
-        for facts in lineage
-    ]
-    total = sum(facts["seconds"] for facts in lineage)
-    threads = lineage[-1].get("threads", 1)
-    return (
-        f"trained in this run on {threads} thread{'s' if threads > 1 else ''}: {', '.join(parts)}; "
-        f"{total:.0f} s in all, {lineage[-1]['parameters'] / 1e6:.2f} M parameters"
-    )
-
-
-def _lineage(run: Run, network: str | None) -> list[tuple[Path, dict]]:
-    """`training.json` of a network and of those that it starts from, in the order of training."""
-    lineage: list[tuple[Path, dict]] = []
-    while network:
-        path = run.network(network).training
-        facts = read_training(path)
-        lineage.insert(0, (path, facts))
-        network = facts.get("starts_from")
-    return lineage

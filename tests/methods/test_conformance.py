@@ -27,7 +27,8 @@ from dicface.methods.seeded import seeded, write_seeded_weights
 from dicface.methods.skeleton import write_skeleton
 from dicface.models import build
 from dicface.models.checkpoint import save_weights
-from dicface.report.run import SEEDED_NOTE, declare, fill_row
+from dicface.report.run import declare
+from dicface.report.run_rows import SEEDED_NOTE, fill_row
 from dicface.runs.folder import Run
 from dicface.weights import registry
 

@@ -19,13 +19,13 @@ from dicface.metrics import METRICS
 from dicface.provenance.manifest import sidecar
 from dicface.report.run import (
     declare,
-    failure,
     is_papers_protocol,
     table_inputs,
     write_run_table,
     write_tables_at_hand,
 )
 from dicface.report.run_figures import draw_figure, figure_inputs
+from dicface.report.run_rows import failure
 from dicface.runs.folder import Run
 from dicface.video.clips import write_clip
 from dicface.workflow.plan import Plan

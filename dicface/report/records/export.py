@@ -11,7 +11,8 @@ from dicface.base.names import BLIND
 from dicface.provenance.manifest import SUFFIX, read_manifest
 from dicface.report.records.record import Record, digest_frames, make_record
 from dicface.report.records.shelf import export, truth_of
-from dicface.report.run import declare, fill_row
+from dicface.report.run import declare
+from dicface.report.run_rows import fill_row
 from dicface.report.tables.rows import Row
 from dicface.report.tables.scores import read_rows
 from dicface.runs.folder import Run
