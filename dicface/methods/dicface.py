@@ -102,7 +102,7 @@ class DicFaceAsReleased(DicFace):
     facts = replace(
         DicFace.facts,
         name="dicface_as_released",
-        label="DicFace, one draw, first of five",
+        label="DicFace, one draw, first of 5",
         look=("#D55E00", "X", ":"),
         notes=(
             "As its release: the first frame of a window of five, code weights drawn once; seeded.",

@@ -35,7 +35,7 @@ def test_table1_has_a_row_for_every_system_in_the_papers_order(rows):
     assert [name for name in printed if name != "DicFace"] == labels[1:8]
     trained = ["CodeFormer (trained)", "DicFace (trained)"]
     means = [f"{label}, mean of 5" for label in ("Degraded input", *trained)]
-    released = ["DicFace (released)", "DicFace, one draw, first of five"]
+    released = ["DicFace (released)", "DicFace, one draw, first of 5"]
     assert labels[8:] == [*released, *trained, *means]
     groups = ["Reference", *["Systems of the paper"] * 9, *["Trained in this run"] * 2]
     assert [row.group for row in table.rows] == [*groups, *["Means of five frames"] * 3]
