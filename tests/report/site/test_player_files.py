@@ -186,8 +186,10 @@ def copied(index, tmp_path):
 
 @needs_browser
 def test_the_poster_stands_in_until_the_video_plays(browser, copied):
-    (video,) = (copied.parent / "media").rglob("*.mp4")
+    media = copied.parent / "media"
+    (video,), (copy,) = media.rglob("*.mp4"), media.rglob("*.js")
     video.unlink()
+    copy.unlink()
     browser.resize(1200, 900)
     browser.open(page_of(copied).as_uri())
     browser.wait("!document.getElementById('failure').hidden")
