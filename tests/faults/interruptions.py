@@ -23,7 +23,7 @@ import pytest
 from dicface.base.files import sha256_of
 from dicface.cli.main import EXIT_USER_ERROR, main
 from dicface.jobs import Job
-from dicface.provenance.manifest import RUN_MANIFEST, SUFFIX
+from dicface.provenance.manifest import CARD, RUN_MANIFEST, SUFFIX
 from tests.faults.forked import forked
 from tests.faults.tiny_run import key, words
 
@@ -189,13 +189,13 @@ def copied(before: Path, folder: Path) -> Path:
 
 
 def tree(run: Path) -> dict[str, str]:
-    """Digest of every file of a run, but for logs, and for dates in manifests."""
+    """Digest of every file of a run, but for logs, and for dates in manifests and cards."""
     found = {}
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run)
         if path.is_file() and not path.name.endswith("lock") and not {*LOGS} & {*name.parts}:
-            whole = path.name != RUN_MANIFEST and not path.name.endswith(SUFFIX)
-            found[str(name)] = sha256_of(path) if whole else _without_dates(path)
+            dated = path.name in (RUN_MANIFEST, CARD) or path.name.endswith(SUFFIX)
+            found[str(name)] = _without_dates(path) if dated else sha256_of(path)
     return found
 
 
@@ -243,6 +243,10 @@ def table(outcomes: Collection[Outcome]) -> str:
 
 
 def _without_dates(path: Path) -> str:
+    if path.name == CARD:
+        lines = path.read_text().splitlines()
+        kept = [line for line in lines if not line.startswith(("- written:", "- code:"))]
+        return hashlib.sha256("\n".join(kept).encode()).hexdigest()
     manifest = json.loads(path.read_text())
     # The checkout, too, may be worked on meanwhile.
     for name in ("started", "ended", "written", "code"):

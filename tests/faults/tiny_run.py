@@ -50,7 +50,7 @@ def settings(results: Path) -> dict:
     raw["model"] = model(32)
     raw["table1"], raw["ablations"] = ["input", "dicface_trained"], {}
     raw["table2"] = {"inpainting": ["input"], "colorization": ["input"]}
-    raw["variants"] = {}
+    raw["variants"], raw["replicates"] = {}, {}
     for name, values in raw["train"].items():
         raw["train"][name] = {k: v for k, v in values.items() if k not in FAST}
     raw["train"]["defaults"] |= FAST

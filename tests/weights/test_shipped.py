@@ -13,7 +13,8 @@ from dicface.models.checkpoint import load_tensors, save_weights
 from dicface.training.loop import train_stage
 from dicface.weights import registry as weights
 from dicface.weights.fetch import add, fetch
-from tests.training.test_train import clips, config_of, raw
+from tests.training.conftest import clips, raw
+from tests.training.test_train import config_of
 
 __all__ = ["clips", "raw"]
 
