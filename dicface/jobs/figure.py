@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +95,16 @@ class Figure(Job):
         return [*scores, run.truth_index]
 
     def writes(self) -> list[Path]:
-        """Picture, vector graphics, caption; those for a column, or the points of the collapse."""
-        ends = [".png", ".pdf", ".svg", ".txt"]
-        if self.figure == "collapse":
-            ends += [".csv"]
-        if self.figure not in (*COLUMNS_OF_GRID, *FIGURES_OF_TABLES):
-            ends += [f"{IN_A_COLUMN}.pdf", f"{IN_A_COLUMN}.svg"]
-        return [self.run.figures / f"{self.figure}{end}" for end in ends]
+        """Picture, vector graphics, caption."""
+        return [
+            self.run.figures / f"{self.figure}{end}" for end in (".png", ".pdf", ".svg", ".txt")
+        ]
+
+    @property
+    def leaves(self) -> Sequence[str]:
+        """These; where the figure has them, those for a column of a paper, and its points."""
+        ends = (".png", ".pdf", ".svg", ".txt", ".csv", f"{IN_A_COLUMN}.pdf", f"{IN_A_COLUMN}.svg")
+        return [f"{self.figure}{end}" for end in ends]
 
     def depends_on(self) -> dict[str, Any]:
         """The rows that it shows (errors as `require_table`)."""

@@ -17,7 +17,7 @@ from dicface.config.fields import overlay
 from dicface.config.load import load, with_budget
 from dicface.config.networks import network
 from dicface.config.settings import TrainSettings
-from dicface.config.systems import FIGURES
+from dicface.config.systems import FIGURES, FIGURES_OF_TABLES
 from dicface.jobs import Job
 from dicface.jobs.code_weights import CodeWeights
 from dicface.jobs.figure import Figure, figures
@@ -134,6 +134,14 @@ def test_each_split_and_the_users_clips_depend_on_their_own_settings(raw: dict) 
     changed = overlay(raw, {"data": {"images": {"folder": "elsewhere"}}})
     clips = {"job": RenderClips, "split": "train"}
     assert made_from(changed, **clips) == made_from(raw, **clips)
+
+
+def test_a_rule_knows_what_any_of_its_figures_writes(raw: dict) -> None:
+    def written(name: str) -> list[str]:
+        return list(map(str, Figure(run=run_of(json.dumps(raw)), figure=name).writes()))
+
+    for name in (*FIGURES, *FIGURES_OF_TABLES):
+        assert written(name) == [path.replace("{figure}", name) for path in written("{figure}")]
 
 
 def test_tables_and_figures_depend_on_what_they_say(raw: dict) -> None:
@@ -297,4 +305,4 @@ def test_a_change_makes_anew_what_depends_on_it_alone(tmp_path: Path) -> None:
     assert len(of_network) == 6
     assert all("prior_10" in line or "results/demo/report" in line for line in of_network)
     shown = {line.split("/")[-1] for line in remade - of_network}
-    assert shown == {"table3.tex", "figure8a_column.svg"}, of_variant
+    assert shown == {"table3.tex", "figure8a.txt"}, of_variant
