@@ -25,7 +25,7 @@ _DISC = "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z"
 _PLUS = "M-2 -5.5H2V-2H5.5V2H2V5.5H-2V2H-5.5V-2H-2Z"
 _CROSS = "M0 -2.6L2.9 -5.5L5.5 -2.9L2.6 0L5.5 2.9L2.9 5.5L0 2.6L-2.9 5.5L-5.5 2.9L-2.6 0L-5.5 -2.9"
 
-_STROKES = ("x", "+", "_")
+_STROKES = ("x", "+", "_", "1")
 """Markers that are lines alone."""
 
 _DASHES = {"-": "", "--": "7 4", ":": "2 5", "-.": "9 4 2 4"}
@@ -49,6 +49,7 @@ MARKS: Mapping[str, str] = {
     "x": "M-4 -4L4 4M-4 4L4 -4",
     "+": "M-5.5 0H5.5M0 -5.5V5.5",
     "_": "M-5.5 0H5.5",
+    "1": "M0 0V5.5M0 0L-4.8 -2.8M0 0L4.8 -2.8",
 }
 """By the names that matplotlib has for them."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from dicface.base.errors import DicfaceError
 from dicface.metrics import METRICS
-from dicface.report.looks import OTHERS, known_looks, looks_of
+from dicface.report.looks import CONTROLS, OTHERS, known_looks, looks_of
 from dicface.report.render.write import write_table
 from dicface.report.site import (
     Contents,
@@ -105,7 +105,7 @@ def test_added_methods_look_like_no_system_of_the_paper_and_keep_their_look():
     assert len({(look.colour, look.marker) for look in mine}) == 3
     assert not taken & {(look.colour, look.marker) for look in OTHERS}
     assert looks_of(["Mine"])["Mine"] == added["Mine"]
-    assert {look.marker for look in (*known.values(), *OTHERS)} <= set(MARKS)
+    assert {look.marker for look in (*known.values(), *OTHERS)} | {*CONTROLS.values()} <= set(MARKS)
 
 
 def test_a_control_has_the_colour_of_its_source_and_a_marker_of_its_own():
