@@ -121,16 +121,21 @@ def table1(rows: Sequence[RowSpec]) -> TableSpec:
     Args:
         rows: In printed order.
     """
-    shown = {row.method for row in rows}
-    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
     return TableSpec(
         name="table1",
         title="Table 1. Blind face-video restoration",
         rows=tuple(rows),
-        pairs=tuple(pair for pair in pairs if shown.issuperset(pair)),
+        pairs=_headline_pairs(rows),
         references=(HEADLINE, "dicface"),
         notes=NOTES,
     )
+
+
+def _headline_pairs(rows: Sequence[RowSpec]) -> tuple[tuple[str, str], ...]:
+    """The run's DicFace with its input and with CodeFormer, where the rows have both."""
+    shown = {row.method for row in rows}
+    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
+    return tuple(pair for pair in pairs if shown.issuperset(pair))
 
 
 def wild(rows: Sequence[RowSpec], measured: Collection[str]) -> TableSpec:
@@ -177,8 +182,6 @@ def over_time(rows: Sequence[RowSpec]) -> TableSpec:
     Args:
         rows: In printed order.
     """
-    found = {row.method for row in rows}
-    pairs = ((HEADLINE, INPUT), (HEADLINE, "codeformer_trained"))
     return TableSpec(
         name=OVER_TIME.id,
         title=OVER_TIME.title,
@@ -187,7 +190,7 @@ def over_time(rows: Sequence[RowSpec]) -> TableSpec:
         unranked=tuple(
             row.method for row in rows if row.method in (INPUT, TRUTH) or controlled(row.method)
         ),
-        pairs=tuple(pair for pair in pairs if found.issuperset(pair)),
+        pairs=_headline_pairs(rows),
         references=(HEADLINE, "dicface"),
         notes=NOTES_OVER_TIME,
     )
