@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
+from dicface.base.counts import how_many
 from dicface.base.names import BLIND, TRUTH, controlled
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
@@ -52,7 +53,7 @@ def fill_row(
     return row.filled(
         metrics=done[0].metrics,
         replicates=[one.metrics for one in done[1:]],
-        label=f"{row.label} ({count} trainings)",
+        label=f"{row.label} ({how_many(count, 'training')})",
         notes=[*done[0].notes, *missing],
     )
 
@@ -143,13 +144,13 @@ def _training(run: Run, network: str) -> str:
     parts = [
         f"{facts['name']}: released weights {facts['released']['file']}"
         if "released" in facts
-        else f"{facts['name']} {facts['steps']} steps ({facts['seconds']:.0f} s)"
+        else f"{facts['name']} {how_many(facts['steps'], 'step')} ({facts['seconds']:.0f} s)"
         for facts in lineage
     ]
     total = sum(facts["seconds"] for facts in lineage)
     threads = lineage[-1].get("threads", 1)
     return (
-        f"trained in this run on {threads} thread{'s' if threads > 1 else ''}: {', '.join(parts)}; "
+        f"trained in this run on {how_many(threads, 'thread')}: {', '.join(parts)}; "
         f"{total:.0f} s in all, {lineage[-1]['parameters'] / 1e6:.2f} M parameters"
     )
 

@@ -237,7 +237,10 @@ def test_a_run_without_scores_or_tables_has_a_first_page(tmp_path, run):
 
 def test_a_table_without_any_metric_or_row_with_scores_says_that_there_is_no_finding(tmp_path):
     rows = [Row(method="gone", label="Gone", group="", reason=REASON)]
-    for metrics, said in (([], "PSNR, which needs a truth"), ([METRICS["psnr"]], "No finding yet")):
+    for metrics, said in (
+        ([], "strongest row by PSNR, not measured here"),
+        ([METRICS["psnr"]], "No finding yet"),
+    ):
         spec = TableSpec(name="table1", title="Table 1. Empty", rows=())
         table = build_table(spec, rows, Conditions(metrics=metrics))
         notes = Notes()
