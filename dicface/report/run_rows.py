@@ -53,7 +53,7 @@ def fill_row(
     return row.filled(
         metrics=done[0].metrics,
         replicates=[one.metrics for one in done[1:]],
-        label=f"{row.label} ({how_many(count, 'training')})",
+        label=f"{row.label} ({count} trainings)",
         notes=[*done[0].notes, *missing],
     )
 

@@ -121,10 +121,8 @@ class Pages:
             clip=clip,
             before=task.clips[place - 1] if place else None,
             after=after,
-            absent={
-                **task.absent,
-                **{s.label: s.missing[clip] for s in task.systems if clip in s.missing},
-            },
+            absent=task.absent,
+            missing={s.label: s.missing[clip] for s in task.systems if clip in s.missing},
             remarks=_remarks(task, media, TRUTH if task.has_truth else INPUT),
             scores=clip_scores.clip_grid(task, clip, clip_scores.shown_metrics(task, self.metrics)),
             shown=player,
