@@ -131,6 +131,8 @@ def findings_of(table: Table | None, *, has_truth: bool = True) -> list[Finding]
     if all(facts.id != "psnr" for facts in table.metrics):
         said = "No finding in one sentence: it names the strongest row by PSNR, not measured here."
         return [Finding(answer=said)]
+    if not table.references and (found := _of_a_ranking(table)):
+        return [found]
     rivals = {}
     if pair := compared(table):
         reference, strongest = pair
@@ -142,6 +144,21 @@ def findings_of(table: Table | None, *, has_truth: bool = True) -> list[Finding]
     found = [_finding(table, reference, rival, which) for rival, which in rivals.items()]
     said = "No finding yet: it needs scores of the reference row of the first table and of another."
     return [each for each in found if each] or [Finding(answer=said)]
+
+
+def _of_a_ranking(table: Table) -> Finding | None:
+    """The two best rows by PSNR, where no row is one that others are compared with."""
+    pair = _two_best(table)
+    return _finding(table, *pair, "the two best rows by PSNR") if pair else None
+
+
+def _two_best(table: Table) -> tuple[str, str] | None:
+    """The two best rows by PSNR as the table has their difference; None where it has none."""
+    psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
+    best = set(psnr.nlargest(2, "mean")["method"])
+    pairs = table.differences[table.differences["metric"] == "psnr"]
+    found = zip(pairs["method_a"], pairs["method_b"], strict=True)
+    return next(((str(a), str(b)) for a, b in found if {a, b} == best), None)
 
 
 def _strongest_method(table: Table, reference: str) -> str | None:
@@ -229,7 +246,7 @@ def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wip
 
 def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None:
     """The clip that is most like the finding: neither the best one nor the worst."""
-    pair = (compared(table) or _reference_and_input(table)) if table else None
+    pair = _pair(table) if table else None
     task = next((task for task in tasks if task.id == BLIND.id), None)
     if table is None or pair is None or task is None:
         return None
@@ -248,6 +265,13 @@ def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None
         methods=pair,
         rule=f"The clip whose difference in {facts.name} is nearest to the mean over all clips.",
     )
+
+
+def _pair(table: Table) -> tuple[str, str] | None:
+    """The two rows that the finding is about."""
+    if not table.references:
+        return _two_best(table)
+    return compared(table) or _reference_and_input(table)
 
 
 def _typical(a: System, b: System, facts: MetricFacts) -> str | None:
