@@ -104,13 +104,15 @@ def of_scores(folder: Path, notes: Notes | None = None) -> Contents:
     found: _Scored = read_json(folder / SCORED_FILE, _SCORED, _Scored)
     notes, tables = notes or Notes(), folder / "tables"
     table = read_table(tables / f"{found['table']}.json")
+    # A name of the user's may hold signs that no folder has: pages go by the table's.
+    methods = {row.label: row.method for row in table.rows}
     systems = []
     for each in found["systems"]:
         clips = {clip: folder / path for clip, path in each["clips"].items()}
         gone = {clip: NO_CLIP for clip, path in clips.items() if not path.exists()}
         systems.append(
             System(
-                id=each["id"],
+                id=methods.get(each["label"], each["id"]),
                 label=each["label"],
                 clips={clip: path for clip, path in clips.items() if clip not in gone},
                 missing={**each["missing"], **gone},

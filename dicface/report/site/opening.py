@@ -155,7 +155,7 @@ def _of_a_ranking(table: Table) -> Finding | None:
 def _two_best(table: Table) -> tuple[str, str] | None:
     """The two best rows by PSNR as the table has their difference; None where it has none."""
     psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
-    best = set(psnr.nlargest(2, "mean")["method"])
+    best = set(psnr.loc[psnr["mean"].astype(float).nlargest(2).index, "method"])
     pairs = table.differences[table.differences["metric"] == "psnr"]
     found = zip(pairs["method_a"], pairs["method_b"], strict=True)
     return next(((str(a), str(b)) for a, b in found if {a, b} == best), None)
@@ -299,6 +299,6 @@ def _any(tasks: Sequence[TaskResults]) -> Chosen | None:
                     clip=clip,
                     sides=(sides[0], sides[1]),
                     methods=methods[:2],
-                    rule="The first clip by its name, as no table compares two methods.",
+                    rule="The first clip by its name, as no two methods can be compared.",
                 )
     return None

@@ -241,7 +241,7 @@ def test_a_run_without_scores_or_tables_has_a_first_page(tmp_path, run):
     )
     text = Page(write_pages(contents, tmp_path / "report")).text
     assert "No table was made yet: there is no finding." in text
-    assert "The first clip by its name, as no table compares two methods" in text
+    assert "The first clip by its name, as no two methods can be compared" in text
 
 
 def test_a_table_without_any_metric_or_row_with_scores_says_that_there_is_no_finding(tmp_path):
