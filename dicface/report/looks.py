@@ -62,16 +62,16 @@ def known_looks() -> Mapping[str, Look]:
     return {"Truth": TRUTH, "Input": looks[method(INPUT).facts.label], **looks}
 
 
+_COLOURS = ("#332288", "#882255", "#999933", "#44AA99", "#6B4C1E")
+_MARKERS = ("h", "*", "d", ">", "8")
 OTHERS = tuple(
-    Look(colour=colour, marker=marker, dash=dash)
-    for dash in ("-", "--", ":")
-    for colour, marker in (
-        ("#332288", "h"),
-        ("#882255", "*"),
-        ("#999933", "d"),
-        ("#44AA99", ">"),
-        ("#6B4C1E", "8"),
+    Look(colour=colour, marker=marker, dash=dash, hollow=dash == "--")
+    for dash, markers in (
+        ("-", _MARKERS),
+        ("--", _MARKERS),
+        (":", (*_MARKERS[1:], _MARKERS[0])),
     )
+    for colour, marker in zip(_COLOURS, markers, strict=True)
 )
 """Looks of added methods, in colours of Tol's and with markers that no system of the paper has."""
 
