@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from dicface.base.counts import how_many
 from dicface.base.errors import FaceError
 from dicface.faces.detect import Detector, Face, detect_all
 
@@ -142,7 +141,7 @@ def smooth_track(
     detected = np.isfinite(raw).all(axis=(1, 2))
     if not detected.any():
         raise FaceError(
-            f"{clip_name}: no face found in any of its {how_many(len(raw), 'frame')}; expected a "
+            f"{clip_name}: no face found in any of its {len(raw)} frames; expected a "
             "clip of one upright, roughly frontal face; remove the clip, or try another detector"
         )
     starts = _jumps(raw, np.flatnonzero(detected))

@@ -83,7 +83,7 @@ def match_names(
     )
     if len(missing) == len(truths):
         raise MetricError(
-            f"{folder}: none of its {how_many(len(restored), 'clip')} is named like one of the "
+            f"{folder}: none of its {len(restored)} clips is named like one of the "
             f"{len(truths)} in {truth_folder} (first: '{missing[0]}'). Name restored clips like "
             "their truth."
         )
@@ -180,7 +180,7 @@ def match_folders(
     )
     if not usable and some_fit:
         raise MetricError(
-            f"{restored_folder}: none of its {how_many(len(restored), 'clip')} can be scored "
+            f"{restored_folder}: none of its {len(restored)} clips can be scored "
             f"against the {len(truths)} in {truth_folder}. Expected clips of the truth's name, "
             f"size and number of frames; found: {'; '.join(match.sentences()[1:])}."
         )

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, ConfigError, MetricError
 from dicface.base.files import digest_of_names, write_json
 from dicface.base.names import INPUT
@@ -124,7 +123,7 @@ def degraded_entry(
             missing[clip] = str(error)
     if not shown:
         raise ClipError(
-            f"{folder}: none of its {how_many(len(found), 'clip')} can be shown beside the "
+            f"{folder}: none of its {len(found)} clips can be shown beside the "
             "results. Expected degraded clips named like the true ones (first: "
             f"'{next(iter(match.truths))}')."
         )

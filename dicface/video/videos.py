@@ -79,7 +79,7 @@ def _facts(path: Path, stamp: tuple[int, int]) -> VideoFacts:
                 raise _unreadable(path, error) from error
         if looks is None:
             raise ClipError(
-                f"{path}: none of its {how_many(log.count, 'frame')} can be decoded. Replace it by "
+                f"{path}: none of its {log.count} frames can be decoded. Replace it by "
                 "a whole copy or remove it."
             )
         times = log.times(looks)
