@@ -3,8 +3,10 @@
 pytest -m faults tests/faults                    one in DICFACE_FAULTS_SHARE of all trials
 DICFACE_FAULTS_SEED=3 DICFACE_FAULTS_SHARE=1 …   all of them, drawn with another seed
 DICFACE_FAULTS_PAGE=1 …                          writes the table of docs/reliability.md too
+… --log-file=said.txt --log-file-level=INFO       one line for each trial as it ends
 """
 
+import logging
 import os
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import pytest
 from tests.faults.page import show
 from tests.faults.tiny_run import key
 from tests.faults.trials import BAD, Trial, carry_out, table, trials
+
+logger = logging.getLogger(__name__)
 
 SEED = int(os.environ.get("DICFACE_FAULTS_SEED", "21"))
 SHARE = int(os.environ.get("DICFACE_FAULTS_SHARE", "10"))
@@ -31,12 +35,17 @@ def carried_out(chosen, run, tmp_path):
             assert result.outcome in ("same result", "silent"), result.said
             varying[key(job)] = result.changed
         results.append(carry_out(trial, run, tmp_path / str(number), varying[key(job)]))
+        logger.info("trial: %s", _line(results[-1]))
     return results
 
 
+def _line(result):
+    text = f"{result.outcome}: {result.trial}"
+    return text if result.outcome not in BAD else f"{text}\n{result.said[-1500:]}"
+
+
 def complaints(results):
-    bad = [each for each in results if each.outcome in BAD]
-    return "\n\n".join(f"{each.outcome}: {each.trial}\n{each.said[-1500:]}" for each in bad)
+    return "\n\n".join(_line(each) for each in results if each.outcome in BAD)
 
 
 def test_every_job_of_the_run_has_trials(made):

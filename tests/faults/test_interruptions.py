@@ -3,6 +3,7 @@
 DICFACE_FAULTS_SEED=3 DICFACE_FAULTS_TRIALS=60 DICFACE_FAULTS_RUNS=6 pytest -m faults …
 """
 
+import logging
 import os
 import random
 
@@ -12,6 +13,8 @@ from tests.faults import whole_runs
 from tests.faults.interruptions import filled, killed, small_disk, table
 from tests.faults.page import show
 
+logger = logging.getLogger(__name__)
+
 SEED = int(os.environ.get("DICFACE_FAULTS_SEED", "21"))
 TRIALS = int(os.environ.get("DICFACE_FAULTS_TRIALS", "20"))
 QUICK = ("degrade", "table", "noise_floor")
@@ -19,9 +22,22 @@ QUICK = ("degrade", "table", "noise_floor")
 RUNS = int(os.environ.get("DICFACE_FAULTS_RUNS", "3"))
 
 
+def _line(each):
+    text = f"{each.outcome}: {each.how}, {each.where}"
+    return text if each.outcome == "same bytes" else f"{text}\n{each.said[-1500:]}"
+
+
+def logged(outcomes):
+    """All outcomes of trials, each in the log as soon as it is there."""
+    done = []
+    for each in outcomes:
+        logger.info("trial: %s", _line(each))
+        done.append(each)
+    return done
+
+
 def complaints(outcomes):
-    bad = [each for each in outcomes if each.outcome != "same bytes"]
-    return "\n\n".join(f"{e.outcome}: {e.how}, {e.where}\n{e.said[-1500:]}" for e in bad)
+    return "\n\n".join(_line(each) for each in outcomes if each.outcome != "same bytes")
 
 
 def shown(outcomes, varying):
@@ -33,12 +49,12 @@ def shown(outcomes, varying):
 
 
 def all_killed(drawn, folder):
-    return [killed(*each, folder / str(number)) for number, each in enumerate(drawn)]
+    return logged(killed(*each, folder / str(number)) for number, each in enumerate(drawn))
 
 
 def all_filled(drawn, folder):
     with small_disk(folder / "disk") as disk:
-        return [filled(*each, disk) for each in drawn]
+        return logged(filled(*each, disk) for each in drawn)
 
 
 def test_jobs_that_were_killed_end_with_the_same_bytes(made, tmp_path):
@@ -67,10 +83,10 @@ def test_whole_runs_killed(whole, tmp_path, capsys):
     (clips,) = (whole.before / str(degrading)).iterdir()
     undisturbed = whole_runs.undisturbed(tmp_path / "undisturbed", clips)
     rng, hows = random.Random(SEED), list(whole_runs.KILLS)
-    outcomes = [
+    outcomes = logged(
         whole_runs.killed(undisturbed, hows[n % len(hows)], rng.randrange(10**6), tmp_path / str(n))
         for n in range(RUNS)
-    ]
+    )
     with capsys.disabled():
         show("whole runs", shown(outcomes, ()))
     assert not complaints(outcomes), complaints(outcomes)
