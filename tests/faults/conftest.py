@@ -29,7 +29,7 @@ class TinyRun:
         rng = random.Random(seed)
         chosen = [n for n, job in enumerate(self.jobs) if not names or job.name in names]
         numbers = [n for _ in range(count) for n in rng.sample(chosen, len(chosen))]
-        return [(self.undisturbed(number), rng.randrange(10**6)) for number in numbers[:count]]
+        return ((self.undisturbed(number), rng.randrange(10**6)) for number in numbers[:count])
 
 
 @pytest.fixture(scope="package")

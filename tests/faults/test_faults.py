@@ -28,13 +28,13 @@ def carried_out(chosen, run, tmp_path):
     """Results of trials; what differs between two undamaged runs of a job counts for none."""
     varying, results = {}, []
     for number, trial in enumerate(chosen):
-        job = trial.job
-        if key(job) not in varying:
+        result, job = carry_out(trial, run, tmp_path / str(number)), trial.job
+        if result.changed and key(job) not in varying:
             nothing = Trial(job, Path("-"), Path("-"), "", True, 0)
-            result = carry_out(nothing, run, tmp_path / key(job), frozenset())
-            assert result.outcome in ("same result", "silent"), result.said
-            varying[key(job)] = result.changed
-        results.append(carry_out(trial, run, tmp_path / str(number), varying[key(job)]))
+            undamaged = carry_out(nothing, run, tmp_path / key(job))
+            assert undamaged.outcome in ("same result", "silent"), undamaged.said
+            varying[key(job)] = undamaged.changed
+        results.append(result.besides(varying.get(key(job), ())))
         logger.info("trial: %s", _line(results[-1]))
     return results
 
