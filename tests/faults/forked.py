@@ -7,12 +7,36 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from dicface.base.processes import end_with_parent
 
 LIMIT_S = 300
+
+Thing = TypeVar("Thing")
+Found = TypeVar("Found")
+
+
+def in_copies(
+    work: Callable[[list[Thing]], list[Found]],
+    things: Iterable[Thing],
+    alike: Callable[[Thing], Hashable],
+    copies: int,
+) -> list[Found]:
+    """Does things in several copies of this process; those that are alike in the same one."""
+    groups: dict[Hashable, list[Thing]] = defaultdict(list)
+    for thing in things:
+        groups[alike(thing)].append(thing)
+    parts: list[list[Thing]] = [[] for _ in range(copies)]
+    for group in sorted(groups.values(), key=len, reverse=True):
+        min(parts, key=len).extend(group)
+    with ProcessPoolExecutor(copies, mp_context=get_context("fork")) as pool:
+        return [each for found in pool.map(work, filter(None, parts)) for each in found]
 
 
 def forked(work: Callable[[], int], heard: Path) -> tuple[int | None, str]:

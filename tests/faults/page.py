@@ -1,10 +1,18 @@
-"""The tables of docs/reliability.md, written where they are asked for."""
+"""What harness and page share: seeds, and the tables of docs/reliability.md."""
 
 import os
 import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+
+SEEDS = [int(each) for each in os.environ.get("DICFACE_FAULTS_SEED", "21").split(",")]
+COPIES = int(os.environ.get("DICFACE_FAULTS_COPIES", "2"))
+
+
+def seeds() -> str:
+    """Names the seeds."""
+    return f"seed{'s' if len(SEEDS) > 1 else ''} {' and '.join(map(str, SEEDS))}"
 
 
 def show(name: str, text: str) -> None:
