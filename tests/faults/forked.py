@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from dicface.base.processes import end_with_parent
 
-LIMIT_S = 300
+LIMIT_S = 1800
+"""A busy machine gives a trial of seconds very little."""
 
 Thing = TypeVar("Thing")
 Found = TypeVar("Found")
@@ -28,13 +29,17 @@ def in_copies(
     alike: Callable[[Thing], Hashable],
     copies: int,
 ) -> list[Found]:
-    """Does things in several copies of this process; those that are alike in the same one."""
-    groups: dict[Hashable, list[Thing]] = defaultdict(list)
-    for thing in things:
-        groups[alike(thing)].append(thing)
-    parts: list[list[Thing]] = [[] for _ in range(copies)]
-    for group in sorted(groups.values(), key=len, reverse=True):
-        min(parts, key=len).extend(group)
+    """Does things in several copies of this process; those that are alike in the same one.
+
+    They keep their order.
+    """
+    things = list(things)
+    load: Counter[int] = Counter(dict.fromkeys(range(copies), 0))
+    part_of = {}
+    for group, number in Counter(map(alike, things)).most_common():
+        part_of[group] = min(load, key=load.__getitem__)
+        load[part_of[group]] += number
+    parts = [[each for each in things if part_of[alike(each)] == part] for part in load]
     with ProcessPoolExecutor(copies, mp_context=get_context("fork")) as pool:
         return [each for found in pool.map(work, filter(None, parts)) for each in found]
 

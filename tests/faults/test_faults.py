@@ -9,12 +9,13 @@ DICFACE_FAULTS_PAGE=1 …                          writes the table of docs/reli
 import logging
 import os
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 
 from tests.faults.forked import in_copies
-from tests.faults.page import COPIES, SEEDS, seeds, show
+from tests.faults.page import COPIES, SEEDS, counted, in_time, show
 from tests.faults.tiny_run import key
 from tests.faults.trials import BAD, Trial, carry_out, table, trials
 
@@ -28,7 +29,7 @@ IN_SAMPLE = ("degrade", "table", "restore", "noise_floor")
 def carried_out(run, tmp_path, chosen):
     """Results of trials; what differs between two undamaged runs of a job counts for none."""
     varying, results = {}, []
-    for number, trial in enumerate(chosen):
+    for number, trial in enumerate(in_time(chosen)):
         result, job = carry_out(trial, run, tmp_path / key(trial.job) / str(number)), trial.job
         if result.changed and key(job) not in varying:
             nothing = Trial(job, Path("-"), Path("-"), "", True, 0)
@@ -63,9 +64,10 @@ def test_a_sample_of_damage_is_said_or_does_nothing(made, tmp_path):
 
 @pytest.mark.faults
 def test_damage_to_every_file_of_every_job(whole, tmp_path, capsys):
-    chosen = [trial for seed in SEEDS for trial in trials(whole.jobs, seed)[::SHARE]]
+    of_seeds = [trials(whole.jobs, seed)[::SHARE] for seed in SEEDS]
+    chosen = [trial for together in zip_longest(*of_seeds) for trial in together if trial]
     work = partial(carried_out, whole.folder, tmp_path)
     results = in_copies(work, chosen, lambda trial: key(trial.job), COPIES)
     with capsys.disabled():
-        show("damage", f"{len(results)} trials, {seeds()}:\n\n{table(results)}")
+        show("damage", f"{counted(len(results), len(chosen))}:\n\n{table(results)}")
     assert not complaints(results), complaints(results)

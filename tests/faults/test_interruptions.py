@@ -14,7 +14,7 @@ import pytest
 from tests.faults import whole_runs
 from tests.faults.forked import in_copies
 from tests.faults.interruptions import filled, killed, small_disk, table
-from tests.faults.page import COPIES, SEEDS, seeds, show
+from tests.faults.page import COPIES, SEEDS, counted, in_time, show
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ def complaints(outcomes):
     return "\n\n".join(_line(each) for each in outcomes if each.outcome != "same bytes")
 
 
-def shown(outcomes):
+def shown(outcomes, drawn):
     varying = {name for each in outcomes for name in each.varying}
-    said = f"{len(outcomes)} trials, {seeds()}. "
+    said = f"{counted(len(outcomes), len(drawn))}. "
     if varying:
         said += "Beside logs and dates, these files differ between runs that nothing happens to: "
         said += f"{', '.join(sorted(varying))}."
@@ -53,13 +53,14 @@ def shown(outcomes):
 
 def all_killed(run, folder, drawn):
     return logged(
-        killed(run.undisturbed(job), seed, folder / str(job) / str(seed)) for job, seed in drawn
+        killed(run.undisturbed(job), seed, folder / str(job) / str(seed))
+        for job, seed in in_time(drawn)
     )
 
 
 def all_filled(run, folder, drawn):
     with small_disk(folder / f"disk{drawn[0][0]}") as disk:
-        return logged(filled(run.undisturbed(job), seed, disk) for job, seed in drawn)
+        return logged(filled(run.undisturbed(job), seed, disk) for job, seed in in_time(drawn))
 
 
 def test_jobs_that_were_killed_end_with_the_same_bytes(made, tmp_path):
@@ -75,10 +76,11 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(made, tmp_pat
 @pytest.mark.faults
 @pytest.mark.parametrize(("name", "work"), [("kills", all_killed), ("full disks", all_filled)])
 def test_every_job_interrupted(name, work, whole, tmp_path, capsys):
-    drawn = [each for seed in SEEDS for each in whole.drawn(seed, TRIALS)]
+    of_seeds = [whole.drawn(seed, TRIALS) for seed in SEEDS]
+    drawn = [each for together in zip(*of_seeds, strict=True) for each in together]
     outcomes = in_copies(partial(work, whole, tmp_path), drawn, itemgetter(0), COPIES)
     with capsys.disabled():
-        show(name, shown(outcomes))
+        show(name, shown(outcomes, drawn))
     assert not complaints(outcomes), complaints(outcomes)
 
 
@@ -94,8 +96,9 @@ def test_whole_runs_killed(whole, tmp_path, capsys):
         for n in range(RUNS)
     ]
     outcomes = logged(
-        whole_runs.killed(undisturbed, how, seed, tmp_path / str(seed)) for how, seed in drawn
+        whole_runs.killed(undisturbed, how, seed, tmp_path / str(seed))
+        for how, seed in in_time(drawn)
     )
     with capsys.disabled():
-        show("whole runs", shown(outcomes))
+        show("whole runs", shown(outcomes, drawn))
     assert not complaints(outcomes), complaints(outcomes)
