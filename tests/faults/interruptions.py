@@ -282,7 +282,10 @@ def _cut(work: Callable[[], int], run: Path, write: int, late_s: float) -> int:
 
     def count(event: str, arguments: tuple) -> None:
         nonlocal writes
-        writes += _is_write(event, arguments, str(run))
+        # A kill is an event itself, which must not end in another one for ever.
+        if not _is_write(event, arguments, str(run)):
+            return
+        writes += 1
         if writes == write and late_s:
             signal.setitimer(signal.ITIMER_REAL, late_s)
         elif writes == write:

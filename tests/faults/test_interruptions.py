@@ -66,6 +66,7 @@ def all_filled(run, folder, drawn):
 def test_jobs_that_were_killed_end_with_the_same_bytes(made, tmp_path):
     outcomes = all_killed(made, tmp_path, made.drawn(1, 4, QUICK))
     assert not complaints(outcomes), complaints(outcomes)
+    assert any(each.came for each in outcomes)
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(made, tmp_path):
