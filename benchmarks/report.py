@@ -41,6 +41,12 @@ FIRST_PICTURE = """
   return shown.length ? [shown[0].top, shown[0].bottom] : null;
 })()
 """
+EAGER = """
+Promise.all([...document.images].map((each) => {
+  each.loading = "eager";
+  return each.decode().catch(() => null);
+})).then(() => null)
+"""
 BEYOND = "document.documentElement.scrollWidth - innerWidth"
 CONTRAST = """
 (() => {
@@ -158,6 +164,7 @@ def first_page(browser: Browser, address: str, pictures: Path | None) -> Iterato
                 yield f"{name}: first picture", f"{top:.0f} to {bottom:.0f} px"
                 yield f"{name}: height", f"{whole / height:.1f} screens; {beyond} px cut off"
             if pictures:
+                browser.run(EAGER)
                 pictures.mkdir(parents=True, exist_ok=True)
                 picture = pictures / f"{width}_{scheme}.png"
                 picture.write_bytes(browser.picture(whole=True))

@@ -22,6 +22,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from dicface.base.counts import how_many
 from dicface.base.seeds import torch_generator
 from dicface.models import DicFace, build
 from dicface.restoring.runner import StreamSettings, prepare_for_inference, stream
@@ -134,8 +135,8 @@ def machine(threads: int) -> str:
             break
     load = os.getloadavg()[0]
     return (
-        f"{model}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}, float32; "
-        f"load average before the run {load:.1f}"
+        f"{model}, {os.cpu_count()} cores, {how_many(threads, 'thread')}, "
+        f"torch {torch.__version__}, float32; load average before the run {load:.1f}"
     )
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ LONG_S = 60.0
 TICK_S = 1.0
 TAIL_BYTES = 4096
 NUM_LAST_LINES = 15
+NUM_SHARES = 4
+"""So many rules are named at a run's end, with what they took of it."""
 SHOWN = ("Nothing to be done", "Shutting down", "Removing", "Terminating")
 """Beginnings of what Snakemake says without a warning that a user must know."""
 
@@ -60,11 +63,27 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def shares(spent: Counter[str]) -> str:
+    """What the jobs of each rule took of the seconds of all; the smaller ones are one.
+
+    >>> shares(Counter(train=60, score=20, render_clips=10, inspect=6, table=3, figure=1))
+    'train 60 %, score 20 %, render clips 10 %, inspect 6 %, others 4 %'
+    """
+    largest = dict(spent.most_common(NUM_SHARES))
+    others = sum(spent.values()) - sum(largest.values())
+    parts = largest | ({"others": others} if others else {})
+    whole = max(sum(spent.values()), 1e-9)
+    return ", ".join(
+        f"{rule.replace('_', ' ')} {100 * seconds / whole:.0f} %" for rule, seconds in parts.items()
+    )
+
+
 @dataclass
 class RunningJob:
     """A job that was started.
 
     Attributes:
+        rule: Whose job it is.
         name: For people.
         log: Where it writes what it says.
         started: Seconds of the clock.
@@ -72,6 +91,7 @@ class RunningJob:
         task: Its line on a terminal.
     """
 
+    rule: str
     name: str
     log: Path | None
     started: float = field(default_factory=time.monotonic)
@@ -134,6 +154,7 @@ class LogHandler(LogHandlerBase):
         self.started = time.monotonic()
         self.running: dict[int, RunningJob] = {}
         self.finished: dict[str, float] = {}
+        self.spent: Counter[str] = Counter()
         self.lines: Progress | None = None
         self.lock = threading.RLock()
         self.stopped = threading.Event()
@@ -171,6 +192,9 @@ class LogHandler(LogHandlerBase):
         elif event == SUMMARY:
             self._end_of_lines()
             self._say(record.msg)
+            if self.spent:
+                took = clock(time.monotonic() - self.started)
+                self._say(f"  {took}; of the seconds of all jobs: {shares(self.spent)}")
         elif event == LogEvent.JOB_ERROR:
             self._fail(record)
         elif record.levelno >= logging.WARNING or str(record.msg).startswith(SHOWN):
@@ -196,7 +220,8 @@ class LogHandler(LogHandlerBase):
         if not record.shellcmd:
             return  # it only gathers what others made
         log = Path(record.log[0]) if record.log else None
-        job = RunningJob(job_name(record.rule_name, record.wildcards), log)
+        rule = record.rule_name
+        job = RunningJob(rule, job_name(rule, record.wildcards), log)
         self.running[record.jobid] = job
         if self.lines:
             job.task = self.lines.add_task(f"  {job.name}", total=1.0, note="")
@@ -209,6 +234,7 @@ class LogHandler(LogHandlerBase):
             return
         self.done += 1
         self.finished[job.name] = job.seconds
+        self.spent[job.rule] += job.seconds
         if self.lines:
             self.lines.remove_task(job.task)
         else:

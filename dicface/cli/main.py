@@ -61,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot write a letter gets its number.
             stream.reconfigure(errors="backslashreplace")
+    if not sys.stderr.isatty() and words[:1] != ["job"]:
+        # Progress in a file: its start, its end, and a word each half minute between. The screen of
+        # a run reads that of jobs more often.
+        os.environ.setdefault("TQDM_MININTERVAL", "30")
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     if warning := other_code():
         sys.stderr.write(f"{warning}\n")

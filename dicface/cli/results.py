@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ConfigError, MetricError
 from dicface.cli.parser import Parser, add_path, examples, path
 
@@ -97,5 +98,7 @@ def check_records(options: argparse.Namespace) -> int:
             sys.stdout.write(f"WRONG  {file}: {str(error).removeprefix(f'{file}: ')}\n")
         else:
             count = len(record.clips)
-            sys.stdout.write(f"good   {file}: {record.label}, {count} clips, {record.protocol}\n")
+            sys.stdout.write(
+                f"good   {file}: {record.label}, {how_many(count, 'clip')}, {record.protocol}\n"
+            )
     return EXIT_DOES_NOT_FIT if wrong else 0

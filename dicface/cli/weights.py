@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ConfigError, WeightsError
 from dicface.cli.parser import add_config, examples, path
 from dicface.weights import registry
@@ -127,7 +128,7 @@ def _totals(known: Sequence[WeightsEntry]) -> str:
     by_hand = [each for each in missing if each.page]
     unknown = sum(each.bytes is None for each in missing)
     size = sum(each.bytes or 0 for each in missing)
-    parts = [f"{len(known)} files, {len(known) - len(missing)} here"]
+    parts = [f"{how_many(len(known), 'file')}, {len(known) - len(missing)} here"]
     if missing:
         left = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
         more = f" and {unknown} of unknown size" if unknown else ""

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+from dicface.base.counts import how_many
 from dicface.cost.estimate import Answer, Sum
 from dicface.cost.rates import Rates
 
@@ -27,8 +28,8 @@ def as_text(answer: Answer) -> str:
 
 
 def _targets(answer: Answer) -> str:
-    where = f"{answer.gpus} GPU" + ("s" if answer.gpus != 1 else "") if answer.gpus else ""
-    where = " and ".join(filter(None, (where, f"{answer.cores} cores")))
+    where = how_many(answer.gpus, "GPU") if answer.gpus else ""
+    where = " and ".join(filter(None, (where, how_many(answer.cores, "core"))))
     rows = [("target", "jobs", "GPU-hours", "CPU-hours", f"wall, {where}", "disk", "download")]
     total = dataclasses.replace(answer.total, name="all of these, shared jobs once")
     for each in (*answer.targets, total):
@@ -64,7 +65,8 @@ def _rules(answer: Answer) -> str:
     for each in sorted(answer.rules, key=lambda rule: -rule.gpu_seconds - rule.core_seconds):
         basis = "ESTIMATE" if each.estimate else "measured"
         if each.unknown:
-            basis = "none" if each.unknown == each.jobs else f"{basis}, {each.unknown} jobs without"
+            without = f"{basis}, {how_many(each.unknown, 'job')} without"
+            basis = "none" if each.unknown == each.jobs else without
         hours = (_hours(each.gpu_seconds, each.estimate), _hours(each.core_seconds, each.estimate))
         rows.append((each.name, f"{each.jobs}", *hours, _bytes(each.disk), basis))
     return _table(rows, left=1)
@@ -83,11 +85,12 @@ def _notes(answer: Answer) -> str:
     lines = [f"{line}." for line in answer.assumed]
     if answer.total.waiting:
         lines.append(
-            f"{answer.total.waiting} jobs are of systems whose released weights are not here; "
-            "without the files Snakemake leaves these rows out (--no-missing-rows plans that)."
+            f"Of systems whose released weights are not here: "
+            f"{how_many(answer.total.waiting, 'job')}; without the files Snakemake leaves these "
+            "rows out (--no-missing-rows plans that)."
         )
     for rule, count in answer.unknown.items():
-        lines.append(f"No rate known: {count} jobs of rule {rule}; they are NOT in the sums.")
+        lines.append(f"No rate known, NOT in the sums: {how_many(count, 'job')} of rule {rule}.")
     if answer.scratch:
         lines.append(
             f"While it trains, a network's checkpoint takes {_bytes(answer.scratch)} more."

@@ -12,6 +12,7 @@ from typing import Literal
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, DamagedClipError, DicfaceError, FaceError
 from dicface.base.files import write_json
 from dicface.base.reading import Own, is_there, read_json
@@ -64,7 +65,7 @@ def misfit_of(clip: str, error: DicfaceError) -> Misfit:
 
 def too_short(clip: str, path: Path, num_frames: int, min_frames: int) -> Misfit:
     """A clip that holds fewer frames than are needed."""
-    why = f"{path}: holds {num_frames} frames; expected at least {min_frames}"
+    why = f"{path}: holds {how_many(num_frames, 'frame')}; expected at least {min_frames}"
     return Misfit(clip=clip, kind="too short", why=why)
 
 
@@ -124,7 +125,7 @@ def settle(misfits: Sequence[Misfit], num_clips: int, on_misfit: OnMisfit) -> No
     if len(misfits) < num_clips:
         how = "\nRemove or replace them, or go on without them by on_misfit: drop."
     raise (FaceError if faceless else ClipError)(
-        f"{len(misfits)} of {num_clips} clips cannot be used:\n{reasons}{how}"
+        f"{len(misfits)} of {how_many(num_clips, 'clip')} cannot be used:\n{reasons}{how}"
     )
 
 
@@ -171,6 +172,6 @@ def _readable_frames(path: Path, max_frames: int | None) -> int:
             bad.append(error)
     if bad:
         raise DamagedClipError(
-            f"{path}: {len(bad)} of {len(files)} frames cannot be read, first {bad[0]}"
+            f"{path}: {len(bad)} of {how_many(len(files), 'frame')} cannot be read, first {bad[0]}"
         )
     return len(files)

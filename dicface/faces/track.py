@@ -141,8 +141,8 @@ def smooth_track(
     detected = np.isfinite(raw).all(axis=(1, 2))
     if not detected.any():
         raise FaceError(
-            f"{clip_name}: no face found in any of its {len(raw)} frames; expected a clip of one "
-            "upright, roughly frontal face; remove the clip, or try another detector"
+            f"{clip_name}: no face found in any of its {len(raw)} frames; expected a "
+            "clip of one upright, roughly frontal face; remove the clip, or try another detector"
         )
     starts = _jumps(raw, np.flatnonzero(detected))
     parts = [

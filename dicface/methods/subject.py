@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dicface.base.counts import how_many
 from dicface.base.errors import MethodError
 from dicface.base.seeds import numpy_rng
 from dicface.methods.method import Method
@@ -91,7 +92,7 @@ class Subject:
         side = self.side * method.facts.scale
         found = []
         for number, frame in enumerate(method.restore(iter(frames), clip=clip)):
-            require(number < expected, f"gave more than the clip's {expected} frames")
+            require(number < expected, f"gave more than the clip's {how_many(expected, 'frame')}")
             require(isinstance(frame, Tensor), f"frame {number} is {type(frame).__name__}")
             shape = tuple(frame.shape)
             require(shape == (3, side, side), f"frame {number} has the shape {shape}")
@@ -101,7 +102,7 @@ class Subject:
             inside = low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK
             require(inside, f"frame {number} has values from {low:.3f} to {high:.3f}")
             found.append(frame.detach().float().cpu().clone())
-        require(len(found) == expected, f"gave {len(found)} frames for {expected}")
+        require(len(found) == expected, f"gave {how_many(len(found), 'frame')} for {expected}")
         return torch.stack(found)
 
     @cached_property

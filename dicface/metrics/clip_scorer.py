@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.counts import how_many
 from dicface.base.errors import MetricError
 from dicface.metrics import METRICS, features_of, metric_class, needed_backbones
 from dicface.metrics.analysis import analyse_frames
@@ -210,8 +211,8 @@ def _together(
     for count in counts[1:]:
         if count != counts[0]:
             raise MetricError(
-                f"clip '{clip}': restored has {count} frames, the truth {counts[0]}; expected "
-                "the same number. Delete the restored clip and restore it again."
+                f"clip '{clip}': restored has {how_many(count, 'frame')}, the truth {counts[0]}; "
+                "expected the same number. Delete the restored clip and restore it again."
             )
 
 

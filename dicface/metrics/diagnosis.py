@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.counts import how_many
 from dicface.video.clips import read_frames
 from dicface.video.sources import look
 
@@ -185,7 +186,7 @@ def _time(
     best = max(gains, key=lambda offset: gains[offset])
     # Best at the end of the search: the result does not move along, as a frozen frame.
     if abs(best) < MAX_OFFSET:
-        count = f"{abs(best)} frame{'s' if abs(best) > 1 else ''}"
+        count = how_many(abs(best), "frame")
         words = f"is {count} {'early' if best > 0 else 'late'}"
         yield Fault(kind="time", words=words, gain=gains[best])
 

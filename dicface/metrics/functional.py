@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dicface.base.counts import how_many
 from dicface.base.device import require_device
 from dicface.base.errors import MetricError
 from dicface.metrics import (
@@ -354,8 +355,8 @@ def _value(
         too_short, value = not len(score.values[metric]), score.value(metric)
     if too_short:
         raise MetricError(
-            f"{facts.name}: a clip of {true.num_frames} frames has no value, it is too short; "
-            f"`help(dicface.metrics.functional.{metric})` says how many are needed."
+            f"{facts.name}: a clip of {how_many(true.num_frames, 'frame')} has no value, it is too "
+            f"short; `help(dicface.metrics.functional.{metric})` says how many are needed."
         )
     return value
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, MetricError
 from dicface.video.clips import ClipInfo, list_clips, named, probe
 from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, clip_name, one_deeper, passed_over
@@ -54,7 +55,7 @@ class Match:
             )
         if self.unusable:
             num_usable = len(self.truths) - len(self.unusable)
-            found.insert(0, f"{num_usable} of {len(self.truths)} clips could be scored")
+            found.insert(0, f"{num_usable} of {how_many(len(self.truths), 'clip')} could be scored")
         return found
 
 
@@ -82,8 +83,9 @@ def match_names(
     )
     if len(missing) == len(truths):
         raise MetricError(
-            f"{folder}: none of its {len(restored)} clips is named like one of the {len(truths)} "
-            f"in {truth_folder} (first: '{missing[0]}'). Name restored clips like their truth."
+            f"{folder}: none of its {len(restored)} clips is named like one of the "
+            f"{len(truths)} in {truth_folder} (first: '{missing[0]}'). Name restored clips like "
+            "their truth."
         )
     if missing:
         _log.warning(
@@ -178,9 +180,9 @@ def match_folders(
     )
     if not usable and some_fit:
         raise MetricError(
-            f"{restored_folder}: none of its {len(restored)} clips can be scored against the "
-            f"{len(truths)} in {truth_folder}. Expected clips of the truth's name, size and number "
-            f"of frames; found: {'; '.join(match.sentences()[1:])}."
+            f"{restored_folder}: none of its {len(restored)} clips can be scored "
+            f"against the {len(truths)} in {truth_folder}. Expected clips of the truth's name, "
+            f"size and number of frames; found: {'; '.join(match.sentences()[1:])}."
         )
     for sentence in match.sentences():
         _log.warning("%s: %s", restored_folder, sentence)
@@ -210,7 +212,9 @@ def _unlike(ours: ClipInfo, truth: ClipInfo, whole_frames: bool) -> str:
     found = []
     if ours.num_frames != truth.num_frames:
         word = "shorter" if ours.num_frames < truth.num_frames else "longer"
-        found.append(f"{word}: {ours.num_frames} frames, the truth has {truth.num_frames}")
+        found.append(
+            f"{word}: {how_many(ours.num_frames, 'frame')}, the truth has {truth.num_frames}"
+        )
         found += filter(None, [_rates(ours, truth)])
     if whole_frames and not _same_shape(ours, truth):
         found.append(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dicface.base.counts import how_many
 from dicface.base.files import atomic_path, write_parquet
 from dicface.metrics import METRICS, WITHOUT_TRUTH, MetricFacts, features_of, metric_class
 from dicface.metrics.clip_score import ClipScore
@@ -78,19 +79,21 @@ def _no_cell(reason: str) -> Cell:
 def _cell(facts: MetricFacts, score: ClipScore) -> Cell:
     if facts.level == "set":
         windows = len(score.features[features_of(facts.id)].restored)
-        note = f"one value for the whole set, from {windows} windows here"
+        note = f"one value for the whole set, from {how_many(windows, 'window')} here"
         return _no_cell(note) | {"num_frames": score.num_frames}
     values = score.values[facts.id]
     num_missing = int(np.isnan(values).sum())
     looks_at_faces = LANDMARKS in metric_class(facts.id).needs
     notes = []
     if num_missing:
-        notes.append(f"no {'face' if looks_at_faces else 'value'} in {num_missing} frames")
+        notes.append(
+            f"no {'face' if looks_at_faces else 'value'} in {how_many(num_missing, 'frame')}"
+        )
     if looks_at_faces:
         if score.num_filled:
-            notes.append(f"box taken from neighbours in {score.num_filled} frames")
+            notes.append(f"box taken from neighbours in {how_many(score.num_filled, 'frame')}")
         if score.num_template:
-            notes.append(f"box of an aligned face taken in {score.num_template} frames")
+            notes.append(f"box of an aligned face taken in {how_many(score.num_template, 'frame')}")
     if not len(values):
         notes.append("needs more frames" if facts.id in WITHOUT_TRUTH else "needs two frames")
     return {

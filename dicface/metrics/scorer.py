@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dicface.base.counts import how_many
 from dicface.base.files import digest_of
 from dicface.metrics import METRICS, feature_sets, features_of, metric_class
 from dicface.metrics.analysis import made_from, truth_analysis
@@ -246,7 +247,7 @@ def _summary(method: str, match: Match, sets: Mapping[str, Sides]) -> SetScore:
         num_clips - len(missing),
         num_clips,
         "".join(
-            f", {METRICS[name].name} over {number} windows"
+            f", {METRICS[name].name} over {how_many(number, 'window')}"
             + (" (too few to rank by)" if number < METRICS[name].min_windows else "")
             for name, number in num_windows.items()
         ),

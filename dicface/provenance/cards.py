@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dicface.base.counts import how_many
 from dicface.base.names import BLIND, INPAINTING, TASKS
 from dicface.base.reading import is_there
 from dicface.config.networks import METHOD_OF_STAGE
@@ -124,8 +125,8 @@ def clips_card(folder: Path, manifest: Manifest) -> str:
     return _text(
         [
             f"# Clips `{folder.name}`",
-            f"{len(index)} clips, one lossless file each (FFV1 in RGB, `.mkv`): the truth that "
-            "inputs are made from and results are compared with.",
+            f"{how_many(len(index), 'clip')}, one lossless file each (FFV1 in RGB, `.mkv`): the "
+            "truth that inputs are made from and results are compared with.",
             "## Made",
             _list(made),
             *_clip_table(index, manifest),
@@ -197,8 +198,8 @@ def inputs_card(folder: Path, manifest: Manifest) -> str:
     ]
     parts = [
         f"# Inputs of the task `{task}`",
-        f"{TASKS[task].sentence}. {len(records)} clips, each of the size, length and frame rate "
-        "of its truth, one lossless file each (`.mkv`).",
+        f"{TASKS[task].sentence}. {how_many(len(records), 'clip')}, each of the size, length and "
+        "frame rate of its truth, one lossless file each (`.mkv`).",
         "## Made",
         _list(
             [
@@ -281,7 +282,9 @@ def _training_clips(manifest: Manifest) -> str:
     about = manifest["settings"].get("clips") or {}
     if about.get("source") == "render":
         where = Path(clips[0]).parent.as_posix() if clips else "a folder that is gone"
-        return f"{len(clips)} rendered ones of {about['num_frames']} frames, in `{where}`"
+        return (
+            f"{len(clips)} rendered ones of {how_many(about['num_frames'], 'frame')}, in `{where}`"
+        )
     layout = f", as the layout `{about['layout']}` finds them" if about.get("layout") else ""
     return f"those of the folder `{about.get('folder', '')}`{layout}"
 

@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
+from dicface.base.counts import how_many
 from dicface.base.errors import DicfaceError
 from dicface.base.reading import Own, is_there, read_json
 from dicface.provenance.graph import Graph, Made
@@ -83,7 +84,7 @@ class Verdict:
         wrong = sum(map(bool, self.artefacts.values()))
         outside = f"; {self.num_outside} inputs outside the results were not looked at"
         lines.append(
-            f"{len(self.artefacts)} artefacts, {self.num_files} files: "
+            f"{how_many(len(self.artefacts), 'artefact')}, {how_many(self.num_files, 'file')}: "
             + (f"{wrong} do not fit" if wrong else "all fit")
             + (outside if self.num_outside else "")
         )

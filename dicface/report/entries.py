@@ -123,8 +123,9 @@ def degraded_entry(
             missing[clip] = str(error)
     if not shown:
         raise ClipError(
-            f"{folder}: none of its {len(found)} clips can be shown beside the results. Expected "
-            f"degraded clips named like the true ones (first: '{next(iter(match.truths))}')."
+            f"{folder}: none of its {len(found)} clips can be shown beside the "
+            "results. Expected degraded clips named like the true ones (first: "
+            f"'{next(iter(match.truths))}')."
         )
     return _entry(INPUT, INPUT, match, shown, missing)
 

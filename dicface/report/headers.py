@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError
 from dicface.video.clips import list_clips
 from dicface.video.sources import look
@@ -35,7 +36,7 @@ def _clips(folder: Path) -> str:
         for kind, count in kinds.most_common(MAX_KINDS)
     ]
     more = [f"{len(kinds) - MAX_KINDS} kinds more"] if len(kinds) > MAX_KINDS else []
-    return f"{total} clip{'s' if total > 1 else ''}: {'; '.join([*listed, *more])}"
+    return f"{how_many(total, 'clip')}: {'; '.join([*listed, *more])}"
 
 
 def _kind(clip: Path) -> str:
@@ -44,4 +45,4 @@ def _kind(clip: Path) -> str:
     except ClipError:
         return "a kind that cannot be read"
     rate = "" if clip.is_dir() else f", {float(info.fps):.7g} a second"
-    return f"{info.width}×{info.height} px, {info.num_frames} frames{rate}"
+    return f"{info.width}×{info.height} px, {how_many(info.num_frames, 'frame')}{rate}"

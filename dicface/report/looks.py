@@ -50,8 +50,8 @@ TRUTH = Look(colour=BLACK, marker="")
 def known_looks() -> Mapping[str, Look]:
     """Looks of the methods whose facts state one, by label, and of the truth.
 
-    A name in brackets behind a label is ignored, but "(trained)" makes the line dashed and the
-    marker hollow, beside the released system's.
+    A name in brackets behind a label is ignored, but "(trained)" and "(trained longer)" make the
+    marker hollow and the line another one, beside the released system's.
     """
     looks = {
         facts.label.partition(" (")[0]: Look(colour=colour, marker=marker, dash=dash)
@@ -62,21 +62,28 @@ def known_looks() -> Mapping[str, Look]:
     return {"Truth": TRUTH, "Input": looks[method(INPUT).facts.label], **looks}
 
 
+_COLOURS = ("#332288", "#882255", "#999933", "#44AA99", "#6B4C1E")
+_MARKERS = ("h", "*", "d", ">", "8")
 OTHERS = tuple(
-    Look(colour=colour, marker=marker, dash=dash)
-    for dash in ("-", "--", ":")
-    for colour, marker in (
-        ("#332288", "h"),
-        ("#882255", "*"),
-        ("#999933", "d"),
-        ("#44AA99", ">"),
-        ("#6B4C1E", "8"),
+    Look(colour=colour, marker=marker, dash=dash, hollow=dash == "--")
+    for dash, markers in (
+        ("-", _MARKERS),
+        ("--", _MARKERS),
+        (":", (*_MARKERS[1:], _MARKERS[0])),
     )
+    for colour, marker in zip(_COLOURS, markers, strict=True)
 )
 """Looks of added methods, in colours of Tol's and with markers that no system of the paper has."""
 
-CONTROLS = {", mean of 5": "+", ", first frame": "_", ", blurred": "1", ", shuffled": "x"}
-"""Words behind a label -> marker of that control, in the colour of what it was made from."""
+CONTROLS = {", mean of 5": "+PP", ", first frame": "_|4", ", blurred": "123", ", shuffled": "xXX"}
+"""Words behind a label -> markers of that control, in the colour of what it was made from.
+
+The first is of a system as it is, the second, hollow, of one trained here, the third of one trained
+longer: their controls share a colour, and stand in one chart.
+"""
+
+TRAINED = ("", "trained", "trained longer")
+"""Words in brackets behind the label of a network, in the order of `CONTROLS`."""
 
 
 def looks_of(labels: Iterable[str]) -> dict[str, Look]:
@@ -95,20 +102,27 @@ def looks_of(labels: Iterable[str]) -> dict[str, Look]:
     for label in labels:
         words = next((words for words in CONTROLS if label.endswith(words)), "")
         source = label.removesuffix(words)
-        look = _of_the_paper(source) or added.get(source)
+        look, training = _of_the_paper(source)
+        look = look or added.get(source)
         if look is None:
             look = added[source] = _free(source, [*added.values()])
-        control = {"marker": CONTROLS[words], "dash": ":", "hollow": False} if words else {}
-        found[label] = replace(look, **control)
+        if words:
+            kind = TRAINED.index(training)
+            look = replace(look, marker=CONTROLS[words][kind], dash=":", hollow=kind == 1)
+        found[label] = look
     return found
 
 
-def _of_the_paper(label: str) -> Look | None:
-    base, suffix = re.fullmatch(r"(.*?)(?: \(([^()]*)\))?", label, re.DOTALL).groups()
+def _of_the_paper(label: str) -> tuple[Look | None, str]:
+    """Look of a system of the paper (None: of no such one), and which of `TRAINED` it is."""
+    base, *brackets = re.split(r" \(([^()]*)\)", label)
     look = known_looks().get(base)
-    if look and suffix == "trained":
-        return replace(look, dash="--", hollow=True)
-    return look
+    training = next((words for words in brackets if words in TRAINED[1:]), "") if look else ""
+    if look and training == "trained":
+        look = replace(look, dash="--", hollow=True)
+    elif look and training:
+        look = replace(look, marker="d", dash="-.", hollow=True)
+    return look, training
 
 
 def _free(label: str, taken: list[Look]) -> Look:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
+from dicface.base.counts import how_many
+from dicface.base.errors import TrainingError
 from dicface.base.names import BLIND, TRUTH, controlled
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
@@ -138,18 +140,24 @@ def scores_of(run: Run, row: RowSpec, panel: str) -> Results:
 
 
 def _training(run: Run, network: str) -> str:
-    """What a trained row was given: "trained in this run: vqgan 800 steps (90 s), …; 412 s"."""
-    lineage = [facts for _, facts in lineage_of(run, network)]
+    """What a trained row was given: "trained in this run: vqgan 800 steps (90 s), …; 412 s".
+
+    Its scores stand by themselves: where what a training wrote is gone, that is said beside them.
+    """
+    try:
+        lineage = [facts for _, facts in lineage_of(run, network)]
+    except TrainingError as error:
+        return f"trained in this run, how is not known: {error}"
     parts = [
         f"{facts['name']}: released weights {facts['released']['file']}"
         if "released" in facts
-        else f"{facts['name']} {facts['steps']} steps ({facts['seconds']:.0f} s)"
+        else f"{facts['name']} {how_many(facts['steps'], 'step')} ({facts['seconds']:.0f} s)"
         for facts in lineage
     ]
     total = sum(facts["seconds"] for facts in lineage)
     threads = lineage[-1].get("threads", 1)
     return (
-        f"trained in this run on {threads} thread{'s' if threads > 1 else ''}: {', '.join(parts)}; "
+        f"trained in this run on {how_many(threads, 'thread')}: {', '.join(parts)}; "
         f"{total:.0f} s in all, {lineage[-1]['parameters'] / 1e6:.2f} M parameters"
     )
 

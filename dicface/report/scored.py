@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import TypedDict
@@ -104,6 +105,7 @@ def of_scores(folder: Path, notes: Notes | None = None) -> Contents:
     found: _Scored = read_json(folder / SCORED_FILE, _SCORED, _Scored)
     notes, tables = notes or Notes(), folder / "tables"
     table = read_table(tables / f"{found['table']}.json")
+    table = _by_id(table, {each["label"]: each["id"] for each in found["systems"]})
     systems = []
     for each in found["systems"]:
         clips = {clip: folder / path for clip, path in each["clips"].items()}
@@ -136,4 +138,23 @@ def of_scores(folder: Path, notes: Notes | None = None) -> Contents:
         results=[table],
         tasks=(shown,),
         provenance=read_provenance(folder),
+    )
+
+
+def _by_id(table: Table, ids: Mapping[str, str]) -> Table:
+    """A table whose rows go by the ids of their systems, which are no names of the user's.
+
+    Args:
+        table: The table, its rows by names that may hold any signs.
+        ids: Label of a row -> its id.
+    """
+    names = {row.method: ids.get(row.label, row.method) for row in table.rows}
+    pairs = {side: table.differences[side].replace(names) for side in ("method_a", "method_b")}
+    return replace(
+        table,
+        rows=tuple(replace(row, method=names[row.method]) for row in table.rows),
+        cells=table.cells.assign(method=table.cells["method"].replace(names)),
+        differences=table.differences.assign(**pairs),
+        references={block: names[method] for block, method in table.references.items()},
+        marks={(block, names[method]): of for (block, method), of in table.marks.items()},
     )

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, MethodError
 from dicface.base.files import digest_of, write_json
 from dicface.models.fast import num_parameters, prepare_for_inference
@@ -308,7 +309,7 @@ def _checked(
         yield frame
     if count != source.num_frames:
         raise MethodError(
-            f"{label}, clip '{clip}': the method gave {count} frames for the "
+            f"{label}, clip '{clip}': the method gave {how_many(count, 'frame')} for the "
             f"{source.num_frames} of the clip; expected one for each."
         )
 

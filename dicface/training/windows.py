@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, ConfigError
 
 LandmarkOrder = Literal["frames", "forward"]
@@ -64,7 +65,7 @@ def sample_window(num_frames: int, sampling: WindowSampling, rng: random.Random)
     """
     if num_frames < sampling.window:
         raise ClipError(
-            f"a clip of {num_frames} frames is shorter than the training window of "
+            f"a clip of {how_many(num_frames, 'frame')} is shorter than the training window of "
             f"{sampling.window}; leave it out of the training set or set a smaller window"
         )
     start = rng.randint(0, num_frames - sampling.window)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError
 from dicface.video.clips import FOLDER_FPS
 from dicface.video.formats import FRAMES_WORDS, VIDEO_WORDS, frame_files, has_frames, is_video
@@ -160,9 +161,8 @@ def _remarks(facts: VideoFacts, coded: av.VideoFormat) -> Iterator[str]:
     if layout_of(coded, facts.turn) == RGB and facts.colour.bits > 8:
         yield f"its {facts.colour.bits} bits a channel become 8"
     if facts.num_missing:
-        yield (
-            f"about {facts.num_missing} frames are missing at its end; what is there is restored"
-        )
+        missing = how_many(facts.num_missing, "frame")
+        yield f"its end lacks about {missing}; what is there is restored"
     if facts.interlaced:
         yield from (each for each in video_remarks(facts) if "interlaced" in each)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, DamagedClipError
 from dicface.video.clips import FOLDER_FPS
 from dicface.video.formats import (
@@ -62,9 +63,9 @@ def look(source: Path) -> SourceInfo:
     facts.require_readable(source)
     if facts.num_missing:
         raise DamagedClipError(
-            f"{source}: ends after about {facts.num_frames} frames, its header announces "
-            f"{facts.num_frames + facts.num_missing}; the file looks truncated; replace it by a "
-            "whole copy or remove it"
+            f"{source}: ends after about {how_many(facts.num_frames, 'frame')}, its header "
+            f"announces {facts.num_frames + facts.num_missing}; the file looks truncated; replace "
+            "it by a whole copy or remove it"
         )
     return SourceInfo(
         num_frames=facts.num_frames,
@@ -89,7 +90,7 @@ def remarks(source: Path) -> list[str]:
         found.append("is transparent in parts, and its colours are taken as they are stored")
     if others := passed_over(source):
         found.append(
-            f"{len(others)} files of formats that are not read are passed over: "
+            f"passed over: {how_many(len(others), 'file')} of formats that are not read: "
             f"{', '.join(others[:3])}{', …' if len(others) > 3 else ''}"
         )
     return found

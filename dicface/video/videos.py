@@ -20,6 +20,7 @@ import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, DamagedClipError
 from dicface.video.checksums import is_intact
 from dicface.video.formats import ffmpeg_name
@@ -78,8 +79,8 @@ def _facts(path: Path, stamp: tuple[int, int]) -> VideoFacts:
                 raise _unreadable(path, error) from error
         if looks is None:
             raise ClipError(
-                f"{path}: none of its {log.count} frames can be decoded. Replace it by a whole "
-                "copy or remove it."
+                f"{path}: none of its {log.count} frames can be decoded. Replace it by "
+                "a whole copy or remove it."
             )
         times = log.times(looks)
         fps, variable = rate_of(times, looks, stream)
@@ -248,7 +249,7 @@ class _Reading:
             times = self._log.times(looks)
             if num_missing := self._log.num_missing(times, looks):
                 raise DamagedClipError(
-                    f"{self._path}: holds {self._decoded} frames, its header announces "
+                    f"{self._path}: holds {how_many(self._decoded, 'frame')}, its header announces "
                     f"{len(times) + num_missing}. The file looks truncated; replace it by a whole "
                     "copy or remove it."
                 )
@@ -257,13 +258,15 @@ class _Reading:
         if self._damaged:
             damaged = sorted(set(self._damaged))
             raise DamagedClipError(
-                f"{self._path}: {len(damaged)} of its {self._decoded} frames are damaged, first "
-                f"frame {damaged[0]}{self._why()}. Replace it by a whole copy or remove it."
+                f"{self._path}: {len(damaged)} of its {how_many(self._decoded, 'frame')} are "
+                f"damaged, first frame {damaged[0]}{self._why()}. Replace it by a whole copy or "
+                "remove it."
             )
         if self._broke_off:
             raise DamagedClipError(
-                f"{self._path}: decoding breaks off after {self._decoded} frames{self._why()}. "
-                "The file looks truncated or damaged; replace it by a whole copy or remove it."
+                f"{self._path}: decoding breaks off after "
+                f"{how_many(self._decoded, 'frame')}{self._why()}. The file looks truncated or "
+                "damaged; replace it by a whole copy or remove it."
             )
 
     def _why(self) -> str:
@@ -288,8 +291,8 @@ def remarks(facts: VideoFacts) -> Iterable[str]:
     """What a user should know of a video: how it was changed to be a clip."""
     if facts.variable:
         yield (
-            f"its frame rate is variable; its clip has all {facts.num_frames} frames at "
-            f"{float(facts.fps):.4g} a second, the mean"
+            f"its frame rate is variable; its clip has all {how_many(facts.num_frames, 'frame')} "
+            f"at {float(facts.fps):.4g} a second, the mean"
         )
     if facts.interlaced:
         yield "it is interlaced; its frames are deinterlaced (bwdif)"

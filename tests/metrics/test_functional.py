@@ -94,7 +94,7 @@ def test_one_frame_has_a_value_where_a_metric_needs_no_other(fake) -> None:
         function = getattr(functional, name)
         assert function(restored, truth) == function(restored[None], truth[None])
     assert functional.akd(restored, truth) == pytest.approx(3)
-    with pytest.raises(MetricError, match="^TLME: a clip of 1 frames has no value, it is too"):
+    with pytest.raises(MetricError, match="^TLME: a clip of 1 frame has no value, it is too"):
         functional.tlme(restored, truth)
     for name in ("FVD", "KVD"):
         with pytest.raises(MetricError, match=f"^{name}: a clip of 16 frames has no value"):

@@ -110,7 +110,7 @@ def test_a_clip_too_short_to_be_split_has_no_jitter_and_says_so(fake) -> None:
         with pytest.raises(MetricError, match="a clip of 4 frames has no value, it is too short"):
             getattr(functional, name)(short)
     assert functional.warping_error(short) == 0
-    with pytest.raises(MetricError, match="a clip of 1 frames has no value"):
+    with pytest.raises(MetricError, match="a clip of 1 frame has no value"):
         functional.identity_steps(short[:1])
 
 

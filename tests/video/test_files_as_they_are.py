@@ -248,7 +248,7 @@ def test_gaps_and_formats_that_are_not_read_are_said(
     (folder / "0002.png").rename(folder / "0002.heic")
     assert remarks(folder) == [
         "frames 0 to 4 with 1 missing between",
-        "1 files of formats that are not read are passed over: 0002.heic",
+        "passed over: 1 file of formats that are not read: 0002.heic",
     ]
     with pytest.raises(ClipError, match="1 missing between"):
         look(folder)

@@ -99,7 +99,19 @@ def test_time_left_follows_the_pace_of_what_is_done(shown, tmp_path) -> None:
     assert handler._left() == pytest.approx(40, rel=0.01)
 
 
-def test_a_run_ends_with_its_summary(shown) -> None:
+def test_a_run_ends_with_its_summary_and_where_its_time_went(shown, tmp_path) -> None:
+    handler, stream = shown
+    start(handler, 3, "train", tmp_path / "a.log", network="vqgan")
+    handler.running[3].started -= 3
+    tell(handler, LogEvent.JOB_FINISHED, job_id=3)
+    tell(handler, screen.SUMMARY, msg="Table 1")
+    *_, said, took = stream.getvalue().splitlines()
+    assert said == "Table 1"
+    assert took.endswith("of the seconds of all jobs: train 100 %")
+    assert handler.stopped.is_set()
+
+
+def test_a_run_without_a_job_ends_with_its_summary_alone(shown) -> None:
     handler, stream = shown
     tell(handler, screen.SUMMARY, msg="Table 1")
     assert stream.getvalue() == "Table 1\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError, DicfaceError, FaceError
 from dicface.data.datasets.expected import crop_of, expected_frames
 from dicface.data.datasets.layouts import Layout, Problem, SourceClip
@@ -212,8 +213,8 @@ def _look_at(
             Problem(
                 "warning" if expected.slack else "error",
                 clip.name,
-                f"holds {info.num_frames} frames, {expected.said_by} says {expected.count}; "
-                "extract or download it again",
+                f"holds {how_many(info.num_frames, 'frame')}, {expected.said_by} says "
+                f"{expected.count}; extract or download it again",
             )
         )
     if clip.landmarks is not None:
@@ -241,8 +242,8 @@ def _landmark_file(clip: SourceClip, info: SourceInfo, path: Path) -> Iterator[P
         yield Problem(
             "error",
             clip.name,
-            f"{path} is {kind}: {len(points)} lines for {info.num_frames} frames; replace the "
-            "landmarks or the clip",
+            f"{path} is {kind}: {how_many(len(points), 'line')} for "
+            f"{how_many(info.num_frames, 'frame')}; replace the landmarks or the clip",
         )
     elif points.min() < -256 or points.max() > 768:
         yield Problem(
@@ -266,8 +267,8 @@ def _inputs(
             yield Problem(
                 "error",
                 f"{task}: {name}",
-                f"the input holds {found} frames, the truth {truth[name].num_frames}; extract the "
-                "archive again",
+                f"the input holds {how_many(found, 'frame')}, the truth {truth[name].num_frames}; "
+                "extract the archive again",
             )
 
 
@@ -296,18 +297,23 @@ def _landmarks_made(
                 yield Problem(
                     "error",
                     name,
-                    f"{path} has landmarks of {facts['num_frames']} frames, the clip has "
-                    f"{infos[name].num_frames}; delete the file, then run its job again",
+                    f"{path} has landmarks of {how_many(facts['num_frames'], 'frame')}, the clip "
+                    f"has {infos[name].num_frames}; delete the file, then run its job again",
                 )
             elif facts["num_interpolated"] > _MANY_INTERPOLATED * facts["num_frames"]:
                 yield Problem(
                     "warning",
                     name,
-                    f"no face in {facts['num_interpolated']} of {facts['num_frames']} frames",
+                    f"no face in {facts['num_interpolated']} of "
+                    f"{how_many(facts['num_frames'], 'frame')}",
                 )
     waiting = set(layout.clips) - seen
     if seen and waiting:
-        yield Problem("warning", str(folder), f"landmarks of {len(waiting)} clips are not made yet")
+        yield Problem(
+            "warning",
+            str(folder),
+            f"landmarks of {how_many(len(waiting), 'clip')} are not made yet",
+        )
 
 
 def _other_count(info: SourceInfo | None, num_frames: int) -> bool:

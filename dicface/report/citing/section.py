@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dicface.base.counts import how_many
 from dicface.base.names import BLIND, FROZEN, MEAN_OF_5, TASKS, TRUTH, controlled
 from dicface.methods import method
 from dicface.report.citing.references import Reference, of_method, references
@@ -75,12 +76,12 @@ def _data(used: Used, section: Section) -> Iterator[str]:
     clips = max(table.num_clips for table in used.tables)
     rendered = not run.is_wild and not run.imports_test_clips
     cited = section.cite("suite" if rendered else run.config.data.test.layout)
-    yield f"Results are on {clips} clips, {describe_test_set(run.config)}{cited}"
+    yield f"Results are on {how_many(clips, 'clip')}, {describe_test_set(run.config)}{cited}"
     if not run.is_wild and run.truth_index.is_file():
         index = read_clip_index(run.truth)
         yield (
-            f"They have {index['num_frames'].sum()} frames in all, {_span(index['num_frames'])} a "
-            f"clip, at {_span(index['fps'])} frames a second"
+            f"They have {how_many(index['num_frames'].sum(), 'frame')} in all, "
+            f"{_span(index['num_frames'])} a clip, at {_span(index['fps'])} frames a second"
         )
         photographs = int((index["source"] == "photograph").sum()) if "source" in index else 0
         if photographs:
@@ -94,9 +95,10 @@ def _data(used: Used, section: Section) -> Iterator[str]:
 def _training_clips(settings: Mapping[str, Any]) -> str:
     source, frames = settings["source"], settings["num_frames"]
     if source == "render":
-        return f"{settings['num_clips']} rendered clips of {frames} frames, of other people"
+        clips = how_many(settings["num_clips"], "rendered clip")
+        return f"{clips} of {how_many(frames, 'frame')}, of other people"
     if source == "stills":
-        return f"{frames} rendered single frames of other people"
+        return f"{how_many(frames, 'rendered single frame')} of other people"
     layout = settings.get("layout")
     named = f", read as {layout}" if layout else ""
     return f"clips of the folder “{Path(settings['folder']).name}”{named}"

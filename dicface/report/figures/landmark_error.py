@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from dicface.base.counts import how_many
 from dicface.report.figures.chosen import clip_scores, held_by_all, middle_clip
 from dicface.report.figures.landmarks import (
     FIVE_POINTS,
@@ -72,11 +73,11 @@ def draw_landmark_errors(
     errors = {label: landmark_errors(file, clip) for label, file in files.items()}
     spreads = {label: _quantiles(file, values) for label, file in files.items()}
     lost = int(np.isnan(next(iter(errors.values()))).any(axis=1).sum())
-    gaps = f" Gaps: no face in {lost} frames of the truth." if lost else ""
+    gaps = f" Gaps: no face in {how_many(lost, 'frame')} of the truth." if lost else ""
     caption = (
         f"Distance between five landmarks of restored and true frames, px of a 512-px face, found "
         f"by the same detector, clip {clip}: {rule}.{gaps} Right: means over frames of each of "
-        f"{len(values)} clips; marker: their median; wide: quartiles; line: 5 to 95 %."
+        f"{how_many(len(values), 'clip')}; marker: their median; wide: quartiles; line: 5 to 95 %."
     )
     return save(lambda width: _figure(errors, spreads, width), path, caption)
 

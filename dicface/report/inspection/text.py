@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from dicface.base.counts import how_many
+
 MIXTURES = {
     "predicted": "ŵ as predicted",
     "clip_mean": "ŵ averaged over the clip",
@@ -85,7 +87,8 @@ def head(found: Mapping[str, Any]) -> list[str]:
         f"{weights['file']}: {weights['label']}, {trained}, task {weights['task']}, "
         f"{weights['size_px']} px",
         f"{weights['codes']} codes at {weights['positions']} positions, {mixed}",
-        f"on {clips['what']}: {clips['clips']} clips, {clips['frames']} frames",
+        f"on {clips['what']}: {how_many(clips['clips'], 'clip')}, "
+        f"{how_many(clips['frames'], 'frame')}",
     ]
 
 

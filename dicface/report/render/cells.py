@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dicface.base.counts import how_many
 from dicface.metrics import MetricFacts
 from dicface.report.tables.statistics import LEVEL, MIN_VERDICT_CLIPS, NUM_RESAMPLES, SIGNIFICANCE
 
@@ -120,7 +121,7 @@ def difference_lines(table: Table) -> Iterator[tuple[str, str, list[tuple[str, s
                 parts.append(f"[{low}, {number(line['high'], digits, signed=True)}]")
                 parts.append(verdict(line, facts))
             if np.isfinite(line["mean"]) and line["clips"] < table.num_clips:
-                parts.append(f"({line['clips']}/{table.num_clips} clips)")
+                parts.append(f"({line['clips']}/{how_many(table.num_clips, 'clip')})")
             texts.append((number(line["mean"], digits, signed=True), " ".join(filter(None, parts))))
         label = table.label(a, block)
         yield f"{block}: {label}" if several else label, f"− {table.label(b, block)}", texts
@@ -172,11 +173,10 @@ def has_ranks(table: Table) -> bool:
 def how_to_read(table: Table) -> tuple[str, ...]:
     """Sentences that explain intervals, without the words for best and second best."""
     level = round(100 * LEVEL)
+    resamples = f"{NUM_RESAMPLES:,}".replace(",", " ")
     means = (
-        f"Means over {table.num_clips} clips, with their {level} % intervals: paired bootstrap "
-        f"over clips, {NUM_RESAMPLES:,} resamples, the same for every row and column.".replace(
-            ",000", " 000"
-        )
+        f"Means over {how_many(table.num_clips, 'clip')}, with their {level} % intervals: paired "
+        f"bootstrap over clips, {resamples} resamples, the same for every row and column."
     )
     if not has_ranks(table):
         return (means,)

@@ -21,7 +21,7 @@ def to_markdown(table: Table) -> str:
             lines.append([_label(table, row), *map(_cell, values)])
     marks = ["**Bold**: best; <ins>underlined</ins>: second best."] * cells.has_ranks(table)
     parts = [
-        f"# {table.title}",
+        f"# {escape(table.title)}",
         pipes(["Method", *heads], lines),
         " ".join((*marks, *cells.how_to_read(table))),
     ]
@@ -40,8 +40,8 @@ def to_markdown(table: Table) -> str:
         ]
         parts += ["## Paper / ours / gap", pipes(head, lines)]
     notes = [f"- † {cells.backbone_note(table)}"] if table.daggers else []
-    notes += [f"- {text}" for text in table.general]
-    notes += [f"- <sup>{index}</sup> {text}" for index, text in enumerate(table.numbered, 1)]
+    notes += [f"- {_note(text)}" for text in table.general]
+    notes += [f"- <sup>{n}</sup> {_note(text)}" for n, text in enumerate(table.numbered, 1)]
     parts += ["## Notes", "\n".join(notes)]
     return "\n\n".join(parts) + "\n"
 
@@ -55,6 +55,14 @@ def _label(table: Table, row: Row) -> str:
 def escape(text: str) -> str:
     """Text without any meaning to Markdown."""
     return "".join(f"\\{char}" if char in "\\|*_<>`[]" else char for char in text)
+
+
+def _note(text: str) -> str:
+    """A note, of which words between backticks alone mean something: a label may be in it."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return "`".join(escape(part) if n % 2 == 0 else part for n, part in enumerate(parts))
 
 
 def _cell(cell: Cell) -> str:

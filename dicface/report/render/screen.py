@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,14 +73,16 @@ def finding(table: Table) -> str:
     )
 
 
-def differences_in_words(table: Table, reference: str, rival: str) -> list[tuple[str, str, str]]:
-    """Name of PSNR and TLME, as far as both rows have them, difference, and verdict."""
+def differences_in_words(
+    table: Table, reference: str, rival: str, metrics: Collection[str] = ("psnr", "tlme")
+) -> list[tuple[str, str, str]]:
+    """Names of some metrics, as far as both rows have them, difference, and verdict."""
     pairs = table.differences
     pairs = pairs[(pairs["method_a"] == reference) & (pairs["method_b"] == rival)]
     found = []
     for facts in table.metrics:
         line = pairs[pairs["metric"] == facts.id]
-        if facts.id not in ("psnr", "tlme") or line.empty or not np.isfinite(line.iloc[0]["mean"]):
+        if facts.id not in metrics or line.empty or not np.isfinite(line.iloc[0]["mean"]):
             continue
         line, digits = line.iloc[0], table.digits[facts.id]
         low, high = (number(line[end], digits, signed=True) for end in ("low", "high"))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from dicface.base.counts import how_many
 from dicface.base.names import BLIND, INPUT, TASKS
 from dicface.report.tables.footnotes import sentence
 from dicface.report.tables.scores import COLUMNS, FRAME_COLUMNS, read_frame_rows, read_rows
@@ -210,7 +211,9 @@ def _remarks(system: System, problem: str, extra: Sequence[str]) -> list[str]:
         listed = (
             clip if why == NO_CLIP else f"{clip} ({why})" for clip, why in system.missing.items()
         )
-        remarks.append(f"{system.label}: {found} of {total} clips; missing: {', '.join(listed)}.")
+        remarks.append(
+            f"{system.label}: {found} of {how_many(total, 'clip')}; missing: {', '.join(listed)}."
+        )
     if extra:
         remarks.append(f"{system.label}: not in the test set and left out: {', '.join(extra)}.")
     return remarks

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from dicface.base.counts import how_many
 from dicface.base.names import BLIND, INPUT, controlled
 from dicface.metrics import MetricFacts
 from dicface.report.render.cells import SAME
@@ -17,6 +18,8 @@ from dicface.report.render.screen import compared, differences_in_words
 from dicface.report.site.contents import System, TaskResults
 from dicface.report.site.table_pages import page_digits
 from dicface.report.site.values import (
+    QUALITY,
+    STABILITY,
     by_clip,
     means,
     of_quality,
@@ -34,6 +37,12 @@ VERDICTS = {
     "": "too few clips to tell in",
 }
 """Of a corrected test, before the names of what was measured."""
+
+NO_TRUTH = (
+    "Which row is better cannot be told: without a truth no number tells a better face from a "
+    "smoother one."
+)
+STEADY = "Blur makes unsteadiness smaller too, and a still picture has none."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +108,17 @@ class Opening:
 def opening(results: Sequence[Table], tasks: Sequence[TaskResults], folder: Path) -> Opening:
     """What the first screen shows; its pictures go into `folder/first`."""
     table = next(iter(results), None)
-    return Opening(findings=findings_of(table), wipe=wipe(table, tasks, folder))
+    has_truth = not tasks or any(task.has_truth for task in tasks)
+    findings = findings_of(table, has_truth=has_truth)
+    return Opening(findings=findings, wipe=wipe(table, tasks, folder))
 
 
-def findings_of(table: Table | None) -> list[Finding]:
+def findings_of(table: Table | None, *, has_truth: bool = True) -> list[Finding]:
     """The findings of the headline table with a page's digits; else why there is none.
 
     The reference row against the strongest other one by PSNR; where that is a control, also against
-    the strongest one that is none, which comes first.
+    the strongest one that is none, which comes first. Without a truth, what was measured of the
+    reference row beside the input.
     """
     if table is None:
         return [Finding(answer="No table was made yet: there is no finding.")]
@@ -114,9 +126,13 @@ def findings_of(table: Table | None) -> list[Finding]:
     scored = [row for row in table.rows if row.metrics]
     if len(scored) == 1:
         return [Finding(answer=_of_one(table, scored[0]))]
+    if not has_truth:
+        return [Finding(answer=NO_TRUTH, numbers=_beside_its_input(table))]
     if all(facts.id != "psnr" for facts in table.metrics):
-        said = "No finding in one sentence: PSNR, which needs a truth, was not measured."
+        said = "No finding in one sentence: it names the strongest row by PSNR, not measured here."
         return [Finding(answer=said)]
+    if not table.references and (found := _of_a_ranking(table)):
+        return [found]
     rivals = {}
     if pair := compared(table):
         reference, strongest = pair
@@ -128,6 +144,21 @@ def findings_of(table: Table | None) -> list[Finding]:
     found = [_finding(table, reference, rival, which) for rival, which in rivals.items()]
     said = "No finding yet: it needs scores of the reference row of the first table and of another."
     return [each for each in found if each] or [Finding(answer=said)]
+
+
+def _of_a_ranking(table: Table) -> Finding | None:
+    """The two best rows by PSNR, where no row is one that others are compared with."""
+    pair = _two_best(table)
+    return _finding(table, *pair, "the two best rows by PSNR") if pair else None
+
+
+def _two_best(table: Table) -> tuple[str, str] | None:
+    """The two best rows by PSNR as the table has their difference; None where it has none."""
+    psnr = table.cells[(table.cells["metric"] == "psnr") & table.cells["mean"].notna()]
+    best = set(psnr.loc[psnr["mean"].astype(float).nlargest(2).index, "method"])
+    pairs = table.differences[table.differences["metric"] == "psnr"]
+    found = zip(pairs["method_a"], pairs["method_b"], strict=True)
+    return next(((str(a), str(b)) for a, b in found if {a, b} == best), None)
 
 
 def _strongest_method(table: Table, reference: str) -> str | None:
@@ -147,11 +178,32 @@ def _finding(table: Table, reference: str, rival: str, which: str) -> Finding | 
     answer = ", ".join(f"{verdict} {' and '.join(of)}" for verdict, of in names.items())
     answer = answer[:1].upper() + answer[1:]
     numbers = ", ".join(text for _, text, _ in found)
+    clips = how_many(table.num_clips, "clip")
     return Finding(
         answer=f"{answer}: {table.label(reference)} against {table.label(rival)}, {which}.",
-        numbers=f"{numbers} (95 % intervals over {table.num_clips} clips; verdicts are corrected "
-        "for several tests).",
+        numbers=f"{numbers} (95 % intervals over {clips}; verdicts are corrected for several "
+        "tests).",
     )
+
+
+def _beside_its_input(table: Table) -> str:
+    """Differences of the reference row and the input, in words; "" where nothing was measured."""
+    pair = _reference_and_input(table)
+    found = differences_in_words(table, *pair, (*QUALITY, *STABILITY)) if pair else []
+    if not found:
+        return ""
+    numbers = ", ".join(text for _, text, _ in found)
+    a, b = map(table.label, pair)
+    clips = how_many(table.num_clips, "clip")
+    steady = f" {STEADY}" if of_stability(table) else ""
+    return f"{a} minus {b}: {numbers} (95 % intervals over {clips}).{steady}"
+
+
+def _reference_and_input(table: Table) -> tuple[str, str] | None:
+    """The row that others are compared with and the input; None where either has no scores."""
+    scored = {row.method for row in table.rows if row.metrics}
+    reference = next(iter(table.references.values()), INPUT)
+    return (reference, INPUT) if reference != INPUT and {reference, INPUT} <= scored else None
 
 
 def _of_one(table: Table, row: Row) -> str:
@@ -194,7 +246,7 @@ def wipe(table: Table | None, tasks: Sequence[TaskResults], folder: Path) -> Wip
 
 def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None:
     """The clip that is most like the finding: neither the best one nor the worst."""
-    pair = compared(table) if table else None
+    pair = _pair(table) if table else None
     task = next((task for task in tasks if task.id == BLIND.id), None)
     if table is None or pair is None or task is None:
         return None
@@ -213,6 +265,13 @@ def _telling(table: Table | None, tasks: Sequence[TaskResults]) -> Chosen | None
         methods=pair,
         rule=f"The clip whose difference in {facts.name} is nearest to the mean over all clips.",
     )
+
+
+def _pair(table: Table) -> tuple[str, str] | None:
+    """The two rows that the finding is about."""
+    if not table.references:
+        return _two_best(table)
+    return compared(table) or _reference_and_input(table)
 
 
 def _typical(a: System, b: System, facts: MetricFacts) -> str | None:
@@ -240,6 +299,6 @@ def _any(tasks: Sequence[TaskResults]) -> Chosen | None:
                     clip=clip,
                     sides=(sides[0], sides[1]),
                     methods=methods[:2],
-                    rule="The first clip by its name, as no table compares two methods.",
+                    rule="The first clip by its name, as no two methods can be compared.",
                 )
     return None

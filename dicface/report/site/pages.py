@@ -9,6 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
+from dicface.base.counts import how_many
 from dicface.base.names import INPUT
 from dicface.metrics import MetricFacts
 from dicface.report.looks import Look
@@ -47,7 +48,7 @@ class Pages:
             undefined=StrictUndefined,
         )
         self.environment.filters |= {"address": quote, "prose": prose, "task_name": task_name}
-        self.environment.filters["drawn"] = drawn
+        self.environment.filters |= {"drawn": drawn, "how_many": how_many}
         self.environment.globals |= {"title": title, "tasks": tasks, "looks": looks}
         self.environment.globals["copy_limit_mb"] = COPY_BYTES >> 20
 
@@ -120,10 +121,8 @@ class Pages:
             clip=clip,
             before=task.clips[place - 1] if place else None,
             after=after,
-            absent={
-                **task.absent,
-                **{s.label: s.missing[clip] for s in task.systems if clip in s.missing},
-            },
+            absent=task.absent,
+            missing={s.label: s.missing[clip] for s in task.systems if clip in s.missing},
             remarks=_remarks(task, media, TRUTH if task.has_truth else INPUT),
             scores=clip_scores.clip_grid(task, clip, clip_scores.shown_metrics(task, self.metrics)),
             shown=player,
@@ -162,7 +161,7 @@ def _remarks(task: TaskResults, media: Media, reference: str) -> list[str]:
         if tile.size != truth.size:
             parts.append(f"{_pixels(tile.size)}, the {word} {_pixels(truth.size)}")
         if tile.num_frames != truth.num_frames:
-            parts.append(f"{tile.num_frames} frames, the {word} {truth.num_frames}")
+            parts.append(f"{how_many(tile.num_frames, 'frame')}, the {word} {truth.num_frames}")
         if tile.fps and truth.fps and tile.fps != truth.fps:
             parts.append(
                 f"{float(tile.fps):g} frames a second, the {word} {float(truth.fps):g}; "

@@ -143,10 +143,11 @@ def _difference(
     a, b = line["method_a"], line["method_b"]
     label = table.label(b, line["block"])
     mean, low, high = (float(line[name]) for name in ("mean", "low", "high"))
-    said = [with_interval(table, facts, mean, low, high, signed=True), cells.verdict(line, facts)]
+    shown = with_interval(table, facts, mean, low, high, signed=True)
+    said = [" ".join(filter(None, (shown, cells.verdict(line, facts))))]
     share = better_share(systems.get(a), systems.get(b), facts)
     said += [] if share is None else [f"P{NO_BREAK_SPACE}{100 * share:.0f}{NO_BREAK_SPACE}%"]
-    text = " ".join(filter(None, said))
+    text = ", ".join(said)
     words = f"{table.label(a, line['block'])} − {label}: {text}"
     mark = Mark(x=axis.place(mean), **ends_of(axis, low, high), words=words)
     of_reference = a == table.references.get(line["block"])

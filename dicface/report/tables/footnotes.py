@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dicface.base.counts import how_many
 from dicface.metrics import MetricFacts
 from dicface.report.tables.replicates import spreads
 from dicface.report.tables.rows import Row
@@ -65,13 +66,13 @@ def of_cell(
         return sentence(f"Not run: {row.reason}")
     parts = []
     if estimate.clips < num_clips:
-        parts.append(f"{estimate.clips} of {num_clips} clips")
+        parts.append(f"{estimate.clips} of {how_many(num_clips, 'clip')}")
     features = scores.features.get(facts.id)
     if features and features.num_windows < facts.min_windows:
         parts.append(f"too few windows to rank by ({features.num_windows} of {facts.min_windows})")
     missing = scores.num_missing.get(facts.id, 0)
     if missing:
-        parts.append(f"{missing} frame{'s' if missing > 1 else ''} without a value")
+        parts.append(f"{how_many(missing, 'frame')} without a value")
     return "; ".join(parts)
 
 
@@ -107,7 +108,8 @@ def of_spreads(
             parts.append(f"{facts.name} {shown}{unit(facts)}")
     if not parts:
         return ()
-    head = f"standard deviations between clips / between {len(scores.trainings)} trainings / rest"
+    trainings = how_many(len(scores.trainings), "training")
+    head = f"standard deviations between clips / between {trainings} / rest"
     return (f"{head}: {', '.join(parts)}",)
 
 
@@ -140,8 +142,9 @@ def _of_set_metric(facts: MetricFacts, features: Sequence[FeatureSet], num_clips
     windows = _span(one.num_windows for one in features)
     dimension = max(one.dimension for one in features)
     text = (
-        f"{facts.name} is one value for the whole set: {clips} of {num_clips} clips, {windows} "
-        f"windows, {dimension} features a window. Its interval is a jackknife over clips."
+        f"{facts.name} is one value for the whole set: {clips} of {how_many(num_clips, 'clip')}, "
+        f"{how_many(windows, 'window')}, {dimension} features a window. Its interval is a "
+        "jackknife over clips."
     )
     fewest = min(one.num_windows for one in features)
     if fewest < facts.min_windows:
@@ -167,7 +170,7 @@ def of_few_clips(num_clips: int, differences: pd.DataFrame) -> tuple[str, ...]:
     """
     if not num_clips:
         return ()
-    clips = f"{num_clips} clip{'s' if num_clips > 1 else ''}"
+    clips = how_many(num_clips, "clip")
     if num_clips < MIN_VERDICT_CLIPS:
         return (
             f"Only {clips}: intervals are too short and no difference can be told from chance; "
@@ -195,7 +198,7 @@ def of_noise_floor(metrics: Sequence[MetricFacts], noise: pd.DataFrame | None) -
                 value = f"{facts.name} {line.value:.{facts.digits}f}{unit(facts)}"
                 by_source.setdefault((str(line.backbone), int(line.clips)), []).append(value)
         parts = [
-            f"{', '.join(values)} ({backbone}; {clips} clips)"
+            f"{', '.join(values)} ({backbone}; {how_many(clips, 'clip')})"
             for (backbone, clips), values in by_source.items()
         ]
         if parts:

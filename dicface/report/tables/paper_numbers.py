@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ConfigError
 from dicface.report.tables.rows import Row
 
@@ -105,7 +106,7 @@ def beside_ours(
             if cell.metric in daggers:
                 against.append(f"measured by {daggers[cell.metric]}")
             if 0 < cell.clips < num_clips:
-                against.append(f"measured on {cell.clips} of {num_clips} clips")
+                against.append(f"measured on {cell.clips} of {how_many(num_clips, 'clip')}")
             against += [reason.reason for reason in known if not reason.comparable]
             aware = [reason.reason for reason in known if reason.comparable]
             aware += [f"not run: {row.reason}"] if row.reason else list(row.notes)

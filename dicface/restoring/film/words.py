@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from dicface.base import __version__
+from dicface.base.counts import how_many
 from dicface.restoring.film.finding import NOT_ASKED, Choice, FoundPeople
 from dicface.restoring.film.plan import Plan
 from dicface.video.film_writer import LOSSLESS_H264
@@ -77,12 +78,13 @@ def left_alone(plan: Plan, found: FoundPeople, choices: Sequence[Choice]) -> str
     if not left:
         return ""
     listed = "; ".join(f"face {c.track.number} ({c.why_not})" for c in left)
-    return f"{plan.film.path}: {len(left)} of {len(found.tracks)} faces are left alone: {listed}."
+    faces = how_many(len(found.tracks), "face")
+    return f"{plan.film.path}: left alone: {len(left)} of {faces}: {listed}."
 
 
 def nothing_to_restore(plan: Plan, found: FoundPeople, choices: Sequence[Choice]) -> str:
     """Why there is nothing to do."""
-    frames = f"{plan.film.path}: found no face in its {len(found.times)} frames"
+    frames = f"{plan.film.path}: found no face in its {how_many(len(found.times), 'frame')}"
     if not found.tracks:
         return f"{frames}. No film was written; try another --detector if there is one."
     return (
@@ -104,8 +106,8 @@ def dry_run(
     """
     num = sum(len(c.track.points) for c in choices if not c.why_not)
     lines = [
-        f"{plan.film.path}: {len(found.times)} frames of {found.width}×{found.height} px, "
-        f"{len(found.shots)} {'shot' if len(found.shots) == 1 else 'shots'}",
+        f"{plan.film.path}: {how_many(len(found.times), 'frame')} of {found.width}×{found.height} "
+        f"px, {how_many(len(found.shots), 'shot')}",
         *(f"  {line}" for line in faces_in_words(plan, found, choices)),
     ]
     if isinstance(seconds_a_face, str):
@@ -113,8 +115,8 @@ def dry_run(
     else:
         took = timedelta(seconds=round(num * seconds_a_face))
         lines.append(
-            f"  {num} faces at {seconds_a_face:.2g} s each with {plan.method.facts.label}: {took}, "
-            "and the time to read and encode the film"
+            f"  {how_many(num, 'face')} at {seconds_a_face:.2g} s each with "
+            f"{plan.method.facts.label}: {took}, and the time to read and encode the film"
         )
     lines.append(f"  result: {plan.target if plan.has_film else plan.out}{_left_out(plan)}")
     return "\n".join(lines) + "\n"
@@ -145,8 +147,8 @@ def estimate(plan: Plan, frames: int, seconds: float, size: int) -> str:
     took = timedelta(seconds=round(seconds / frames * whole))
     megabytes = size / 2 / frames * whole / 1e6
     return (
-        f"{plan.film.path}: the whole film of {whole} frames will take about {took} and "
-        f"{megabytes:,.0f} MB, if all of it is like these {frames} frames."
+        f"{plan.film.path}: the whole film of {how_many(whole, 'frame')} will take about {took} "
+        f"and {megabytes:,.0f} MB, if all of it is like these {frames} frames."
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dicface.base.counts import how_many
 from dicface.base.errors import WeightsError
 from dicface.base.reading import Own, read_json
 from dicface.runs.files import read_steps, read_training
@@ -96,7 +97,7 @@ def weights_card(folder: Path, manifest: Mapping[str, Any]) -> str:
         f"- code: dicface {code['version']}, commit {commit}; made by `snakemake demo_weights`",
         f"- seed: `{settings['seed']}`; data: {settings['images']['num_frames']} rendered frames, "
         "2 a person",
-        f"- machine: {machine['cpu']}, {machine['torch_threads']} threads",
+        f"- machine: {machine['cpu']}, {how_many(machine['torch_threads'], 'thread')}",
         f"- 16 against 32 bits: {numbers['psnr_16_32']} dB, at most "
         f"{numbers['levels_16_32']} levels",
         "",

@@ -204,7 +204,7 @@ def test_released_inputs_that_do_not_fit(damaged):
     shutil.rmtree(damaged / "vfhq_test_inpaint_input_512" / RELEASED[1])
     shutil.rmtree(damaged / "vfhq_test_color_input")
     report = report_of("released_test", damaged)
-    assert f"bfr: {RELEASED[0]}: the input holds 1 frames, the truth 2" in errors(report)
+    assert f"bfr: {RELEASED[0]}: the input holds 1 frame, the truth 2" in errors(report)
     assert "1 of 2 clips are missing" in errors(report)
     assert "no input of the task colorization" in report.as_text()
 

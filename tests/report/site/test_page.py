@@ -105,13 +105,22 @@ def test_added_methods_look_like_no_system_of_the_paper_and_keep_their_look():
     assert len({(look.colour, look.marker) for look in mine}) == 3
     assert not taken & {(look.colour, look.marker) for look in OTHERS}
     assert looks_of(["Mine"])["Mine"] == added["Mine"]
-    assert {look.marker for look in (*known.values(), *OTHERS)} | {*CONTROLS.values()} <= set(MARKS)
+    markers = {look.marker for look in (*known.values(), *OTHERS)}
+    assert markers | {*"".join(CONTROLS.values())} <= set(MARKS)
 
 
 def test_a_control_has_the_colour_of_its_source_and_a_marker_of_its_own():
     looks = looks_of(["Mine", "Mine, mean of 5", "Mine, first frame"])
     assert len({look.colour for look in looks.values()}) == 1
     assert len({look.marker for look in looks.values()}) == 3
+    # Three networks of one system, and their controls: nine looks in one colour.
+    named = [f"CodeFormer{more}" for more in ("", " (trained)", " (trained longer)")]
+    looks = looks_of(f"{name}{words}" for name in named for words in ("", *CONTROLS))
+    assert len({look.colour for look in looks.values()}) == 1
+    assert len({(look.marker, look.hollow) for look in looks.values()}) == len(looks)
+    # A row of several trainings is the same method.
+    mean = looks_of(["CodeFormer (trained) (3 trainings)"]).popitem()[1]
+    assert mean == looks["CodeFormer (trained)"]
 
 
 def test_better_is_at_the_right_of_every_axis():
@@ -232,12 +241,15 @@ def test_a_run_without_scores_or_tables_has_a_first_page(tmp_path, run):
     )
     text = Page(write_pages(contents, tmp_path / "report")).text
     assert "No table was made yet: there is no finding." in text
-    assert "The first clip by its name, as no table compares two methods" in text
+    assert "The first clip by its name, as no two methods can be compared" in text
 
 
 def test_a_table_without_any_metric_or_row_with_scores_says_that_there_is_no_finding(tmp_path):
     rows = [Row(method="gone", label="Gone", group="", reason=REASON)]
-    for metrics, said in (([], "PSNR, which needs a truth"), ([METRICS["psnr"]], "No finding yet")):
+    for metrics, said in (
+        ([], "strongest row by PSNR, not measured here"),
+        ([METRICS["psnr"]], "No finding yet"),
+    ):
         spec = TableSpec(name="table1", title="Table 1. Empty", rows=())
         table = build_table(spec, rows, Conditions(metrics=metrics))
         notes = Notes()

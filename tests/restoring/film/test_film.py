@@ -171,7 +171,7 @@ def test_faces_larger_than_the_network_are_left_alone_and_said(plain, restored, 
         restored(plain, large)
     two = (large, track(2, side=40, at=(60, 40), step=0))
     restored(plain, *two)
-    assert "1 of 2 faces are left alone: face 1 (larger than the network's 40 px" in caplog.text
+    assert "left alone: 1 of 2 faces: face 1 (larger than the network's 40 px" in caplog.text
     assert restored(plain, large, force=True)
 
 

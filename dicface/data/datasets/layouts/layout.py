@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from dicface.base.counts import how_many
 from dicface.base.errors import ClipError
 from dicface.video.formats import (
     FRAMES_WORDS,
@@ -168,7 +169,8 @@ def find_clips(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
             Problem(
                 "warning",
                 str(folder),
-                f"{len(strangers)} files of formats that are not read are passed over: {shown}",
+                f"passed over: {how_many(len(strangers), 'file')} of formats that are not read: "
+                f"{shown}",
             )
         )
     if not clips:

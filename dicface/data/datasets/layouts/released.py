@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dicface.base.counts import how_many
 from dicface.data.datasets.layouts.layout import (
     Layout,
     Problem,
@@ -50,8 +51,8 @@ def read(folder: Path) -> Layout:
                 Problem(
                     "error",
                     str(marks),
-                    f"no landmarks of {len(lacking)} of {len(clips)} clips ({_some(lacking)}); "
-                    "extract the archive again",
+                    f"no landmarks of {len(lacking)} of {how_many(len(clips), 'clip')} "
+                    f"({_some(lacking)}); extract the archive again",
                 )
             )
         problems += without_a_clip(landmarks, clips, str(marks))
@@ -75,8 +76,8 @@ def read(folder: Path) -> Layout:
                 Problem(
                     "error",
                     str(input_folder),
-                    f"{len(absent)} of {len(clips)} clips are missing ({_some(absent)}); extract "
-                    "the archive again",
+                    f"{len(absent)} of {how_many(len(clips), 'clip')} are missing "
+                    f"({_some(absent)}); extract the archive again",
                 )
             )
         problems += without_a_clip(found_paths, clips, str(input_folder))

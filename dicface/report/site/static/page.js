@@ -42,7 +42,7 @@
     button.className = "quiet";
     const show = (folded) => {
       table.classList.toggle("folded", folded);
-      button.textContent = `${folded ? "Show" : "Hide"} ${bare.length} rows without scores`;
+      button.textContent = `${folded ? "Show" : "Hide"} ${bare.length} ${bare.length === 1 ? "row" : "rows"} without scores`;
     };
     button.addEventListener("click", () => show(!table.classList.contains("folded")));
     show(true);

@@ -25,7 +25,7 @@
   const apply = () => {
     root.dataset.theme = theme;
     const button = document.getElementById("theme");
-    if (button) button.textContent = `Theme: ${theme}`;
+    if (button) Object.assign(button, { textContent: `Theme: ${theme}`, hidden: false });
   };
 
   apply();
