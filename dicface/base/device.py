@@ -46,20 +46,32 @@ def chosen_device(asked: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def require_device(asked: str) -> str:
-    """Returns the torch device for what was asked; it is there.
+def require_addresses() -> None:
+    """Looks at this process's limit of addresses before libraries come to it.
+
+    Torch's threads and OpenBLAS, which every package of numbers brings along, wait for ever for
+    what they do not get.
 
     Raises:
-        ConfigError: It is no device's name, or was asked for by name and is not there; or this
-            process may not have the addresses that torch takes.
+        ConfigError: It may not have what torch takes.
     """
     addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
     if addresses != resource.RLIM_INFINITY and addresses < _LEAST_ADDRESSES:
         raise ConfigError(
             f"memory: found a limit of {addresses / 1e9:.1f} GB of addresses (`ulimit -v`), "
-            f"expected {_LEAST_ADDRESSES / 1e9:.0f} GB or none: torch maps far more than it uses, "
-            "and its threads hang without. Raise it, or limit memory itself (a cluster's mem_mb)."
+            f"expected {_LEAST_ADDRESSES / 1e9:.0f} GB or none: libraries map far more than they "
+            "use, and hang without. Raise it, or limit memory itself (a cluster's mem_mb)."
         )
+
+
+def require_device(asked: str) -> str:
+    """Returns the torch device for what was asked; it is there.
+
+    Raises:
+        ConfigError: It is no device's name, or was asked for by name and is not there; or there are
+            too few addresses.
+    """
+    require_addresses()
     device = chosen_device(asked)
     kind, _, number = device.partition(":")
     if kind == "mps" and not _torch().backends.mps.is_available():

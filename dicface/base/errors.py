@@ -71,6 +71,7 @@ _NO_MEMORY = (
     "out of memory",
     "bad_alloc",
     "can't start new thread",
+    "failed to map segment from shared object",
 )
 
 

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WORKING = ".jobs.lock"
+_PRIVATE = 0o600
+# A process learns its mask by setting it.
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
 # Files and folders that a process is about to give their names.
 _PART = re.compile(r"\..+\.\d+\.part(\..*)?")
 
@@ -42,6 +47,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        _share(temporary)
         os.replace(temporary, path)
     except DicfaceError:
         raise
@@ -60,6 +66,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _share(path: Path) -> None:
+    """Lets others read a file if they may read this user's; safetensors' writer lets nobody."""
+    if path.is_file() and stat.S_IMODE(path.stat().st_mode) == _PRIVATE:
+        path.chmod(0o666 & ~_UMASK)
 
 
 def _part_of(path: Path) -> Path:
@@ -103,7 +115,7 @@ def stamp_of(path: str | Path) -> str:
     """
     path = Path(path)
     stats = [(file.name, file.stat()) for file in _files_of(path)]
-    listed = "".join(f"{name} {stat.st_size} {stat.st_mtime_ns}\n" for name, stat in stats)
+    listed = "".join(f"{name} {each.st_size} {each.st_mtime_ns}\n" for name, each in stats)
     return hashlib.sha256(listed.encode()).hexdigest()
 
 
@@ -134,7 +146,7 @@ def stamp_of_folder(folder: str | Path) -> str:
     """
     paths = [Path(folder), *Path(folder).rglob("*")]
     stats = ((path, path.stat()) for path in paths if path.is_file())
-    return digest_of_names(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+    return digest_of_names(f"{path} {each.st_size} {each.st_mtime_ns}" for path, each in stats)
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 from dicface.base import __version__
+from dicface.base.device import require_addresses
 from dicface.base.errors import DicfaceError, no_memory, no_room
 from dicface.cli.checkout import other_code
 from dicface.cli.parser import Parser, examples
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{warning}\n")
     try:
         with _threads_in_words():
+            require_addresses()
             return options.command(options) or 0
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -291,7 +291,9 @@ def _unaccounted(
 
     for run in sorted(runs):
         for path in sorted(path for pattern in expected for path in run.glob(pattern)):
-            if asked(path) and path not in graph.makers and sidecar(path) not in graph.damaged:
+            if path.name.endswith(SUFFIX) or not asked(path):
+                continue
+            if path not in graph.makers and sidecar(path) not in graph.damaged:
                 text = "no manifest: nothing says what it was made from; make it again"
                 yield Finding(what="no manifest", file=graph.name(path), text=text)
         listing = run / RUN_MANIFEST

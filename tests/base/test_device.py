@@ -11,6 +11,7 @@ import torch
 from dicface.base import device
 from dicface.base.device import chosen_device, float64, require_device
 from dicface.base.errors import ConfigError
+from dicface.cli.main import EXIT_USER_ERROR, main
 
 
 @pytest.fixture
@@ -82,9 +83,11 @@ def test_double_precision_keeps_the_device_that_has_it() -> None:
     assert found.device.type == "cpu"
 
 
-def test_too_few_addresses_for_torch_are_refused(monkeypatch):
+def test_too_few_addresses_are_refused_by_every_command(monkeypatch, capsys):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (3_000_000_000, -1))
     with pytest.raises(ConfigError, match=r"limit of 3.0 GB of addresses .* 4 GB or none"):
         require_device("cpu")
+    assert main(["verify", "nowhere"]) == EXIT_USER_ERROR
+    assert "dicface verify: memory: found a limit of 3.0 GB" in capsys.readouterr().err
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, -1))
     assert require_device("cpu") == "cpu"

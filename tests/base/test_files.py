@@ -7,8 +7,10 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from dicface.base import files
 from dicface.base.errors import DicfaceError
@@ -38,6 +40,15 @@ def trip_over_a_full_disk(path: Path) -> None:
 def test_words_of_a_library_for_a_full_disk_are_known(tmp_path: Path) -> None:
     with pytest.raises(DicfaceError, match="cannot be written .No space left on device.; nothing"):
         trip_over_a_full_disk(tmp_path / "a.bin")
+
+
+def test_weights_that_a_library_writes_for_nobody_else_are_as_open_as_other_files(tmp_path) -> None:
+    (tmp_path / "other").touch()
+    with atomic_path(tmp_path / "weights.safetensors") as temporary:
+        save_file({"a": np.zeros(1)}, temporary)
+        assert temporary.stat().st_mode & 0o777 == 0o600
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
 
 
 def test_names_of_any_length_are_written(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def test_a_later_file_is_laid_over_an_earlier_one(capsys: pytest.CaptureFixture)
         (RuntimeError("[…] DefaultCPUAllocator: can't allocate memory: you"), "not enough memory"),
         (OSError(12, "Cannot allocate memory"), "not enough memory"),
         (RuntimeError("can't start new thread"), "not enough memory"),
+        (ImportError("cv2.so: failed to map segment from shared object"), "not enough memory"),
         (ValueError("a mistake of the suite's"), ""),
     ],
 )

@@ -21,15 +21,15 @@ class TinyRun:
     def undisturbed(self, number):
         if number not in self.found:
             (before,) = (self.before / str(number)).iterdir()
-            self.found[number] = undisturbed(self.jobs[number], before, self.twice)
+            self.found[number] = undisturbed(self.jobs[number], before, self.twice / str(number))
         return self.found[number]
 
     def drawn(self, seed, count, names=()):
-        """Jobs in random order, each as often as any other, and a seed for each trial."""
+        """Numbers of jobs in random order, each as often as any other, and seeds of trials."""
         rng = random.Random(seed)
         chosen = [n for n, job in enumerate(self.jobs) if not names or job.name in names]
         numbers = [n for _ in range(count) for n in rng.sample(chosen, len(chosen))]
-        return [(self.undisturbed(number), rng.randrange(10**6)) for number in numbers[:count]]
+        return [(number, rng.randrange(10**6)) for number in numbers[:count]]
 
 
 @pytest.fixture(scope="package")

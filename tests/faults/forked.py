@@ -7,12 +7,41 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from dicface.base.processes import end_with_parent
 
-LIMIT_S = 300
+LIMIT_S = 1800
+"""A busy machine gives a trial of seconds very little."""
+
+Thing = TypeVar("Thing")
+Found = TypeVar("Found")
+
+
+def in_copies(
+    work: Callable[[list[Thing]], list[Found]],
+    things: Iterable[Thing],
+    alike: Callable[[Thing], Hashable],
+    copies: int,
+) -> list[Found]:
+    """Does things in several copies of this process; those that are alike in the same one.
+
+    They keep their order.
+    """
+    things = list(things)
+    load: Counter[int] = Counter(dict.fromkeys(range(copies), 0))
+    part_of = {}
+    for group, number in Counter(map(alike, things)).most_common():
+        part_of[group] = min(load, key=load.__getitem__)
+        load[part_of[group]] += number
+    parts = [[each for each in things if part_of[alike(each)] == part] for part in load]
+    with ProcessPoolExecutor(copies, mp_context=get_context("fork")) as pool:
+        return [each for found in pool.map(work, filter(None, parts)) for each in found]
 
 
 def forked(work: Callable[[], int], heard: Path) -> tuple[int | None, str]:

@@ -70,6 +70,7 @@ class Outcome:
         came: Whether it came before the job's end.
         outcome: One of `OUTCOMES`.
         said: What the commands said, and which files are wrong.
+        varying: Files that differ between runs that nothing happens to.
     """
 
     how: str
@@ -77,6 +78,7 @@ class Outcome:
     came: bool
     outcome: str
     said: str
+    varying: frozenset[str]
 
 
 def undisturbed(job: Job, before: Path, folder: Path) -> Undisturbed:
@@ -123,14 +125,16 @@ def killed(each: Undisturbed, seed: int, folder: Path) -> Outcome:
     outcome, why = ended(each, run, status, said)
     where = f"{key(each.job)} at write {', '.join(cuts)} (seed {seed})"
     shutil.rmtree(run)
-    return Outcome(f"killed {('once', 'twice')[len(cuts) - 1]}", where, came, outcome, why)
+    return Outcome(
+        f"killed {('once', 'twice')[len(cuts) - 1]}", where, came, outcome, why, each.varying
+    )
 
 
 def filled(each: Undisturbed, seed: int, disk: Path) -> Outcome:
     """Does a job on a disk that gets full on the way, and again on one that has room."""
     rng = random.Random(seed)
     run = copied(each.before, disk)
-    command, heard = partial(main, words(each.job, run)), disk.with_name("said")
+    command, heard = partial(main, words(each.job, run)), disk.with_name(f"{disk.name}.said")
     if rng.random() < 0.7:
         how, free = "disk full", {"pages": rng.randrange(each.pages)}
     else:
@@ -156,7 +160,7 @@ def filled(each: Undisturbed, seed: int, disk: Path) -> Outcome:
         outcome, why = ended(each, run, *forked(command, heard))
         why += said
     shutil.rmtree(run)
-    return Outcome(how, where, status != 0, outcome, why)
+    return Outcome(how, where, status != 0, outcome, why, each.varying)
 
 
 class Expected(Protocol):
@@ -278,7 +282,10 @@ def _cut(work: Callable[[], int], run: Path, write: int, late_s: float) -> int:
 
     def count(event: str, arguments: tuple) -> None:
         nonlocal writes
-        writes += _is_write(event, arguments, str(run))
+        # A kill is an event itself, which must not end in another one for ever.
+        if not _is_write(event, arguments, str(run)):
+            return
+        writes += 1
         if writes == write and late_s:
             signal.setitimer(signal.ITIMER_REAL, late_s)
         elif writes == write:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import logging
+import pkgutil
 import re
 import shutil
 import time
@@ -14,6 +16,8 @@ import dlib
 import numpy as np
 import yaml
 
+import baselines
+import dicface
 from dicface.base.seeds import numpy_rng
 from dicface.cli.job import command_of
 from dicface.cli.main import main
@@ -130,6 +134,14 @@ def stand_in() -> None:
     tracks.frontal_detector = lambda: SimpleNamespace(run=lambda *_: ([face], [1.0], [0]))
 
 
+def import_all() -> None:
+    """Imports every module, so that trials, which are copies of this process, need not."""
+    for package in (dicface, baselines):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+
 def make(results: Path, *, whole: bool, before: Path | None = None) -> list[Job]:
     """Makes a run as far as its first table, or the whole of it, unless it is there.
 
@@ -146,6 +158,7 @@ def make(results: Path, *, whole: bool, before: Path | None = None) -> list[Job]
     target = run.report / "index.html" if whole else run.tables / f"{table1_name(run.config)}.md"
     jobs = Jobs(run).in_order(target)
     if target.is_file():
+        import_all()
         return jobs
     run.write_settings()
     for number, job in enumerate(jobs):

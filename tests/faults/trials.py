@@ -6,7 +6,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicface.base.files import sha256_of
@@ -60,12 +60,34 @@ class Trial:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a trial: one of `OUTCOMES`, what was said, and which outputs are others."""
+    """What came of a trial: exit status, None for a hang, what was said, which outputs changed."""
 
     trial: Trial
-    outcome: str
+    status: int | None
     said: str
     changed: frozenset[str]
+
+    def besides(self, varying: Collection[str]) -> Result:
+        """The same without outputs that differ from one run of the job to the next."""
+        return replace(self, changed=self.changed - frozenset(varying))
+
+    @property
+    def outcome(self) -> str:
+        """One of `OUTCOMES`."""
+        if self.status is None:
+            return "hang"
+        if self.status not in (0, EXIT_USER_ERROR) or "Traceback (most recent call" in self.said:
+            return "traceback"
+        file = self.trial.file
+        if self.status:
+            named = any(word in self.said for word in (file.name, file.stem, file.parent.name))
+            return "sentence" if named else "unclear"
+        if not self.changed:
+            return "same result"
+        if file.name in self.said:
+            return "said"
+        known = self.trial.recorded and file.name != "run_config.yaml"
+        return "silent" if known else "no record"
 
 
 def files_of(job: Job) -> list[Path]:
@@ -102,14 +124,13 @@ def trials(jobs: Iterable[Job], seed: int) -> list[Trial]:
     return found
 
 
-def carry_out(trial: Trial, made: Path, folder: Path, varying: Collection[str]) -> Result:
+def carry_out(trial: Trial, made: Path, folder: Path) -> Result:
     """Damages a copy of the run and does the job in it.
 
     Args:
         trial: What is done.
         made: Folder of the whole run.
         folder: Gets the copy.
-        varying: Outputs of the job that differ from one run of it to the next.
     """
     run = folder / made.name
     shutil.copytree(made, run, symlinks=True)
@@ -124,24 +145,7 @@ def carry_out(trial: Trial, made: Path, folder: Path, varying: Collection[str]) 
     after = digests(trial.job, run)
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     shutil.rmtree(run)
-    changed -= set(varying)
-    return Result(trial, _outcome(trial, status, said, changed), said, frozenset(changed))
-
-
-def _outcome(trial: Trial, status: int | None, said: str, changed: set[str]) -> str:
-    if status is None:
-        return "hang"
-    if status not in (0, EXIT_USER_ERROR) or "Traceback (most recent call" in said:
-        return "traceback"
-    named = any(word in said for word in (trial.file.name, trial.file.stem, trial.file.parent.name))
-    if status:
-        return "sentence" if named else "unclear"
-    if not changed:
-        return "same result"
-    if trial.file.name in said:
-        return "said"
-    known = trial.recorded and trial.file.name != "run_config.yaml"
-    return "silent" if known else "no record"
+    return Result(trial, status, said, frozenset(changed))
 
 
 def digests(job: Job, run: Path) -> dict[str, str]:

@@ -163,7 +163,8 @@ def killed(whole: Whole, how: str, seed: int, folder: Path) -> Outcome:
     if wrong:
         outcome, said = wrong, why
     shutil.rmtree(folder)
-    return Outcome(how, f"at file {number} of {whole.last} (seed {seed})", came, outcome, said)
+    where = f"at file {number} of {whole.last} (seed {seed})"
+    return Outcome(how, where, came, outcome, said, whole.varying)
 
 
 def _session(pid: int) -> int:

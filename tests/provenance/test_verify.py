@@ -236,6 +236,13 @@ def test_files_without_manifest_and_damaged_manifests(run):
     }
 
 
+def test_a_manifest_needs_none_though_its_artefacts_are_json_as_well(run):
+    loaded = Run.load(run)
+    with job("inspect", loaded, network="dicface"):
+        write_json(loaded.inspection("dicface"), {})
+    assert not found(run)
+
+
 def test_an_artefact_that_the_run_manifest_lists_and_that_is_gone(run):
     write_run_manifest(run)
     for path in (run / "tables").iterdir():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicface.base.counts import how_many
-from dicface.base.names import BLIND, FROZEN, MEAN_OF_5, TASKS, controlled
+from dicface.base.names import BLIND, FROZEN, MEAN_OF_5, TASKS, TRUTH, controlled
 from dicface.methods import method
 from dicface.report.citing.references import Reference, of_method, references
 from dicface.report.citing.used import Used
@@ -132,7 +132,11 @@ def _degraded(settings: Mapping[str, Any], cited: str) -> str:
 
 
 def _methods(used: Used, section: Section) -> Iterator[str]:
-    rows = {key: row for key, row in used.rows.items() if not controlled(row.method)}
+    rows = {
+        key: row
+        for key, row in used.rows.items()
+        if row.method != TRUTH and not controlled(row.method)
+    }
     for task in dict.fromkeys(task for task, _ in rows):
         lines = [_row(used, section, task, row) for key, row in rows.items() if key[0] == task]
         yield f"{TASKS[task].title}: {'; '.join(lines)}"
@@ -146,7 +150,7 @@ def _methods(used: Used, section: Section) -> Iterator[str]:
         yield f"{file} has the sha256 {digest[:DIGEST_LENGTH]}…"
     words = {MEAN_OF_5: "the plain mean of five frames", FROZEN: "the first frame, repeated,"}
     for kind, what in words.items():
-        of = [rows.get((task, controlled(name))) for task, name in used.rows if name.endswith(kind)]
+        of = [used.rows.get((t, controlled(name))) for t, name in used.rows if name.endswith(kind)]
         labels = dict.fromkeys(row.label for row in of if row)
         if labels:
             yield f"Controls are {what} of what each of these gives: {'; '.join(labels)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dicface.base.errors import ConfigError, DicfaceError
-from dicface.base.names import BLIND, controlled
+from dicface.base.names import BLIND, TRUTH, controlled
 from dicface.config.systems import method_class
 from dicface.metrics import MetricFacts
 from dicface.provenance.graph import Graph, Made
@@ -132,7 +132,7 @@ class Used:
     def method_of(self, row: Row) -> str:
         """The installed method that a row is, or is a variant or a control of; "" for others."""
         source = controlled(row.method) or row.method
-        if row.group in (ELSEWHERE, PUBLISHED):
+        if source == TRUTH or row.group in (ELSEWHERE, PUBLISHED):
             return ""
         return method_class(self.run.config, source)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicface.base.errors import ConfigError, DicfaceError
+from dicface.base.names import TRUTH
 from dicface.cli.main import main
 from dicface.methods import method, methods
 from dicface.metrics import METRICS, WITHOUT_TRUTH
@@ -21,6 +22,7 @@ from dicface.report.citing.used import PACKAGES, Used
 from dicface.report.records.export import records_of_run
 from dicface.report.records.shelf import add
 from dicface.report.run import write_run_table
+from dicface.report.tables.declared import OF_THE_TRUTH
 from dicface.runs.folder import Run
 from tests.report.records.test_records import made
 
@@ -101,6 +103,13 @@ def test_the_section_says_what_the_run_used_and_nothing_else(finished: Run) -> N
     assert set(re.findall(r"@([a-z]+\d*\w*)", text.partition("**References**")[0])) == set(
         section.cited
     )
+
+
+def test_a_row_of_the_truth_is_no_method(finished: Run) -> None:
+    used = Used.by(finished)
+    row = replace(used.tables[0].rows[0], method=TRUTH, label="Truth", group=OF_THE_TRUTH)
+    tables = (*used.tables, replace(used.tables[0], rows=(row,)))
+    assert "Truth" not in to_text(describe(replace(used, tables=tables)))
 
 
 def test_latex_cites_what_the_entries_hold(finished: Run) -> None:
