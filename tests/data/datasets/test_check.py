@@ -186,7 +186,7 @@ def test_landmarks_of_a_released_clip_that_do_not_fit(damaged):
     file = damaged / "vfhq_test_landmarks" / f"{RELEASED[0]}.txt"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text(lines[0])
-    assert "is shorter than its clip: 1 lines for 2 frames" in errors(
+    assert "is shorter than its clip: 1 line for 2 frames" in errors(
         report_of("released_test", damaged)
     )
     file.write_text("".join(lines * 2))
