@@ -10,7 +10,7 @@ import pandas as pd
 
 from dicface.base.errors import ConfigError
 from dicface.base.names import BLIND, HEADLINE, INPUT
-from dicface.base.reading import read_json
+from dicface.base.reading import is_there, read_json
 from dicface.config.model import DicFaceSettings, VQGANSettings
 from dicface.config.networks import network, trained_stages
 from dicface.config.systems import (
@@ -106,7 +106,7 @@ def _folders(run: Run, name: str) -> dict[str, Path]:
         chosen = COLUMNS_OF_GRID[name]
         shown = {head: method for head, method in chosen.items() if method in shown.values()}
     found = {head: run.results(task, method) for head, method in shown.items()}
-    return {head: results.folder for head, results in found.items() if results.metrics.is_file()}
+    return {head: results.folder for head, results in found.items() if is_there(results.metrics)}
 
 
 def _heading(row: RowSpec) -> str:
@@ -139,7 +139,7 @@ def _swept(run: Run) -> pd.DataFrame:
         for row in spec.rows:
             own = network(run.config, method_network(run.config, row.method))
             sizes, file = own.sizes(), run.inspection(own.name)
-            seen = read_json(file, INSPECTION)["posterior"] if file.is_file() else {}
+            seen = read_json(file, INSPECTION)["posterior"] if is_there(file) else {}
             line = {
                 "row": row.method,
                 "label": row.label,

@@ -9,6 +9,7 @@ from pathlib import Path
 from dicface.base.counts import how_many
 from dicface.base.errors import TrainingError
 from dicface.base.names import BLIND, TRUTH, controlled
+from dicface.base.reading import is_there
 from dicface.config.replicates import replicates_of
 from dicface.config.settings import Config
 from dicface.config.systems import job_logs, method_network, published
@@ -128,7 +129,7 @@ def has_scores(
     run: Run, row: RowSpec, undone: Collection[tuple[str, str]], panel: str = ""
 ) -> bool:
     """Whether a row was scored (arguments as `fill_row`)."""
-    found = scores_of(run, row, panel).metrics.is_file()
+    found = is_there(scores_of(run, row, panel).metrics)
     return found and (task_of(row), row.method) not in undone
 
 

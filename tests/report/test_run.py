@@ -273,3 +273,11 @@ def test_trainings_with_other_settings_are_refused(run):
     path.write_text(json.dumps({"stage": "dicface", "train": {"seed": 1, "steps": 12}}))
     with pytest.raises(MetricError, match=r"rep2/settings.json: was trained with another train"):
         write_run_table(run, "table1")
+
+
+def test_scores_that_are_a_link_to_nothing_are_no_row_that_was_not_started(run):
+    scores = run.results("bfr", "dicface_trained").metrics
+    scores.rename(scores.with_suffix(".away"))
+    scores.symlink_to("nowhere.parquet")
+    with pytest.raises(MetricError, match="metrics.parquet: is a link to a file that is gone"):
+        write_run_table(run, "table1")

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from dicface.base.errors import MetricError
+from dicface.base.reading import is_there
 from dicface.metrics import METRICS
 from dicface.report.figures.chosen import (
     check_alike,
@@ -173,6 +174,6 @@ def tlme_of(folder: str | Path, clip: str) -> str:
         MetricError: Its scores cannot be read.
     """
     scores, facts = Results(folder=Path(folder)).metrics, METRICS["tlme"]
-    known = read_scores(scores).values if scores.is_file() else {}
+    known = read_scores(scores).values if is_there(scores) else {}
     value = known.get(facts.id, {}).get(clip, np.nan)
     return f"{facts.name} {number(value, facts.digits)} {facts.unit}" if np.isfinite(value) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicface.base.errors import MetricError
-from dicface.base.reading import Own, read_json
+from dicface.base.reading import Own, is_there, read_json
 from dicface.config.systems import inspected
 from dicface.report.inspection.text import in_one_sentence
 from dicface.report.tables.spec import TableSpec
@@ -25,7 +25,7 @@ def inspections(run: Run, name: str, spec: TableSpec) -> list[str]:
     files = {
         row.label: run.inspection(found[row.method]) for row in spec.rows if row.method in found
     }
-    seen = {label: read_json(file, INSPECTION) for label, file in files.items() if file.is_file()}
+    seen = {label: read_json(file, INSPECTION) for label, file in files.items() if is_there(file)}
     if name == "table1" or not seen:
         return [f"{label}: {in_one_sentence(each)}." for label, each in seen.items()]
     codes = (f"{label} {each['posterior']['effective_codes']:.1f}" for label, each in seen.items())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.names import BLIND
+from dicface.base.reading import is_there
 from dicface.provenance.manifest import SUFFIX, read_manifest
 from dicface.report.records.record import Record, digest_frames, make_record
 from dicface.report.records.shelf import export, truth_of
@@ -25,7 +26,7 @@ def scored_rows(run: Run) -> dict[tuple[str, str], Row]:
     for name in ("table1", "table2", *run.config.ablations):
         for spec in declare(run.config, name).rows:
             key = spec.block or BLIND.id, spec.method
-            if key not in found and run.results(*key).metrics.is_file():
+            if key not in found and is_there(run.results(*key).metrics):
                 found[key] = fill_row(run, spec)
     return {key: row for key, row in found.items() if row.metrics}
 

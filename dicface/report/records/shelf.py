@@ -16,6 +16,7 @@ import pandas as pd
 from dicface.base.errors import ConfigError, MetricError
 from dicface.base.files import write_parquet
 from dicface.base.names import INPUT, controlled
+from dicface.base.reading import is_there
 from dicface.metrics import METRICS
 from dicface.provenance.manifest import read_manifest, sidecar
 from dicface.report.records.record import (
@@ -166,7 +167,7 @@ def add(path: Path, run: Run, *, name: str = "") -> Record:
     place = run.record(record.task, name)
     if place.is_file() and read_record(place).sha256 == record.sha256:
         return record
-    if run.results(record.task, name).metrics.is_file() or place.is_file() or name == INPUT:
+    if is_there(run.results(record.task, name).metrics) or is_there(place) or name == INPUT:
         raise ConfigError(
             f"{path}: found '{name}', and {run.folder} has a row of that name already; expected "
             "another one. Give the record a name of its own: --name."

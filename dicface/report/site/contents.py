@@ -15,6 +15,7 @@ import pandas as pd
 
 from dicface.base.counts import how_many
 from dicface.base.names import BLIND, INPUT, TASKS
+from dicface.base.reading import is_there
 from dicface.report.tables.footnotes import sentence
 from dicface.report.tables.scores import COLUMNS, FRAME_COLUMNS, read_frame_rows, read_rows
 from dicface.report.tables.table import Table
@@ -148,11 +149,11 @@ def read_scores_of(results: Results) -> dict[str, Any]:
     """
     scores, frames = results.metrics, results.frames
     return {
-        "scores": read_rows(scores) if scores.is_file() else pd.DataFrame(columns=[*COLUMNS]),
+        "scores": read_rows(scores) if is_there(scores) else pd.DataFrame(columns=[*COLUMNS]),
         "frames": read_frame_rows(frames)
         if frames.is_file()
         else pd.DataFrame(columns=[*FRAME_COLUMNS]),
-        "metrics": scores if scores.is_file() else None,
+        "metrics": scores if is_there(scores) else None,
         "landmarks": results.landmarks if results.landmarks.is_file() else None,
     }
 
