@@ -27,6 +27,9 @@ from dicface.provenance.manifest import CARD, RUN_MANIFEST, SUFFIX
 from tests.faults.forked import forked
 from tests.faults.tiny_run import key, words
 
+TIMED = ("validation.jsonl",)
+"""JSON lines with measured seconds among what repeats."""
+
 OUTCOMES = ("same bytes", "other bytes", "half-written", "left over", "no sentence", "hang")
 """In the end every file is an undisturbed run's; it is not; a file had its final name and was not
 whole; a temporary file stayed; a traceback or an error without a word; …"""
@@ -193,12 +196,12 @@ def copied(before: Path, folder: Path) -> Path:
 
 
 def tree(run: Path) -> dict[str, str]:
-    """Digest of every file of a run, but for logs, and for dates in manifests and cards."""
+    """Digest of every file of a run, but for logs, and for dates and seconds in what is said."""
     found = {}
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run)
         if path.is_file() and not path.name.endswith("lock") and not {*LOGS} & {*name.parts}:
-            dated = path.name in (RUN_MANIFEST, CARD) or path.name.endswith(SUFFIX)
+            dated = path.name in (RUN_MANIFEST, CARD, *TIMED) or path.name.endswith(SUFFIX)
             found[str(name)] = _without_dates(path) if dated else sha256_of(path)
     return found
 
@@ -249,8 +252,12 @@ def table(outcomes: Collection[Outcome]) -> str:
 def _without_dates(path: Path) -> str:
     if path.name == CARD:
         lines = path.read_text().splitlines()
-        kept = [line for line in lines if not line.startswith(("- written:", "- code:"))]
+        kept = [line for line in lines if not line.startswith(("- written:", "- code:", "- time:"))]
         return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+    if path.name in TIMED:
+        facts = [json.loads(text) for text in path.read_text().splitlines()]
+        kept = [{name: each for name, each in of.items() if name != "seconds"} for of in facts]
+        return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
     manifest = json.loads(path.read_text())
     # The checkout, too, may be worked on meanwhile.
     for name in ("started", "ended", "written", "code"):

@@ -109,6 +109,6 @@ def test_pages_show_the_input_and_methods_and_no_truth(run: Run) -> None:
     assert "the truth" not in text.split("Worst and best")[0].split("Clips")[-1]
     # The first sentence claims nothing; the numbers beside it are those of the table.
     assert "Which row is better cannot be told: without a truth" in text
-    assert "DicFace (trained) minus Degraded input: Jitter −2.00" in text, text[:900]
+    assert "DicFace (trained) minus Degraded input: Jitter −2.00" in text
     assert "(95 % intervals over 3 clips). Blur makes unsteadiness smaller too" in text
     assert "The clip whose difference in Jitter is nearest to the mean over all clips" in text
