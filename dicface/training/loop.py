@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 WEIGHTS = "weights.safetensors"
 
 Watch = Callable[[int, float, dict[str, Tensor]], None]
-"""Is told steps done, seconds, and the averaged weights, whenever a checkpoint was written."""
+"""Is told steps done, seconds, and the averaged weights, before each checkpoint and at the end."""
 
 
 def learning_rate(step: int, s: TrainSettings) -> float:
@@ -189,9 +189,10 @@ def _train(
         signal = asked.name(fabric) if done < s.steps else ""
         if (is_due or signal) and fabric.is_global_zero:
             elapsed = seconds + time.monotonic() - started
-            state.save(log.progress(done, elapsed))
+            # The look comes first: a training that is killed between the two takes it again.
             if is_due and watch is not None:
                 watch(done, elapsed, ema.state_dict(stage.network))
+            state.save(log.progress(done, elapsed))
         if signal:
             fabric.barrier()
             raise TrainingError(
